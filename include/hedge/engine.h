@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "hedge/preprocessing.h"
+
+namespace hedge {
+
+/// A tensor at the border of an engine. Extents as the caller sees them, outermost (batch) first.
+struct Binding {
+  std::string name;
+  std::vector<std::int64_t> shape;
+};
+
+/// What an engine says of itself: the metadata of the file.
+struct EngineInfo {
+  std::string model;      ///< "resnet8", from the file's name or --model-name.
+  std::string dataset;    ///< "cifar"; empty when none was stated.
+  std::string precision;  ///< "fp32", "bf16", ...
+  std::string backend;
+  std::optional<PreprocessingRecipe> preprocessing;
+  std::string source_file;    ///< Name of the ONNX file, without folder.
+  std::string source_sha256;  ///< Of the ONNX file's bytes, hexadecimal.
+  std::string target;         ///< Machine and library that it was built with, for people.
+  std::string builder_version;
+  std::vector<Binding> inputs;
+  std::vector<Binding> outputs;
+  std::int64_t parameters = 0;
+  std::int64_t multiply_accumulates = 0;  ///< For one image.
+  std::int64_t batch = 1;                 ///< Images of one inference as built.
+  bool ends_in_softmax = false;
+};
+
+/// How an engine is to be run.
+struct ContextOptions {
+  int threads = 1;
+  std::int64_t batch = 0;  ///< Images of one inference; 0 means as built.
+};
+
+/// Bytes held, as far as the backend can tell.
+struct MemoryUse {
+  std::size_t engine_bytes = 0;  ///< Weights, shared by all contexts.
+  std::size_t arena_bytes = 0;   ///< Intermediate values and scratch, for each context.
+};
+
+/// One inference in flight. Used by one thread at a time; all spans are valid for its lifetime.
+class ExecutionContext {
+ public:
+  virtual ~ExecutionContext() = default;
+  /// The first input, written by the caller before infer(): batch x image, row-major.
+  [[nodiscard]] virtual std::span<float> input() = 0;
+  [[nodiscard]] virtual std::size_t output_count() const = 0;
+  /// Scores, batch x classes, readable after infer().
+  [[nodiscard]] virtual std::span<const float> output(std::size_t index) const = 0;
+  /// Runs the net. No allocation, no lock. This one indirect call is the only dispatch in the timed
+  /// region.
+  virtual void infer() = 0;
+  [[nodiscard]] virtual MemoryUse memory() const = 0;
+};
+
+/// An ability that some contexts have (ask with dynamic_cast): the time of each layer.
+class LayerProfiler {
+ public:
+  struct Layer {
+    std::string name;
+    std::string kernel;                     ///< Implementation, with what is fused into it.
+    std::int64_t multiply_accumulates = 0;  ///< Of the whole batch.
+  };
+  virtual ~LayerProfiler() = default;
+  [[nodiscard]] virtual std::vector<Layer> layers() const = 0;
+  /// As infer(), and adds the nanoseconds of each layer to `layer_ns` (one entry a layer).
+  virtual void infer_profiled(std::span<std::int64_t> layer_ns) = 0;
+};
+
+/// A network ready to run. Immutable, shared between threads.
+class Engine {
+ public:
+  virtual ~Engine() = default;
+
+  /// Reads an engine file. Throws bad_input: not an engine, truncated, corrupted, of a newer
+  /// version, for a backend that is not available here (with the reason), without the libraries it
+  /// needs.
+  static std::shared_ptr<const Engine> load(const std::filesystem::path& path);
+
+  [[nodiscard]] virtual const EngineInfo& info() const = 0;
+  /// Contexts with the same options share their weights. Throws bad_input when the engine cannot be
+  /// run so (a batch that it fixes), runtime_failure when the library refuses.
+  [[nodiscard]] virtual std::unique_ptr<ExecutionContext> create_context(
+      const ContextOptions& options) const = 0;
+};
+
+}  // namespace hedge

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "hedge/dataset.h"
+
+namespace hedge {
+
+enum class TensorLayout : std::uint8_t { kNhwc, kNchw };
+enum class ChannelOrder : std::uint8_t { kRgb, kBgr };
+
+/// From u8 pixels to the model's input: value = (pixel * scale - mean[c]) / std[c]. Plain data,
+/// stored in the engine.
+struct PreprocessingRecipe {
+  double scale = 1.0;
+  std::array<double, 3> mean{0, 0, 0};
+  std::array<double, 3> std{1, 1, 1};
+  TensorLayout layout = TensorLayout::kNhwc;
+  ChannelOrder channel_order = ChannelOrder::kRgb;
+  int height = 32;  ///< Of the tensor. Images of another size are refused.
+  int width = 32;
+
+  bool operator==(const PreprocessingRecipe&) const = default;
+};
+
+/// Applies a recipe. Immutable; one object serves any number of threads.
+class Preprocessing {
+ public:
+  explicit Preprocessing(const PreprocessingRecipe& recipe);
+
+  /// Writes one image into `tensor` (height*width*3 floats in the recipe's layout). Throws
+  /// bad_input when the sizes do not match. No allocation.
+  void operator()(const Image& image, std::span<float> tensor) const;
+
+  [[nodiscard]] const PreprocessingRecipe& recipe() const noexcept { return recipe_; }
+
+ private:
+  PreprocessingRecipe recipe_;
+  std::array<float, 3> factor_{};  ///< Indexed by channel of the tensor.
+  std::array<float, 3> offset_{};
+};
+
+}  // namespace hedge

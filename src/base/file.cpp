@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "hedge/error.h"
+
+namespace hedge {
+namespace {
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) noexcept : fd_(fd) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  [[nodiscard]] int get() const noexcept { return fd_; }
+
+ private:
+  int fd_;
+};
+
+std::string reason(int error) {
+  return std::strerror(
+      error);  // NOLINT(concurrency-mt-unsafe): glibc's is thread-safe for known codes
+}
+
+/// Opens a regular file for reading and tells its size.
+std::pair<int, std::size_t> open_regular(const std::filesystem::path& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) throw bad_input(fmt::format("{}: {}", path.string(), reason(errno)));
+  struct stat status {};
+  if (::fstat(fd, &status) != 0) {
+    const int error = errno;
+    ::close(fd);
+    throw bad_input(fmt::format("{}: {}", path.string(), reason(error)));
+  }
+  if (!S_ISREG(status.st_mode)) {
+    ::close(fd);
+    throw bad_input(fmt::format("{}: is {}, a file is needed", path.string(),
+                                S_ISDIR(status.st_mode) ? "a directory" : "no regular file"));
+  }
+  return {fd, static_cast<std::size_t>(status.st_size)};
+}
+
+void write_all(int fd, std::span<const std::byte> bytes, const std::filesystem::path& path) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
+    if (written < 0) {
+      if (errno == EINTR) continue;
+      throw runtime_failure(fmt::format("{}: cannot write: {}", path.string(), reason(errno)));
+    }
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+  }
+}
+
+}  // namespace
+
+std::shared_ptr<const MappedFile> MappedFile::open(const std::filesystem::path& path) {
+  const auto [fd, size] = open_regular(path);
+  const Descriptor descriptor(fd);
+  if (size == 0) return std::shared_ptr<const MappedFile>(new MappedFile(nullptr, 0));
+  void* data = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor.get(), 0);
+  if (data == MAP_FAILED) {
+    throw runtime_failure(fmt::format("{}: cannot map: {}", path.string(), reason(errno)));
+  }
+  return std::shared_ptr<const MappedFile>(
+      new MappedFile(static_cast<const std::byte*>(data), size));
+}
+
+MappedFile::~MappedFile() {
+  if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
+}
+
+std::string read_text_file(const std::filesystem::path& path, std::size_t max_bytes) {
+  const auto file = MappedFile::open(path);
+  const auto bytes = file->bytes();
+  if (bytes.size() > max_bytes) {
+    throw bad_input(fmt::format("{}: {} bytes, at most {} are read from a text file", path.string(),
+                                bytes.size(), max_bytes));
+  }
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
+  if (std::filesystem::is_directory(path_)) {
+    throw bad_input(fmt::format("{}: is a directory, a file name is needed", path_.string()));
+  }
+  std::string pattern = path_.string() + ".XXXXXX";
+  descriptor_ = ::mkostemp(pattern.data(), O_CLOEXEC);
+  if (descriptor_ < 0) {
+    throw bad_input(
+        fmt::format("{}: cannot be written in this folder: {}", path_.string(), reason(errno)));
+  }
+  temporary_ = pattern;
+  const mode_t mask = ::umask(0);
+  ::umask(mask);
+  ::fchmod(descriptor_, 0666U & ~mask);
+}
+
+AtomicFile::~AtomicFile() {
+  if (descriptor_ >= 0) {
+    ::close(descriptor_);
+    ::unlink(temporary_.c_str());
+  }
+}
+
+void AtomicFile::write(std::span<const std::byte> bytes) {
+  write_all(descriptor_, bytes, path_);
+}
+
+void AtomicFile::write(std::string_view text) {
+  write(std::as_bytes(std::span(text)));
+}
+
+void AtomicFile::commit() {
+  if (::fsync(descriptor_) != 0) {
+    throw runtime_failure(fmt::format("{}: cannot write: {}", path_.string(), reason(errno)));
+  }
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) {
+    throw runtime_failure(fmt::format("{}: cannot be replaced: {}", path_.string(), reason(errno)));
+  }
+  ::close(std::exchange(descriptor_, -1));
+}
+
+void write_file(const std::filesystem::path& path, std::string_view text) {
+  struct stat status {};
+  const bool exists = ::stat(path.c_str(), &status) == 0;
+  if (exists && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) {
+    const Descriptor device(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    if (device.get() < 0) throw bad_input(fmt::format("{}: {}", path.string(), reason(errno)));
+    write_all(device.get(), std::as_bytes(std::span(text)), path);
+    return;
+  }
+  AtomicFile file(path);
+  file.write(text);
+  file.commit();
+}
+
+}  // namespace hedge

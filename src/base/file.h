@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace hedge {
+
+/// A whole file mapped read-only. The bytes stay valid as long as the object lives.
+class MappedFile {
+ public:
+  /// Throws bad_input: no such file, a directory, no permission. An empty file maps to no bytes.
+  static std::shared_ptr<const MappedFile> open(const std::filesystem::path& path);
+
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+  ~MappedFile();
+
+  [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
+
+ private:
+  MappedFile(const std::byte* data, std::size_t size) noexcept : data_(data), size_(size) {}
+
+  const std::byte* data_;
+  std::size_t size_;
+};
+
+/// Reads a small text file. Throws bad_input as MappedFile::open does, and above `max_bytes`.
+std::string read_text_file(const std::filesystem::path& path, std::size_t max_bytes = 64U << 20U);
+
+/// A file written aside (same folder, temporary name) and renamed by commit(): readers see the old
+/// file or the whole new one. Without commit() the destructor removes it.
+class AtomicFile {
+ public:
+  /// Throws bad_input when the folder is missing or not writable.
+  explicit AtomicFile(std::filesystem::path path);
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+  ~AtomicFile();
+
+  /// Throws runtime_failure (a full disk among others), naming the file.
+  void write(std::span<const std::byte> bytes);
+  void write(std::string_view text);
+  /// Flushes, synchronises to disk, renames. Throws runtime_failure; the old file then still
+  /// stands.
+  void commit();
+
+ private:
+  std::filesystem::path path_;
+  std::filesystem::path temporary_;
+  int descriptor_ = -1;
+};
+
+/// AtomicFile with one piece of text. A path of a device or pipe (/dev/stdout) is written directly.
+void write_file(const std::filesystem::path& path, std::string_view text);
+
+}  // namespace hedge
