@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "backends/cpu/cpu_context.h"
+#include "backends/cpu/plan.h"
+#include "backends/cpu/tuner.h"
+#include "base/module.h"
+#include "engine/backend.h"
+#include "graph/serialize.h"
+
+namespace hedge::cpu {
+namespace {
+
+using nlohmann::json;
+using Type = dnnl::memory::data_type;
+
+/// Whether this oneDNN has a fast convolution of the type on this machine.
+bool runs_natively(Type type) {
+  using Tag = dnnl::memory::format_tag;
+  const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
+  const Desc plane({1, 16, 8, 8}, type, Tag::any);
+  const Desc weights({16, 16, 3, 3}, type, Tag::any);
+  try {
+    const auto desc = convolution_desc(engine, dnnl::algorithm::convolution_direct, plane, weights,
+                                       Desc(), plane, {{3, 3}, {1, 1}, {0, 0}, {1, 1}, {1, 1}}, {});
+    return std::string(desc.impl_info_str()).find("ref") == std::string::npos;
+  } catch (const dnnl::error&) {
+    return false;
+  }
+}
+
+/// Throws bad_input with the advice where the precision cannot be had.
+Type type_of_precision(const std::string& precision) {
+  const auto advice = [] { return runs_natively(Type::bf16) ? "bf16 or fp32" : "fp32"; };
+  if (precision == "fp32") return Type::f32;
+  if (precision == "bf16") {
+    if (runs_natively(Type::bf16)) return Type::bf16;
+    throw bad_input(
+        fmt::format("precision bf16: this CPU ({}) has no bf16 convolutions; use --precision=fp32",
+                    effective_isa()));
+  }
+  if (precision == "fp16") {
+    if (runs_natively(Type::f16)) return Type::f16;
+    throw bad_input(fmt::format(
+        "precision fp16: oneDNN {} has no fp16 convolutions on this CPU ({}); use --precision={}",
+        library_version(), effective_isa(), advice()));
+  }
+  if (precision == "int8" || precision == "best") {
+    throw bad_input(
+        fmt::format("precision {}: INT8 on the cpu backend is not there yet; use --precision={}",
+                    precision, advice()));
+  }
+  throw bad_input(
+      fmt::format("precision {}: not on a CPU; use --precision={}", precision, advice()));
+}
+
+Section text_section(std::string name, std::string text) {
+  const auto owner = std::make_shared<const std::string>(std::move(text));
+  return {std::move(name), std::as_bytes(std::span(*owner)), owner};
+}
+
+const Section& find_section(std::span<const Section> sections, std::string_view name) {
+  const auto found = std::find_if(sections.begin(), sections.end(),
+                                  [&](const Section& section) { return section.name == name; });
+  if (found == sections.end()) {
+    throw bad_input(fmt::format("the engine has no section '{}'; build it again", name));
+  }
+  return *found;
+}
+
+Tactics read_tactics(const Section& section) {
+  const auto* text = reinterpret_cast<const char*>(section.bytes.data());
+  try {
+    return json::parse(text, text + section.bytes.size()).get<Tactics>();
+  } catch (const json::exception& error) {
+    throw bad_input(fmt::format("the engine's tactics cannot be read: {}", error.what()));
+  }
+}
+
+json describe_layers(const Plan& plan, const std::string& precision) {
+  json layers = json::array();
+  for (const Step& step : plan.steps) {
+    layers.push_back({{"name", step.name},
+                      {"kernel", step.kernel},
+                      {"precision", precision},
+                      {"multiply_accumulates", step.multiply_accumulates}});
+  }
+  return layers;
+}
+
+class CpuModel final : public CompiledModel {
+ public:
+  explicit CpuModel(std::shared_ptr<const Plan> plan) : plan_(std::move(plan)) {}
+  [[nodiscard]] std::unique_ptr<ExecutionContext> create_context() const override {
+    return std::make_unique<CpuContext>(plan_);
+  }
+
+ private:
+  std::shared_ptr<const Plan> plan_;
+};
+
+class CpuBackend final : public Backend {
+ public:
+  [[nodiscard]] std::string_view name() const override { return "cpu"; }
+  [[nodiscard]] std::optional<std::string> unavailable_reason() const override {
+    return std::nullopt;
+  }
+  [[nodiscard]] std::string description() const override {
+    return fmt::format("oneDNN {}, {}", library_version(), effective_isa());
+  }
+  [[nodiscard]] int priority() const override { return 10; }
+  [[nodiscard]] std::string_view default_precision() const override { return "fp32"; }
+
+  [[nodiscard]] BackendEngine build(const Graph& graph,
+                                    const BuildOptions& options) const override {
+    TunerOptions tuner{.plan = {.precision = type_of_precision(options.precision),
+                                .threads = options.threads,
+                                .tactics = {}},
+                       .level = std::min(options.optimization_level, 5),
+                       .timing_cache = options.timing_cache};
+    const auto plain = compile(graph, tuner.plan);  // Before the tuner: names what is unsupported.
+    tuner.plan.tactics = choose_tactics(graph, tuner);
+    const auto plan = tuner.plan.tactics.empty() ? plain : compile(graph, tuner.plan);
+
+    auto serialized = std::make_shared<SerializedGraph>(serialize(graph));
+    BackendEngine engine;
+    engine.sections.push_back(
+        {"graph", std::as_bytes(std::span(serialized->structure)), serialized});
+    engine.sections.push_back({"weights", serialized->weights, serialized});
+    engine.sections.push_back(text_section("tactics", json(tuner.plan.tactics).dump()));
+    engine.layer_choices = describe_layers(*plan, options.precision);
+    return engine;
+  }
+
+  // The file holds the graph, not machine code: kernels are generated here, for this CPU, so an
+  // engine of another one runs as far as the precision exists here.
+  [[nodiscard]] std::shared_ptr<const CompiledModel> load(
+      std::span<const Section> sections, const EngineInfo& info,
+      const ContextOptions& options) const override {
+    const PlanOptions plan{.precision = type_of_precision(info.precision),
+                           .threads = options.threads,
+                           .tactics = read_tactics(find_section(sections, "tactics"))};
+    const Section& weights = find_section(sections, "weights");
+    Graph graph = deserialize(find_section(sections, "graph").bytes, weights.bytes, weights.owner);
+    if (graph.inputs.size() != 1) throw bad_input("the engine's graph has not one input");
+    if (options.batch != info.batch) set_batch(graph, options.batch);
+    return std::make_shared<CpuModel>(compile(graph, plan));
+  }
+};
+
+}  // namespace
+}  // namespace hedge::cpu
+
+extern "C" const char* hedge_module_abi() {
+  return hedge::module_abi();
+}
+extern "C" const hedge::Backend* hedge_backend() {
+  static const hedge::cpu::CpuBackend backend;
+  return &backend;
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <oneapi/dnnl/dnnl.hpp>
+#include <string>
+#include <vector>
+
+// oneDNN 2.x describes an operation first and makes a primitive descriptor of it; 3.x takes all at
+// once. Everything that differs between the two is in this header and its source file.
+
+namespace hedge::cpu {
+
+using Desc = dnnl::memory::desc;
+using Dims = dnnl::memory::dims;
+
+/// A window that slides over a plane (convolution, pooling). oneDNN counts dilation from 0.
+struct Window {
+  Dims kernel, strides, dilations, pad_begin, pad_end;
+};
+
+[[nodiscard]] dnnl::convolution_forward::primitive_desc convolution_desc(
+    const dnnl::engine& engine, dnnl::algorithm algorithm, const Desc& src, const Desc& weights,
+    const Desc& bias, const Desc& dst, const Window& window, const dnnl::primitive_attr& attr);
+
+[[nodiscard]] dnnl::inner_product_forward::primitive_desc inner_product_desc(
+    const dnnl::engine& engine, const Desc& src, const Desc& weights, const Desc& bias,
+    const Desc& dst, const dnnl::primitive_attr& attr);
+
+/// The primitives below have another C++ type in each major version; their descriptors are the
+/// same.
+struct AnyPrimitive {
+  dnnl::primitive primitive;
+  Desc dst;
+  Desc scratchpad;
+  std::string implementation;
+};
+
+[[nodiscard]] AnyPrimitive pooling(const dnnl::engine& engine, dnnl::algorithm algorithm,
+                                   const Desc& src, const Desc& dst, const Window& window,
+                                   const dnnl::primitive_attr& attr);
+[[nodiscard]] AnyPrimitive softmax(const dnnl::engine& engine, const Desc& src_and_dst, int axis,
+                                   const dnnl::primitive_attr& attr);
+[[nodiscard]] AnyPrimitive eltwise(const dnnl::engine& engine, dnnl::algorithm algorithm,
+                                   const Desc& src, float alpha, float beta,
+                                   const dnnl::primitive_attr& attr);
+[[nodiscard]] AnyPrimitive binary_add(const dnnl::engine& engine, const Desc& a, const Desc& b,
+                                      const Desc& dst, const dnnl::primitive_attr& attr);
+[[nodiscard]] AnyPrimitive concat(const dnnl::engine& engine, int axis,
+                                  const std::vector<Desc>& parts, const dnnl::primitive_attr& attr);
+
+void append_eltwise(dnnl::post_ops& post_ops, dnnl::algorithm algorithm, float alpha, float beta);
+
+[[nodiscard]] Dims dims_of(const Desc& desc);
+[[nodiscard]] dnnl::memory::data_type type_of(const Desc& desc);
+/// Whether the elements lie in memory in row-major order without gaps.
+[[nodiscard]] bool is_row_major(const Desc& desc);
+
+/// "2.6.3"
+[[nodiscard]] std::string library_version();
+/// "avx512_core_bf16": the instruction set that oneDNN uses on this machine.
+[[nodiscard]] std::string effective_isa();
+
+}  // namespace hedge::cpu

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "backends/cpu/dnnl_compat.h"
+#include "graph/graph.h"
+
+namespace hedge::cpu {
+
+/// Where the bytes of an argument are when the plan runs.
+struct Buffer {
+  enum class Place : std::uint8_t {
+    kArena,    ///< `offset` bytes into the context's arena.
+    kInput,    ///< The caller's input.
+    kOutput,   ///< Output number `offset`.
+    kWeights,  ///< Constant number `offset` of the plan, shared by all contexts.
+  };
+  Place place = Place::kArena;
+  std::size_t offset = 0;
+};
+
+struct Argument {
+  int id = 0;  ///< DNNL_ARG_SRC, ...
+  Desc desc;
+  std::size_t storage = 0;  ///< Index into Plan::storages.
+};
+
+/// One primitive with everything but addresses.
+struct Step {
+  std::string name;    ///< Of the graph's node; "reorder" steps add what they are for.
+  std::string kernel;  ///< oneDNN's implementation and what is fused into it.
+  dnnl::primitive primitive;
+  std::vector<Argument> arguments;
+  std::int64_t multiply_accumulates = 0;
+};
+
+/// A stretch of memory that one or more values use (views and in-place results share one).
+struct Storage {
+  std::size_t bytes = 0;
+  Buffer buffer;
+};
+
+/// For each kind of convolution in the net, the implementation to take (oneDNN's own name of it).
+using Tactics = std::map<std::string, std::string>;
+
+struct PlanOptions {
+  dnnl::memory::data_type precision = dnnl::memory::data_type::f32;
+  int threads = 1;
+  Tactics
+      tactics;  ///< A kind that is missing here, or has no such implementation: oneDNN's choice.
+  bool list_tactics = false;  ///< Look at every implementation, for convolution_tactics().
+};
+
+/// A compiled graph: primitives in order, weights in the layout that they want, an arena laid out
+/// from liveness. Immutable; any number of contexts run it.
+struct Plan {
+  dnnl::engine engine;
+  int threads = 1;
+  std::vector<Step> steps;
+  std::vector<Storage> storages;
+  std::vector<dnnl::memory> weights;
+  std::size_t arena_bytes = 0;
+  std::size_t weight_bytes = 0;
+  std::size_t input_elements = 0;
+  std::vector<std::size_t> output_elements;
+};
+
+/// Throws bad_input with the names of all nodes for which there is no kernel.
+[[nodiscard]] std::shared_ptr<const Plan> compile(const Graph& graph, const PlanOptions& options);
+
+/// The kind of each convolution ("conv 3x3/1 16->16 32x32") with the implementations that this
+/// machine has for it in its place in the net, oneDNN's choice first.
+[[nodiscard]] std::map<std::string, std::vector<std::string>> convolution_tactics(
+    const Graph& graph, const PlanOptions& options);
+
+/// The kind of one convolution, the key of Tactics.
+[[nodiscard]] std::string convolution_kind(const Graph& graph, const Node& node);
+
+/// Gives arena offsets to all storages of Place::kArena: two share bytes only if no step needs
+/// both. Sets Plan::arena_bytes.
+void lay_out_arena(Plan& plan);
+
+/// oneDNN's OpenMP threads for the calling thread. Nothing where oneDNN uses another runtime.
+void use_threads(int threads) noexcept;
+
+}  // namespace hedge::cpu

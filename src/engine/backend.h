@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "graph/graph.h"
+#include "hedge/engine.h"
+
+namespace hedge {
+
+/// The parts of an engine file that belong to its backend, by name.
+struct Section {
+  std::string name;
+  std::span<const std::byte> bytes;
+  std::shared_ptr<const void> owner;  ///< Keeps the bytes alive.
+};
+
+struct BuildOptions {
+  std::string precision;
+  int optimization_level = 3;  ///< 0 (no tactic is timed) to 5; trtexec's scale.
+  int threads = 1;
+  std::filesystem::path timing_cache;  ///< Empty: none.
+};
+
+/// What a backend makes of a graph.
+struct BackendEngine {
+  std::vector<Section> sections;
+  nlohmann::json layer_choices;  ///< For people and for `info`: precision and tactic of each layer.
+};
+
+/// An engine loaded by its backend for given options. Immutable, shared between threads.
+class CompiledModel {
+ public:
+  virtual ~CompiledModel() = default;
+  [[nodiscard]] virtual std::unique_ptr<ExecutionContext> create_context() const = 0;
+};
+
+/// One way of executing graphs. Lives in a module `libhedge-backend-<name>.so` that exports
+/// `extern "C" const hedge::Backend* hedge_backend()`.
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  [[nodiscard]] virtual std::string_view name() const = 0;
+  /// Why it cannot run on this machine; nothing when it can.
+  [[nodiscard]] virtual std::optional<std::string> unavailable_reason() const = 0;
+  /// For `info` and the metadata: "oneDNN 2.6.3, avx512_core_bf16".
+  [[nodiscard]] virtual std::string description() const = 0;
+  /// Among the available ones the highest is the default; negative: only when named.
+  [[nodiscard]] virtual int priority() const = 0;
+  [[nodiscard]] virtual std::string_view default_precision() const = 0;
+
+  /// `graph` is optimised (passes/optimize.h). Throws bad_input: a precision that this machine or
+  /// backend lacks (with the advice), layers without a kernel (all their names).
+  [[nodiscard]] virtual BackendEngine build(const Graph& graph,
+                                            const BuildOptions& options) const = 0;
+  /// The same sections again, for running. `info` says the precision.
+  [[nodiscard]] virtual std::shared_ptr<const CompiledModel> load(
+      std::span<const Section> sections, const EngineInfo& info,
+      const ContextOptions& options) const = 0;
+};
+
+/// A backend's module, or why it cannot be used.
+struct BackendStatus {
+  std::string name;
+  const Backend* backend = nullptr;  ///< Null when the module itself does not load.
+  std::string unavailable_reason;    ///< Empty when it can run.
+};
+
+/// Every backend whose module is present, available or not, sorted by falling priority.
+[[nodiscard]] std::vector<BackendStatus> list_backends();
+/// Throws bad_input: no such backend (names those there are), or not available here (why).
+[[nodiscard]] const Backend& require_backend(const std::string& name);
+/// The available backend of the highest priority.
+[[nodiscard]] const Backend& default_backend();
+
+}  // namespace hedge

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/engine_info_json.h"
+
+#include "base/tensor.h"
+#include "data/recipes.h"
+
+namespace hedge {
+
+void to_json(nlohmann::json& json, const Binding& binding) {
+  json = {{"name", binding.name}, {"shape", binding.shape}};
+}
+
+void from_json(const nlohmann::json& json, Binding& binding) {
+  json.at("name").get_to(binding.name);
+  json.at("shape").get_to(binding.shape);
+  (void)element_count(binding.shape);
+}
+
+void to_json(nlohmann::json& json, const EngineInfo& info) {
+  json = {{"model", info.model},
+          {"dataset", info.dataset},
+          {"precision", info.precision},
+          {"backend", info.backend},
+          {"source_file", info.source_file},
+          {"source_sha256", info.source_sha256},
+          {"target", info.target},
+          {"builder_version", info.builder_version},
+          {"inputs", info.inputs},
+          {"outputs", info.outputs},
+          {"parameters", info.parameters},
+          {"multiply_accumulates", info.multiply_accumulates},
+          {"batch", info.batch},
+          {"ends_in_softmax", info.ends_in_softmax}};
+  if (info.preprocessing) json["preprocessing"] = *info.preprocessing;
+}
+
+void from_json(const nlohmann::json& json, EngineInfo& info) {
+  json.at("model").get_to(info.model);
+  json.at("dataset").get_to(info.dataset);
+  json.at("precision").get_to(info.precision);
+  json.at("backend").get_to(info.backend);
+  json.at("source_file").get_to(info.source_file);
+  json.at("source_sha256").get_to(info.source_sha256);
+  json.at("target").get_to(info.target);
+  json.at("builder_version").get_to(info.builder_version);
+  json.at("inputs").get_to(info.inputs);
+  json.at("outputs").get_to(info.outputs);
+  json.at("parameters").get_to(info.parameters);
+  json.at("multiply_accumulates").get_to(info.multiply_accumulates);
+  json.at("batch").get_to(info.batch);
+  json.at("ends_in_softmax").get_to(info.ends_in_softmax);
+  if (json.contains("preprocessing")) {
+    info.preprocessing = json.at("preprocessing").get<PreprocessingRecipe>();
+  }
+  if (info.inputs.size() != 1 || info.outputs.empty() || info.batch < 1) {
+    throw bad_input("the metadata does not describe a classifier with one input");
+  }
+}
+
+}  // namespace hedge

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "graph/passes/edit.h"
+
+#include <algorithm>
+
+namespace hedge {
+
+void replace_uses(Graph& graph, ValueId from, ValueId to) {
+  for (Node& node : graph.nodes) {
+    std::replace(node.inputs.begin(), node.inputs.end(), from, to);
+    for (PostOp& post_op : node.post_ops) {
+      if (post_op.operand == from) post_op.operand = to;
+    }
+  }
+  std::replace(graph.outputs.begin(), graph.outputs.end(), from, to);
+}
+
+bool bypass(Graph& graph, std::size_t node_index) {
+  Node& node = graph.nodes[node_index];
+  const ValueId from = node.outputs.at(0);
+  const ValueId to = node.inputs.at(0);
+  const GraphIndex index(graph);
+  if (!index.is_output[static_cast<std::size_t>(from)]) {
+    erase_node(node);
+    replace_uses(graph, from, to);
+    return true;
+  }
+  const std::int32_t producer = index.producer[static_cast<std::size_t>(to)];
+  if (producer < 0 || index.is_output[static_cast<std::size_t>(to)]) return false;
+  erase_node(node);
+  auto& outputs = graph.nodes[static_cast<std::size_t>(producer)].outputs;
+  std::replace(outputs.begin(), outputs.end(), to, from);
+  replace_uses(graph, to, from);
+  return true;
+}
+
+Node* sole_producer(Graph& graph, const GraphIndex& index, ValueId value) {
+  if (value == kNoValue) return nullptr;
+  const auto at = static_cast<std::size_t>(value);
+  const std::int32_t producer = index.producer[at];
+  if (producer < 0 || index.is_output[at] || index.consumers[at].size() != 1) return nullptr;
+  return &graph.nodes[static_cast<std::size_t>(producer)];
+}
+
+std::optional<std::span<const float>> constant_floats(const Graph& graph, ValueId id) {
+  if (!graph.is_constant(id)) return std::nullopt;
+  const Tensor& tensor = *graph.value(id).constant;
+  if (tensor.type() != DataType::kFloat32) return std::nullopt;
+  return tensor.values<float>();
+}
+
+std::optional<std::vector<float>> per_channel(const Graph& graph, ValueId id, std::size_t rank,
+                                              std::size_t axis, std::int64_t channels) {
+  const auto floats = constant_floats(graph, id);
+  if (!floats) return std::nullopt;
+  const Shape& shape = graph.value(id).type.shape;
+  if (floats->size() == 1 && shape.size() <= rank) {
+    return std::vector<float>(static_cast<std::size_t>(channels), floats->front());
+  }
+  // Broadcasting aligns the last axes.
+  if (shape.size() > rank || shape.size() + axis < rank) return std::nullopt;
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    const bool is_channel = i + rank - shape.size() == axis;
+    if (shape[i] != (is_channel ? channels : 1)) return std::nullopt;
+  }
+  return std::vector<float>(floats->begin(), floats->end());
+}
+
+}  // namespace hedge

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "graph/serialize.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <nlohmann/json.hpp>
+#include <string_view>
+#include <utility>
+
+#include "graph/operators/operator.h"
+
+namespace hedge {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kAlignment = 64;
+
+constexpr std::array<std::pair<PostOp::Kind, std::string_view>, 3> kPostOpNames{
+    {{PostOp::Kind::kAdd, "add"}, {PostOp::Kind::kRelu, "relu"}, {PostOp::Kind::kClip, "clip"}}};
+
+// ---- writing
+
+json write_tensor(const Tensor& tensor, std::vector<std::byte>& weights) {
+  weights.resize((weights.size() + kAlignment - 1) / kAlignment * kAlignment);
+  const std::size_t offset = weights.size();
+  weights.insert(weights.end(), tensor.bytes().begin(), tensor.bytes().end());
+  return {{"type", to_string(tensor.type())}, {"shape", tensor.shape()}, {"offset", offset}};
+}
+
+json write_attribute(const Attributes::Value& value, std::vector<std::byte>& weights) {
+  struct Writer {
+    std::vector<std::byte>& weights;
+    json operator()(std::int64_t v) const { return {{"int", v}}; }
+    json operator()(float v) const { return {{"float", v}}; }
+    json operator()(const std::string& v) const { return {{"string", v}}; }
+    json operator()(const std::vector<std::int64_t>& v) const { return {{"ints", v}}; }
+    json operator()(const std::vector<float>& v) const { return {{"floats", v}}; }
+    json operator()(const std::vector<std::string>& v) const { return {{"strings", v}}; }
+    json operator()(const Tensor& v) const { return {{"tensor", write_tensor(v, weights)}}; }
+  };
+  return std::visit(Writer{weights}, value);
+}
+
+json write_post_op(const PostOp& post_op) {
+  json out;
+  for (const auto& [kind, name] : kPostOpNames) {
+    if (kind == post_op.kind) out["kind"] = name;
+  }
+  if (post_op.kind == PostOp::Kind::kAdd) out["operand"] = post_op.operand;
+  if (post_op.kind == PostOp::Kind::kClip) {
+    out["min"] = post_op.alpha;
+    out["max"] = post_op.beta;
+  }
+  return out;
+}
+
+json write_node(const Node& node, std::vector<std::byte>& weights) {
+  json out{{"name", node.name},
+           {"op", node.op->name},
+           {"inputs", node.inputs},
+           {"outputs", node.outputs}};
+  for (const auto& [name, value] : node.attributes.all()) {
+    out["attributes"][name] = write_attribute(value, weights);
+  }
+  for (const PostOp& post_op : node.post_ops) out["post_ops"].push_back(write_post_op(post_op));
+  return out;
+}
+
+// ---- reading
+
+class Reader {
+ public:
+  Reader(std::span<const std::byte> weights, const std::shared_ptr<const void>& owner)
+      : weights_(weights), owner_(owner) {}
+
+  [[nodiscard]] Tensor tensor(const json& in) const {
+    const auto type = data_type_from_string(in.at("type").get<std::string>());
+    auto shape = in.at("shape").get<Shape>();
+    const auto offset = in.at("offset").get<std::uint64_t>();
+    const std::size_t bytes = static_cast<std::size_t>(element_count(shape)) * byte_size(type);
+    if (offset > weights_.size() || bytes > weights_.size() - offset) {
+      throw bad_input("a constant lies outside the weights");
+    }
+    return {type, std::move(shape), weights_.subspan(static_cast<std::size_t>(offset), bytes),
+            owner_};
+  }
+
+  [[nodiscard]] Attributes::Value attribute(const json& in) const {
+    if (in.size() != 1) throw bad_input("an attribute without one kind");
+    const std::string& kind = in.begin().key();
+    const json& value = in.begin().value();
+    if (kind == "int") return value.get<std::int64_t>();
+    if (kind == "float") return value.get<float>();
+    if (kind == "string") return value.get<std::string>();
+    if (kind == "ints") return value.get<std::vector<std::int64_t>>();
+    if (kind == "floats") return value.get<std::vector<float>>();
+    if (kind == "strings") return value.get<std::vector<std::string>>();
+    if (kind == "tensor") return tensor(value);
+    throw bad_input(fmt::format("an attribute of unknown kind '{}'", kind));
+  }
+
+  [[nodiscard]] Node node(const json& in) const {
+    Node node;
+    node.name = in.at("name").get<std::string>();
+    const auto op = in.at("op").get<std::string>();
+    node.op = find_operator(op);
+    if (node.op == nullptr) throw bad_input(fmt::format("operator {} is not known here", op));
+    node.inputs = in.at("inputs").get<std::vector<ValueId>>();
+    node.outputs = in.at("outputs").get<std::vector<ValueId>>();
+    if (in.contains("attributes")) {
+      for (const auto& [name, value] : in.at("attributes").items()) {
+        node.attributes.set(name, attribute(value));
+      }
+    }
+    if (in.contains("post_ops")) {
+      for (const json& post_op : in.at("post_ops")) node.post_ops.push_back(read_post_op(post_op));
+    }
+    return node;
+  }
+
+  [[nodiscard]] Value value(const json& in) const {
+    Value value;
+    value.name = in.at("name").get<std::string>();
+    if (in.contains("constant")) {
+      value.constant = tensor(in.at("constant"));
+      value.type = {value.constant->type(), value.constant->shape()};
+    } else {
+      value.type.type = data_type_from_string(in.at("type").get<std::string>());
+      value.type.shape = in.at("shape").get<Shape>();
+      (void)element_count(value.type.shape);
+    }
+    return value;
+  }
+
+ private:
+  static PostOp read_post_op(const json& in) {
+    const auto name = in.at("kind").get<std::string>();
+    for (const auto& [kind, kind_name] : kPostOpNames) {
+      if (kind_name != name) continue;
+      PostOp post_op{.kind = kind};
+      if (kind == PostOp::Kind::kAdd) post_op.operand = in.at("operand").get<ValueId>();
+      if (kind == PostOp::Kind::kClip) {
+        post_op.alpha = in.at("min").get<float>();
+        post_op.beta = in.at("max").get<float>();
+      }
+      return post_op;
+    }
+    throw bad_input(fmt::format("post-op '{}' is not known here", name));
+  }
+
+  std::span<const std::byte> weights_;
+  const std::shared_ptr<const void>& owner_;
+};
+
+}  // namespace
+
+SerializedGraph serialize(const Graph& graph) {
+  SerializedGraph out;
+  json values = json::array();
+  for (const Value& value : graph.values) {
+    json entry{{"name", value.name}};
+    if (value.constant) {
+      entry["constant"] = write_tensor(*value.constant, out.weights);
+    } else {
+      entry["type"] = to_string(value.type.type);
+      entry["shape"] = value.type.shape;
+    }
+    values.push_back(std::move(entry));
+  }
+  json nodes = json::array();
+  for (const Node& node : graph.nodes) nodes.push_back(write_node(node, out.weights));
+  json inputs = json::array();
+  for (const GraphInput& input : graph.inputs) {
+    inputs.push_back({{"value", input.value}, {"permutation", input.permutation}});
+  }
+  const json structure{{"name", graph.name},
+                       {"values", std::move(values)},
+                       {"nodes", std::move(nodes)},
+                       {"inputs", std::move(inputs)},
+                       {"outputs", graph.outputs}};
+  // Names come from foreign files and may not be UTF-8.
+  out.structure = structure.dump(-1, ' ', false, json::error_handler_t::replace);
+  return out;
+}
+
+Graph deserialize(std::span<const std::byte> structure, std::span<const std::byte> weights,
+                  const std::shared_ptr<const void>& owner) {
+  try {
+    const auto* text = reinterpret_cast<const char*>(structure.data());
+    const json in = json::parse(text, text + structure.size());
+    const Reader reader(weights, owner);
+    Graph graph;
+    graph.name = in.at("name").get<std::string>();
+    for (const json& value : in.at("values")) graph.values.push_back(reader.value(value));
+    for (const json& node : in.at("nodes")) graph.nodes.push_back(reader.node(node));
+    for (const json& input : in.at("inputs")) {
+      graph.inputs.push_back({input.at("value").get<ValueId>(),
+                              input.at("permutation").get<std::vector<std::int64_t>>()});
+    }
+    graph.outputs = in.at("outputs").get<std::vector<ValueId>>();
+    validate(graph);
+    infer_shapes(graph);
+    return graph;
+  } catch (const json::exception& error) {
+    throw bad_input(fmt::format("the graph of the engine cannot be read: {}", error.what()));
+  }
+}
+
+}  // namespace hedge
