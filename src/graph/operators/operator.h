@@ -18,7 +18,8 @@ struct Operator {
 
   /// Types of the outputs. `inputs[i]` is null for an absent optional input; its `constant` is set
   /// where the value is known (shapes, axes). Throws bad_input; the caller adds the node's name.
-  std::vector<TensorType> (*infer)(const Node& node, std::span<const Value* const> inputs) = nullptr;
+  std::vector<TensorType> (*infer)(const Node& node,
+                                   std::span<const Value* const> inputs) = nullptr;
 
   /// The slow and obvious implementation: no post-ops (the executor applies those). Absent optional
   /// inputs are empty tensors.

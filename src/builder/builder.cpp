@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "builder/builder.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/module.h"
+#include "base/sha256.h"
+#include "base/text.h"
+#include "data/dataset_names.h"
+#include "data/recipes.h"
+#include "engine/engine_name.h"
+#include "graph/operators/operator.h"
+#include "graph/passes/passes.h"
+#include "onnx/import.h"
+
+namespace hedge {
+namespace {
+
+constexpr int kHighestLevel = 5;
+
+/// Any error of reading a model gets the file's name in front.
+template <class Function>
+auto naming(const std::filesystem::path& file, Function function) {
+  try {
+    return function();
+  } catch (const Error& error) {
+    const std::string text = error.what();
+    if (text.starts_with(file.string())) throw;
+    throw Error(error.kind(), fmt::format("{}: {}", file.string(), text));
+  }
+}
+
+std::vector<Binding> input_bindings(const Graph& graph) {
+  std::vector<Binding> bindings;
+  for (std::size_t i = 0; i < graph.inputs.size(); ++i) {
+    bindings.push_back({graph.value(graph.inputs[i].value).name, graph.input_type(i).shape});
+  }
+  return bindings;
+}
+
+std::vector<Binding> output_bindings(const Graph& graph) {
+  std::vector<Binding> bindings;
+  for (const ValueId id : graph.outputs) {
+    bindings.push_back({graph.value(id).name, graph.value(id).type.shape});
+  }
+  return bindings;
+}
+
+bool ends_in_softmax(const Graph& graph) {
+  return std::any_of(graph.nodes.begin(), graph.nodes.end(), [&](const Node& node) {
+    return node.op->name == "Softmax" && node.outputs.front() == graph.outputs.front();
+  });
+}
+
+/// A classifier has one input with four axes and scores with the batch first.
+void require_classifier(const Graph& graph) {
+  if (graph.inputs.size() != 1) {
+    throw bad_input(fmt::format("{} inputs; a classifier has one", graph.inputs.size()));
+  }
+  const Shape input = graph.input_type(0).shape;
+  if (input.size() != 4) {
+    throw bad_input(fmt::format("the input has shape {}; images have four axes (batch first)",
+                                to_string(input)));
+  }
+  const Shape& output = graph.value(graph.outputs.at(0)).type.shape;
+  if (output.empty() || output[0] != input[0]) {
+    throw bad_input(fmt::format("the output has shape {}; the first axis must be the batch of {}",
+                                to_string(output), input[0]));
+  }
+}
+
+/// The recipe that was stated, or the one that goes with the names, fitted to the input's shape.
+PreprocessingRecipe choose_recipe(const EngineName& name, const std::string& dataset,
+                                  const EngineBuildOptions& options, const Shape& input) {
+  if (options.preprocessing) return with_input_shape(*options.preprocessing, input);
+  if (dataset.empty()) {
+    throw bad_input(
+        "the file's name tells no dataset, so its preprocessing is unknown; state --dataset=NAME "
+        "(cifar, shapes, imagenet) or --preprocess=scale=...,mean=...,std=...");
+  }
+  const auto recipe = find_recipe(name.model, dataset);
+  if (!recipe) {
+    throw bad_input(
+        fmt::format("no preprocessing recipe for model '{}' on dataset '{}'; state one with "
+                    "--preprocess=scale=1/255,mean=...,std=... (docs/preprocessing.md)",
+                    name.model, dataset));
+  }
+  return with_input_shape(*recipe, input);
+}
+
+std::string choose_dataset(const EngineName& name, const EngineBuildOptions& options) {
+  if (options.dataset.empty()) return name.dataset;
+  const std::string canonical = canonical_dataset(options.dataset);
+  const std::string dataset = canonical.empty() ? options.dataset : canonical;
+  if (!name.dataset.empty() && name.dataset != dataset) {
+    log(LogLevel::kWarning,
+        fmt::format("the file's name says dataset {}, --dataset says {}: taking {}", name.dataset,
+                    dataset, dataset));
+  }
+  return dataset;
+}
+
+void warn_if_differs(std::string_view what, const std::string& in_name,
+                     const std::string& in_engine) {
+  if (in_name.empty() || in_engine.empty() || in_name == in_engine) return;
+  log(LogLevel::kWarning, fmt::format("the file's name says {} {}, the engine says {}: taking {}",
+                                      what, in_name, in_engine, in_engine));
+}
+
+void require_same(std::string_view flag, const std::string& wanted, const std::string& built,
+                  const std::filesystem::path& file) {
+  if (wanted.empty() || wanted == built) return;
+  throw bad_input(fmt::format("{}: was built with {}={}, not {}; build it again from its ONNX file",
+                              file.string(), flag, built, wanted));
+}
+
+/// An engine file. What the caller states beyond the backend and precision overrides its metadata.
+std::shared_ptr<const Engine> open_engine(const std::filesystem::path& file,
+                                          const EngineBuildOptions& options) {
+  EngineContainer container = load_container(file);
+  EngineInfo& info = container.info;
+  const EngineName name = parse_engine_name(file);
+  warn_if_differs("precision", name.precision, info.precision);
+  if (options.dataset.empty()) warn_if_differs("dataset", name.dataset, info.dataset);
+  require_same("--backend", options.backend, info.backend, file);
+  require_same("--precision", options.precision, info.precision, file);
+  if (!options.dataset.empty()) info.dataset = choose_dataset({}, options);
+  if (options.preprocessing) {
+    info.preprocessing = with_input_shape(*options.preprocessing, info.inputs.front().shape);
+  }
+  return naming(file, [&] { return make_engine(std::move(container)); });
+}
+
+}  // namespace
+
+Graph import_model(const std::filesystem::path& onnx, std::int64_t batch) {
+  const auto file = MappedFile::open(onnx);
+  const auto module = Module::load("onnx");
+  auto* import = module->function<decltype(hedge_onnx_import)>("hedge_onnx_import");
+  const ImportOptions options{.batch = batch, .folder = onnx.parent_path()};
+  return naming(onnx, [&] {
+    const std::unique_ptr<Graph> graph(
+        import(file->bytes().data(), file->bytes().size(), &options));
+    return std::move(*graph);
+  });
+}
+
+EngineContainer build_engine(const std::filesystem::path& onnx, const EngineBuildOptions& options) {
+  const EngineName name = parse_engine_name(onnx);
+  const Backend& backend =
+      options.backend.empty() ? default_backend() : require_backend(options.backend);
+  BuildOptions build{.precision = options.precision,
+                     .optimization_level = std::clamp(options.optimization_level, 0, kHighestLevel),
+                     .threads = options.threads,
+                     .timing_cache = options.timing_cache};
+  if (build.precision.empty()) {
+    build.precision = backend.default_precision();
+    log(LogLevel::kInfo, fmt::format("no precision given: taking {}, the default of backend {}",
+                                     build.precision, backend.name()));
+  }
+  Graph graph = import_model(onnx, options.batch);
+  return naming(onnx, [&] {
+    require_classifier(graph);
+    optimize(graph);
+    const std::string dataset = choose_dataset(name, options);
+    EngineContainer container;
+    container.info = {
+        .model = name.model,
+        .dataset = dataset,
+        .precision = build.precision,
+        .backend = std::string(backend.name()),
+        .preprocessing = choose_recipe(name, dataset, options, graph.input_type(0).shape),
+        .source_file = onnx.filename().string(),
+        .source_sha256 = sha256_hex(MappedFile::open(onnx)->bytes()),
+        .target = backend.description(),
+        .builder_version = "Hedge " HEDGE_VERSION,
+        .inputs = input_bindings(graph),
+        .outputs = output_bindings(graph),
+        .parameters = parameter_count(graph),
+        .multiply_accumulates = multiply_accumulates(graph) / options.batch,
+        .batch = options.batch,
+        .ends_in_softmax = ends_in_softmax(graph)};
+    BackendEngine engine = backend.build(graph, build);
+    container.sections = std::move(engine.sections);
+    container.layer_choices = std::move(engine.layer_choices);
+    return container;
+  });
+}
+
+std::shared_ptr<const Engine> open_model(const std::filesystem::path& model,
+                                         const EngineBuildOptions& options) {
+  if (to_lower(model.extension().string()) != ".onnx") return open_engine(model, options);
+  EngineContainer container = build_engine(model, options);
+  return make_engine(std::move(container));
+}
+
+}  // namespace hedge

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "engine/container.h"
+#include "graph/graph.h"
+#include "hedge/engine.h"
+
+namespace hedge {
+
+/// What to build. Whatever is empty comes from the file's name, the backend's default or a recipe.
+struct EngineBuildOptions {
+  std::string backend;
+  std::string precision;
+  std::string dataset;
+  std::optional<PreprocessingRecipe> preprocessing;
+  std::int64_t batch = 1;
+  int optimization_level = 3;  ///< 0..5; larger values mean 5.
+  int threads = 1;
+  std::filesystem::path timing_cache;
+};
+
+/// ONNX file to graph, shapes inferred, nothing optimised. Loads the importer's module. Throws
+/// bad_input as import_onnx does, with the file's name in front.
+[[nodiscard]] Graph import_model(const std::filesystem::path& onnx, std::int64_t batch = 1);
+
+/// ONNX file to the content of an engine file. Throws bad_input: as import_model; a precision or
+/// backend that cannot be had; a model without a preprocessing recipe for its dataset (states
+/// flags). Warnings (a name that contradicts, a default that was taken) go to the log.
+[[nodiscard]] EngineContainer build_engine(const std::filesystem::path& onnx,
+                                           const EngineBuildOptions& options);
+
+/// The one way in for programs that take `--model`: an `.engine` file is loaded, an `.onnx` file is
+/// built in memory. Of an engine file, `options.backend`/`precision`/`batch` must agree or be
+/// empty.
+[[nodiscard]] std::shared_ptr<const Engine> open_model(const std::filesystem::path& model,
+                                                       const EngineBuildOptions& options);
+
+}  // namespace hedge

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <nlohmann/json.hpp>
+
+#include "hedge/preprocessing.h"
+
+namespace hedge {
+
+/// The recipe that goes with a model and a canonical dataset name (docs/preprocessing.md has the
+/// table). `EE_` models use the recipe of the name without it. Nothing when there is none: such a
+/// model is refused with the flags that state one, never run on raw pixels in silence.
+[[nodiscard]] std::optional<PreprocessingRecipe> find_recipe(std::string_view model,
+                                                             std::string_view dataset);
+
+/// The user's own: "scale=1/255,mean=0.5:0.5:0.5,std=0.5:0.5:0.5,layout=nchw,order=rgb,size=32x32",
+/// any subset of the keys, or the path of a file with the same pairs, one a line, or a JSON object.
+/// Throws bad_input, naming the key and its form.
+[[nodiscard]] PreprocessingRecipe parse_recipe(const std::string& text);
+
+/// One line that parse_recipe takes.
+[[nodiscard]] std::string to_string(const PreprocessingRecipe& recipe);
+
+void to_json(nlohmann::json& json, const PreprocessingRecipe& recipe);
+/// Throws bad_input on anything that is not a recipe.
+void from_json(const nlohmann::json& json, PreprocessingRecipe& recipe);
+
+}  // namespace hedge

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+namespace hedge {
+
+// The structs of the result schema `hedge.result/1`: fields as in the JSON, in its order. What is
+// absent (std::nullopt, an empty list) was not measured or does not apply; it is left out of the
+// JSON and never written as zero. Texts, numbers and units mean the same in both.
+
+inline constexpr const char* kResultSchema = "hedge.result/1";
+
+using Range = std::array<double, 2>;  ///< Lower and upper end, both included.
+
+struct ModelFacts {
+  std::optional<std::string> file;    ///< As the user named it.
+  std::optional<std::string> sha256;  ///< Of the ONNX file that it was built from, hexadecimal.
+  std::optional<std::string> name;
+  std::optional<std::string> dataset;
+  std::optional<std::string> precision;
+  std::optional<std::string> backend;
+  bool operator==(const ModelFacts&) const = default;
+};
+
+struct MachineFacts {
+  std::optional<std::string> hostname;
+  std::optional<std::string> cpu;
+  std::optional<std::int64_t> cores;  ///< Logical CPUs that are online.
+  std::optional<std::string> gpu;
+  std::optional<std::string> driver;
+  std::optional<std::string> os;
+  std::optional<std::string> governor;    ///< Of CPU frequency, "performance"; each once if mixed.
+  std::optional<std::string> power_mode;  ///< Of boards that have them (nvpmodel).
+  std::vector<std::string> notes;         ///< What makes numbers of this machine or build doubtful.
+  bool operator==(const MachineFacts&) const = default;
+};
+
+struct RunConfig {
+  std::optional<std::int64_t> iterations;
+  std::optional<std::int64_t> warmup_iterations;
+  std::optional<std::int64_t> repetitions;
+  std::optional<std::int64_t> threads;
+  std::optional<std::int64_t> batch;
+  std::optional<bool> cuda_graph;
+  std::optional<std::string> memory_mode;
+  std::optional<std::string> wait;
+  /// Further settings of the program, written beside the ones above under their own names, which
+  /// must differ from those.
+  std::map<std::string, nlohmann::json> flags;
+  bool operator==(const RunConfig&) const = default;
+};
+
+/// Fractions of 1.
+struct AccuracyResult {
+  std::optional<double> top1;
+  std::optional<Range> top1_ci95;  ///< Wilson.
+  std::optional<double> top5;      ///< From 1000 classes on.
+  std::optional<std::int64_t> correct;
+  std::optional<std::int64_t> total;
+  bool operator==(const AccuracyResult&) const = default;
+};
+
+struct PercentileIntervals {
+  std::optional<Range> p50;
+  std::optional<Range> p90;
+  std::optional<Range> p95;
+  std::optional<Range> p99;
+  std::optional<Range> p999;
+  bool operator==(const PercentileIntervals&) const = default;
+};
+
+/// Microseconds of one inference (of the whole batch). `measure/latency_result.h` fills it.
+struct LatencyResult {
+  std::optional<std::int64_t> count;
+  std::optional<double> mean;
+  std::optional<Range> mean_ci95;
+  std::optional<double> stddev;
+  std::optional<double> min;
+  std::optional<double> max;
+  std::optional<double> p50;
+  std::optional<double> p90;
+  std::optional<double> p95;
+  std::optional<double> p99;
+  std::optional<double> p999;
+  PercentileIntervals ci95;
+  std::optional<std::string> scope;      ///< kScopeInfer, kScopePreprocessAndInfer, kScopeLoop.
+  std::optional<double> timer_overhead;  ///< What the timer itself adds to each sample.
+  std::optional<std::string> samples_file;
+  bool operator==(const LatencyResult&) const = default;
+};
+inline constexpr const char* kScopeInfer = "infer";
+inline constexpr const char* kScopePreprocessAndInfer = "preprocess+infer";
+inline constexpr const char* kScopeLoop = "loop";  ///< Amortised: one timer around all iterations.
+
+/// Medians, microseconds.
+struct SplitResult {
+  std::optional<double> preprocess;
+  std::optional<double> copy_in;
+  std::optional<double> compute;
+  std::optional<double> copy_out;
+  std::optional<double> decide;
+  std::optional<double> enqueue;
+  bool operator==(const SplitResult&) const = default;
+};
+
+struct MemoryResult {
+  std::optional<std::int64_t> engine_bytes;
+  std::optional<std::int64_t> arena_bytes;
+  std::optional<std::int64_t> peak_rss_bytes;
+  std::optional<std::int64_t> gpu_bytes;
+  bool operator==(const MemoryResult&) const = default;
+};
+
+struct EnergyResult {
+  std::optional<std::string> meter;
+  std::vector<std::string> rails;
+  std::optional<double> seconds;
+  std::optional<std::int64_t> distinct_samples;
+  std::optional<double> joules_total;
+  std::optional<double> idle_watts;
+  std::optional<double> mean_watts;
+  std::optional<double> mj_per_inference;
+  std::optional<double> mj_per_inference_net;  ///< Above idle.
+  std::optional<Range> ci95;                   ///< Of mj_per_inference.
+  bool operator==(const EnergyResult&) const = default;
+};
+
+struct HiResult {
+  std::optional<std::string> decision;
+  std::vector<double> parameters;
+  std::optional<std::int64_t> offloads;
+  std::optional<double> offload_fraction;
+  std::optional<double> accuracy_local;
+  std::optional<double> accuracy_server;
+  std::optional<double> accuracy;
+  bool operator==(const HiResult&) const = default;
+};
+
+/// Clocks, temperatures, load, throttling: one JSON object each, keys as the meter names them.
+struct ConditionsResult {
+  std::optional<nlohmann::json> before;
+  std::optional<nlohmann::json> during;
+  std::optional<nlohmann::json> after;
+  bool operator==(const ConditionsResult&) const = default;
+};
+
+enum class Verdict : std::uint8_t { kValid, kInvalid };
+
+struct Validity {
+  Verdict verdict = Verdict::kValid;
+  std::vector<std::string> reasons;  ///< Why it is INVALID, each with advice.
+  bool operator==(const Validity&) const = default;
+};
+
+/// One measurement of one model: a whole result file, or an element of a sweep's.
+struct Result {
+  std::string program;
+  std::string time_utc;  ///< utc_time_text() of the start.
+  std::string hedge_version;
+  ModelFacts model;
+  MachineFacts machine;
+  RunConfig config;
+  std::optional<AccuracyResult> accuracy;
+  std::optional<LatencyResult> latency_us;
+  std::optional<SplitResult> split_us;
+  std::optional<double> throughput_per_s;  ///< Images (not batches) a second.
+  std::optional<MemoryResult> memory;
+  std::optional<EnergyResult> energy;
+  std::optional<HiResult> hi;
+  std::optional<ConditionsResult> conditions;
+  std::optional<Validity> validity;
+  std::vector<std::string> warnings;
+  bool operator==(const Result&) const = default;
+};
+
+/// A result with program, time and version set, and nothing measured.
+[[nodiscard]] Result make_result(std::string program, std::chrono::system_clock::time_point now =
+                                                          std::chrono::system_clock::now());
+
+/// ISO 8601 to the second, in UTC: "2026-01-31T23:59:59Z".
+[[nodiscard]] std::string utc_time_text(std::chrono::system_clock::time_point time);
+
+}  // namespace hedge

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <concepts>
+#include <type_traits>
+
+#include "result/result.h"
+
+namespace hedge {
+
+// Key, order and member of every field of the schema, once for writer and reader: `fields(visitor,
+// object)` calls visitor(key, member) for each. What needs more than that (schema, flags) is done
+// in result_json.cpp.
+
+template <class T, class Struct>
+concept MaybeConst = std::same_as<std::remove_const_t<T>, Struct>;
+
+template <class Visitor, MaybeConst<ModelFacts> T>
+void fields(Visitor& visit, T& model) {
+  visit("file", model.file);
+  visit("sha256", model.sha256);
+  visit("name", model.name);
+  visit("dataset", model.dataset);
+  visit("precision", model.precision);
+  visit("backend", model.backend);
+}
+
+template <class Visitor, MaybeConst<MachineFacts> T>
+void fields(Visitor& visit, T& machine) {
+  visit("hostname", machine.hostname);
+  visit("cpu", machine.cpu);
+  visit("cores", machine.cores);
+  visit("gpu", machine.gpu);
+  visit("driver", machine.driver);
+  visit("os", machine.os);
+  visit("governor", machine.governor);
+  visit("power_mode", machine.power_mode);
+  visit("notes", machine.notes);
+}
+
+template <class Visitor, MaybeConst<RunConfig> T>
+void fields(Visitor& visit, T& config) {
+  visit("iterations", config.iterations);
+  visit("warmup_iterations", config.warmup_iterations);
+  visit("repetitions", config.repetitions);
+  visit("threads", config.threads);
+  visit("batch", config.batch);
+  visit("cuda_graph", config.cuda_graph);
+  visit("memory_mode", config.memory_mode);
+  visit("wait", config.wait);
+}
+
+template <class Visitor, MaybeConst<AccuracyResult> T>
+void fields(Visitor& visit, T& accuracy) {
+  visit("top1", accuracy.top1);
+  visit("top1_ci95", accuracy.top1_ci95);
+  visit("top5", accuracy.top5);
+  visit("correct", accuracy.correct);
+  visit("total", accuracy.total);
+}
+
+template <class Visitor, MaybeConst<PercentileIntervals> T>
+void fields(Visitor& visit, T& intervals) {
+  visit("p50", intervals.p50);
+  visit("p90", intervals.p90);
+  visit("p95", intervals.p95);
+  visit("p99", intervals.p99);
+  visit("p999", intervals.p999);
+}
+
+template <class Visitor, MaybeConst<LatencyResult> T>
+void fields(Visitor& visit, T& latency) {
+  visit("count", latency.count);
+  visit("mean", latency.mean);
+  visit("mean_ci95", latency.mean_ci95);
+  visit("stddev", latency.stddev);
+  visit("min", latency.min);
+  visit("max", latency.max);
+  visit("p50", latency.p50);
+  visit("p90", latency.p90);
+  visit("p95", latency.p95);
+  visit("p99", latency.p99);
+  visit("p999", latency.p999);
+  visit("ci95", latency.ci95);
+  visit("scope", latency.scope);
+  visit("timer_overhead", latency.timer_overhead);
+  visit("samples_file", latency.samples_file);
+}
+
+template <class Visitor, MaybeConst<SplitResult> T>
+void fields(Visitor& visit, T& split) {
+  visit("preprocess", split.preprocess);
+  visit("copy_in", split.copy_in);
+  visit("compute", split.compute);
+  visit("copy_out", split.copy_out);
+  visit("decide", split.decide);
+  visit("enqueue", split.enqueue);
+}
+
+template <class Visitor, MaybeConst<MemoryResult> T>
+void fields(Visitor& visit, T& memory) {
+  visit("engine_bytes", memory.engine_bytes);
+  visit("arena_bytes", memory.arena_bytes);
+  visit("peak_rss_bytes", memory.peak_rss_bytes);
+  visit("gpu_bytes", memory.gpu_bytes);
+}
+
+template <class Visitor, MaybeConst<EnergyResult> T>
+void fields(Visitor& visit, T& energy) {
+  visit("meter", energy.meter);
+  visit("rails", energy.rails);
+  visit("seconds", energy.seconds);
+  visit("distinct_samples", energy.distinct_samples);
+  visit("joules_total", energy.joules_total);
+  visit("idle_watts", energy.idle_watts);
+  visit("mean_watts", energy.mean_watts);
+  visit("mj_per_inference", energy.mj_per_inference);
+  visit("mj_per_inference_net", energy.mj_per_inference_net);
+  visit("ci95", energy.ci95);
+}
+
+template <class Visitor, MaybeConst<HiResult> T>
+void fields(Visitor& visit, T& hi) {
+  visit("decision", hi.decision);
+  visit("parameters", hi.parameters);
+  visit("offloads", hi.offloads);
+  visit("offload_fraction", hi.offload_fraction);
+  visit("accuracy_local", hi.accuracy_local);
+  visit("accuracy_server", hi.accuracy_server);
+  visit("accuracy", hi.accuracy);
+}
+
+template <class Visitor, MaybeConst<ConditionsResult> T>
+void fields(Visitor& visit, T& conditions) {
+  visit("before", conditions.before);
+  visit("during", conditions.during);
+  visit("after", conditions.after);
+}
+
+template <class Visitor, MaybeConst<Validity> T>
+void fields(Visitor& visit, T& validity) {
+  visit("verdict", validity.verdict);
+  visit("reasons", validity.reasons);
+}
+
+template <class Visitor, MaybeConst<Result> T>
+void fields(Visitor& visit, T& result) {
+  visit("program", result.program);
+  visit("time_utc", result.time_utc);
+  visit("hedge_version", result.hedge_version);
+  visit("model", result.model);
+  visit("machine", result.machine);
+  visit("config", result.config);
+  visit("accuracy", result.accuracy);
+  visit("latency_us", result.latency_us);
+  visit("split_us", result.split_us);
+  visit("throughput_per_s", result.throughput_per_s);
+  visit("memory", result.memory);
+  visit("energy", result.energy);
+  visit("hi", result.hi);
+  visit("conditions", result.conditions);
+  visit("validity", result.validity);
+  visit("warnings", result.warnings);
+}
+
+}  // namespace hedge

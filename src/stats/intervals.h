@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+namespace hedge {
+
+/// A two-sided interval, both ends included.
+struct Interval {
+  double lower = 0;
+  double upper = 0;
+  bool operator==(const Interval&) const = default;
+};
+
+/// Interval of a proportion: `successes` of `total` independent trials. Wilson's score interval
+/// without continuity correction (E. B. Wilson, JASA 22, 1927, p. 209; recommended for its coverage
+/// by Brown, Cai and DasGupta, Statistical Science 16, 2001). It stays within [0, 1] and makes
+/// sense at 0 and at `total` successes, which the textbook (Wald) interval does not. Throws
+/// bad_input unless 0 <= successes <= total, total > 0 and 0 < confidence < 1.
+[[nodiscard]] Interval wilson_interval(std::int64_t successes, std::int64_t total,
+                                       double confidence = 0.95);
+
+/// Interval of a mean from the mean and the sample standard deviation of `count` values: Student's
+/// t with count - 1 degrees of freedom. It takes the values for independent; latencies seldom are
+/// quite, so read it as a lower bound of the doubt. Nothing for fewer than 2 values. Throws
+/// bad_input unless 0 < confidence < 1.
+[[nodiscard]] std::optional<Interval> mean_interval(double mean, double stddev, std::size_t count,
+                                                    double confidence = 0.95);
+
+/// Two ranks, from 1, of ascending order statistics.
+struct RankInterval {
+  std::size_t lower = 0;
+  std::size_t upper = 0;
+  bool operator==(const RankInterval&) const = default;
+};
+
+/// The order statistics that enclose the `quantile` (0 < quantile < 1) of the distribution behind
+/// `count` independent samples, whatever that distribution is (Hahn and Meeker, Statistical
+/// Intervals, 5.2). With X ~ Binomial(count, quantile): lower is the largest l with
+/// P(X < l) <= (1 - confidence)/2, upper the smallest u with P(X >= u) <= (1 - confidence)/2. The
+/// coverage is at least `confidence`. For the median these are the ends of the sign test's
+/// interval. The binomial is exact for every count (incomplete beta function); there is no normal
+/// approximation. Nothing when the samples are too few for such an interval (below 6 for a median
+/// at 95 %). Throws bad_input on a quantile or confidence outside (0, 1).
+[[nodiscard]] std::optional<RankInterval> quantile_ranks(std::size_t count, double quantile,
+                                                         double confidence = 0.95);
+
+/// Sign-test interval of the median of `sorted` (ascending, no NaN): quantile_ranks at 0.5, looked
+/// up. Nothing when there are too few.
+[[nodiscard]] std::optional<Interval> median_interval(std::span<const double> sorted,
+                                                      double confidence = 0.95);
+
+}  // namespace hedge

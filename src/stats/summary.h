@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "stats/intervals.h"
+
+namespace hedge {
+
+/// Rank, from 1, of a percentile among `count` ascending samples by the nearest-rank rule:
+/// ceil(percent / 100 * count), at least 1. `percent` is read to 0.001 and the rest is integer
+/// arithmetic, since 99.9 / 100 * 1000 is above 999 in floating point. Throws bad_input unless
+/// 0 <= percent <= 100 and count > 0.
+[[nodiscard]] std::size_t nearest_rank(std::size_t count, double percent);
+
+/// A percentile of ascending samples by nearest rank: always one of the samples, never a value
+/// between two. Throws as nearest_rank.
+[[nodiscard]] std::int64_t percentile(std::span<const std::int64_t> sorted, double percent);
+
+/// What is told of a set of durations. Nanoseconds; every sample counts, nothing is trimmed.
+struct Summary {
+  std::size_t count = 0;
+  double mean_ns = 0;
+  std::optional<double> stddev_ns;  ///< Of the sample (n - 1). From 2 samples on.
+  std::int64_t min_ns = 0;
+  std::int64_t max_ns = 0;
+  std::int64_t p50_ns = 0;
+  std::int64_t p90_ns = 0;
+  std::int64_t p95_ns = 0;
+  std::int64_t p99_ns = 0;
+  std::int64_t p999_ns = 0;
+  /// 95 % intervals: mean_interval and quantile_ranks. Absent where the samples are too few (p99
+  /// takes 368, p99.9 takes 3688).
+  std::optional<Interval> mean_ci95_ns;
+  std::optional<Interval> p50_ci95_ns;
+  std::optional<Interval> p90_ci95_ns;
+  std::optional<Interval> p95_ci95_ns;
+  std::optional<Interval> p99_ci95_ns;
+  std::optional<Interval> p999_ci95_ns;
+};
+
+/// Sorts one copy of the samples, in any order, and reads everything from it. Throws bad_input when
+/// there are none.
+[[nodiscard]] Summary summarize(std::span<const std::int64_t> ns);
+
+}  // namespace hedge

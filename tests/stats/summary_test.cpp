@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stats/summary.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <numeric>
+#include <vector>
+
+#include "hedge/error.h"
+
+namespace hedge {
+namespace {
+
+constexpr double kTolerance = 1e-9;
+
+TEST(NearestRank, IsTheCeilingInExactArithmetic) {
+  EXPECT_EQ(nearest_rank(1, 0), 1U);
+  EXPECT_EQ(nearest_rank(1, 100), 1U);
+  EXPECT_EQ(nearest_rank(2, 50), 1U);
+  EXPECT_EQ(nearest_rank(3, 50), 2U);
+  EXPECT_EQ(nearest_rank(10, 90), 9U);
+  EXPECT_EQ(nearest_rank(100, 99), 99U);
+  EXPECT_EQ(nearest_rank(101, 99), 100U);
+  // ceil(99.9 / 100.0 * 1000) is 1000 in floating point, ceil(0.07 * 100) is 8.
+  EXPECT_EQ(nearest_rank(1000, 99.9), 999U);
+  EXPECT_EQ(nearest_rank(10000, 99.9), 9990U);
+  EXPECT_EQ(nearest_rank(100, 7), 7U);
+  EXPECT_EQ(nearest_rank(999, 99.9), 999U);
+}
+
+TEST(NearestRank, AgreesWithTheDefinitionForAllSmallCounts) {
+  // The smallest rank r with r / count >= percent / 100.
+  for (std::size_t count = 1; count <= 300; ++count) {
+    for (std::size_t percent = 1; percent <= 100; ++percent) {
+      std::size_t rank = 1;
+      while (rank * 100 < percent * count) ++rank;
+      ASSERT_EQ(nearest_rank(count, static_cast<double>(percent)), rank)
+          << percent << " % of " << count;
+    }
+  }
+}
+
+TEST(NearestRank, RefusesNoSamplesAndNoPercentages) {
+  EXPECT_THROW((void)nearest_rank(0, 50), Error);
+  EXPECT_THROW((void)nearest_rank(5, -0.1), Error);
+  EXPECT_THROW((void)nearest_rank(5, 100.1), Error);
+  EXPECT_THROW((void)nearest_rank(5, std::numeric_limits<double>::quiet_NaN()), Error);
+  EXPECT_THROW((void)percentile({}, 50), Error);
+}
+
+// Golden numbers: NumPy, percentile(method="inverted_cdf"), mean and std(ddof=1); SciPy 1.17 for
+// the intervals.
+TEST(Summarize, AgreesWithNumPy) {
+  const std::vector<std::int64_t> ns{17317, 14805, 20445, 24988, 30971, 22763, 18661, 17406,
+                                     27574, 35970, 23905, 15214, 16523, 35597, 23409, 13100,
+                                     21480, 15538, 18237, 19027, 17783, 26004, 21614, 18456,
+                                     24907, 28253, 13455, 20394, 16412, 20911, 14961};
+  const Summary summary = summarize(ns);
+  EXPECT_EQ(summary.count, 31U);
+  EXPECT_NEAR(summary.mean_ns, 21163.870967741936, kTolerance);
+  EXPECT_NEAR(summary.stddev_ns.value(), 5959.094689307179, kTolerance);
+  EXPECT_EQ(summary.min_ns, 13100);
+  EXPECT_EQ(summary.max_ns, 35970);
+  EXPECT_EQ(summary.p50_ns, 20394);
+  EXPECT_EQ(summary.p90_ns, 28253);
+  EXPECT_EQ(summary.p95_ns, 35597);
+  EXPECT_EQ(summary.p99_ns, 35970);
+  EXPECT_EQ(summary.p999_ns, 35970);
+  EXPECT_NEAR(summary.mean_ci95_ns->lower, 18978.057388828704, kTolerance);
+  EXPECT_NEAR(summary.mean_ci95_ns->upper, 23349.684546655168, kTolerance);
+  EXPECT_EQ(summary.p50_ci95_ns, (Interval{17406, 23409}));
+  EXPECT_FALSE(summary.p90_ci95_ns.has_value());
+  EXPECT_FALSE(summary.p999_ci95_ns.has_value());
+}
+
+TEST(Summarize, TellsEveryIntervalOfEnoughSamples) {
+  std::vector<std::int64_t> ns(10000);
+  std::iota(ns.rbegin(), ns.rend(), 1);  // falling: it must sort
+  const Summary summary = summarize(ns);
+  EXPECT_EQ(summary.p50_ns, 5000);
+  EXPECT_EQ(summary.p90_ns, 9000);
+  EXPECT_EQ(summary.p95_ns, 9500);
+  EXPECT_EQ(summary.p99_ns, 9900);
+  EXPECT_EQ(summary.p999_ns, 9990);
+  EXPECT_EQ(summary.p50_ci95_ns, (Interval{4902, 5099}));
+  EXPECT_EQ(summary.p95_ci95_ns, (Interval{9457, 9543}));
+  EXPECT_EQ(summary.p99_ci95_ns, (Interval{9880, 9920}));
+  EXPECT_EQ(summary.p999_ci95_ns, (Interval{9983, 9997}));
+}
+
+TEST(Summarize, OneSampleHasNoSpread) {
+  const std::vector<std::int64_t> one{42};
+  const Summary summary = summarize(one);
+  EXPECT_EQ(summary.mean_ns, 42);
+  EXPECT_FALSE(summary.stddev_ns.has_value());
+  EXPECT_FALSE(summary.mean_ci95_ns.has_value());
+  EXPECT_FALSE(summary.p50_ci95_ns.has_value());
+  EXPECT_EQ(summary.p999_ns, 42);
+}
+
+TEST(Summarize, KeepsSmallDifferencesOfLargeValues) {
+  // Sums of squares of such values lose everything in double.
+  constexpr std::int64_t kBase = 4'000'000'000'000'000;
+  const std::vector<std::int64_t> ns{kBase, kBase + 1, kBase + 2};
+  const Summary summary = summarize(ns);
+  EXPECT_EQ(summary.mean_ns, static_cast<double>(kBase + 1));
+  EXPECT_NEAR(summary.stddev_ns.value(), 1.0, kTolerance);
+}
+
+TEST(Summarize, RefusesNoSamples) {
+  EXPECT_THROW((void)summarize({}), Error);
+}
+
+}  // namespace
+}  // namespace hedge
