@@ -40,7 +40,7 @@ class Preprocessing {
 
  private:
   PreprocessingRecipe recipe_;
-  std::array<float, 3> factor_{};  ///< Indexed by channel of the tensor.
+  std::array<float, 3> factor_{};  ///< Red, green, blue.
   std::array<float, 3> offset_{};
 };
 

@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/tensor.h"
 #include "hedge/preprocessing.h"
 
 namespace hedge {
@@ -24,6 +25,10 @@ namespace hedge {
 
 /// One line that parse_recipe takes.
 [[nodiscard]] std::string to_string(const PreprocessingRecipe& recipe);
+
+/// The recipe for a model whose input has four axes: layout, height and width follow the shape where
+/// it settles them. Throws bad_input when no axis of the input holds the three channels.
+[[nodiscard]] PreprocessingRecipe with_input_shape(PreprocessingRecipe recipe, const Shape& input);
 
 void to_json(nlohmann::json& json, const PreprocessingRecipe& recipe);
 /// Throws bad_input on anything that is not a recipe.
