@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "hedge/dataset.h"
+
+namespace hedge {
+
+/// The CIFAR-10 binary form: records of one label byte and 3,072 bytes of a 32x32 image, the planes
+/// red, green and blue one after the other. (https://www.cs.toronto.edu/~kriz/cifar.html)
+inline constexpr std::size_t kCifarPixelBytes = 3072;
+inline constexpr std::size_t kCifarRecordBytes = 1 + kCifarPixelBytes;
+inline constexpr int kCifarClasses = 10;
+
+/// Maps the file. Throws bad_input: as MappedFile::open, empty, a size that is no multiple of the
+/// record, a label out of range (with record and byte).
+[[nodiscard]] std::unique_ptr<Dataset> open_cifar(const std::filesystem::path& file);
+
+/// The same on bytes in memory, kept alive by `owner`; `name` is for messages.
+[[nodiscard]] std::unique_ptr<Dataset> cifar_from_bytes(std::span<const std::byte> bytes,
+                                                        std::shared_ptr<const void> owner,
+                                                        const std::string& name);
+
+}  // namespace hedge
