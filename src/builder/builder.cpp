@@ -112,11 +112,12 @@ void warn_if_differs(std::string_view what, const std::string& in_name,
                                       what, in_name, in_engine, in_engine));
 }
 
-void require_same(std::string_view flag, const std::string& wanted, const std::string& built,
-                  const std::filesystem::path& file) {
+/// An engine is what it was built as; a flag that asks for something else is told so.
+void warn_if_fixed(std::string_view flag, const std::string& wanted, const std::string& built) {
   if (wanted.empty() || wanted == built) return;
-  throw bad_input(fmt::format("{}: was built with {}={}, not {}; build it again from its ONNX file",
-                              file.string(), flag, built, wanted));
+  log(LogLevel::kWarning,
+      fmt::format("the engine was built with {}={}, which {}={} does not change; build another one",
+                  flag, built, flag, wanted));
 }
 
 /// An engine file. What the caller states beyond the backend and precision overrides its metadata.
@@ -127,8 +128,8 @@ std::shared_ptr<const Engine> open_engine(const std::filesystem::path& file,
   const EngineName name = parse_engine_name(file);
   warn_if_differs("precision", name.precision, info.precision);
   if (options.dataset.empty()) warn_if_differs("dataset", name.dataset, info.dataset);
-  require_same("--backend", options.backend, info.backend, file);
-  require_same("--precision", options.precision, info.precision, file);
+  warn_if_fixed("--backend", options.backend, info.backend);
+  warn_if_fixed("--precision", options.precision, info.precision);
   if (!options.dataset.empty()) info.dataset = choose_dataset({}, options);
   if (options.preprocessing) {
     info.preprocessing = with_input_shape(*options.preprocessing, info.inputs.front().shape);

@@ -36,8 +36,8 @@ struct EngineBuildOptions {
                                            const EngineBuildOptions& options);
 
 /// The one way in for programs that take `--model`: an `.engine` file is loaded, an `.onnx` file is
-/// built in memory. Of an engine file, `options.backend`/`precision`/`batch` must agree or be
-/// empty.
+/// built in memory. An engine file keeps the backend and precision that it was built with (a wish
+/// for others is answered with a warning); dataset and preprocessing can be stated anew.
 [[nodiscard]] std::shared_ptr<const Engine> open_model(const std::filesystem::path& model,
                                                        const EngineBuildOptions& options);
 

@@ -222,7 +222,7 @@ class Importer {
     }
     if (inputs.size() != 1) {
       std::vector<std::string> names;
-      for (const auto* input : inputs) names.push_back("'" + printable(input->name()) + "'");
+      for (const auto* input : inputs) names.push_back(fmt::format("'{}'", printable(input->name())));
       problem(inputs.empty() ? "no input that a node reads"
                              : fmt::format("{} inputs, {}; an image classifier has one",
                                            inputs.size(), join_words(names)));

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/flags.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "base/text.h"
+#include "hedge/error.h"
+
+namespace hedge::cli {
+namespace {
+
+// Every sample is kept, 8 bytes each, so this is a matter of memory.
+constexpr std::int64_t kMostIterations = 100'000'000;
+
+}  // namespace
+
+std::int64_t parse_count(const std::string& flag, const std::string& text, std::int64_t low,
+                         std::int64_t high) {
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const bool whole = end == text.data() + text.size() && !text.empty();
+  if (error == std::errc::invalid_argument || !whole) {
+    throw bad_input(fmt::format("{}={}: not a whole number; give one from {} to {}", flag, text, low,
+                                high));
+  }
+  if (error == std::errc::result_out_of_range || value < low || value > high) {
+    throw bad_input(fmt::format("{}={}: out of range; give {} to {}", flag, text, low, high));
+  }
+  return value;
+}
+
+std::vector<std::int64_t> parse_counts(const std::string& flag, const std::string& text,
+                                       std::int64_t low, std::int64_t high) {
+  std::vector<std::int64_t> values;
+  for (const std::string& part : split(text, ',')) {
+    values.push_back(parse_count(flag, part, low, high));
+  }
+  return values;
+}
+
+std::int64_t parse_iterations(const std::string& text, std::int64_t all) {
+  if (text == "all") return all;
+  const std::int64_t value = parse_count("--iterations", text, 0, kMostIterations);
+  return value == 0 ? all : value;
+}
+
+std::vector<std::string> split_command_line(const std::string& line) {
+  std::vector<std::string> words;
+  std::string word;
+  bool begun = false;
+  char quote = 0;
+  for (const char c : line) {
+    if (quote != 0) {
+      if (c == quote) {
+        quote = 0;
+      } else {
+        word += c;
+      }
+    } else if (c == '\'' || c == '"') {
+      quote = c;
+      begun = true;
+    } else if (c == ' ' || c == '\t') {
+      if (begun) words.push_back(word);
+      word.clear();
+      begun = false;
+    } else {
+      word += c;
+      begun = true;
+    }
+  }
+  if (quote != 0) throw bad_input(fmt::format("'{}': a quote is not closed", line));
+  if (begun) words.push_back(word);
+  return words;
+}
+
+}  // namespace hedge::cli

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/model_options.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "base/text.h"
+#include "cli/flags.h"
+#include "data/recipes.h"
+#include "engine/backend.h"
+#include "engine/engine_name.h"
+#include "hedge/error.h"
+#include "result/machine.h"
+
+namespace hedge::cli {
+namespace {
+
+std::string known_precision(const std::string& text) {
+  const std::string precision = to_lower(text);
+  const auto known = known_precisions();
+  if (std::find(known.begin(), known.end(), precision) != known.end()) return precision;
+  throw CLI::ValidationError(fmt::format("--precision={}: there are {}", text,
+                                         join_words(std::vector<std::string>(known.begin(), known.end()))));
+}
+
+std::string interval(const std::optional<Range>& range, double scale, int digits) {
+  if (!range) return {};
+  return fmt::format(" (95 %: {:.{}f} to {:.{}f})", (*range)[0] * scale, digits, (*range)[1] * scale,
+                     digits);
+}
+
+}  // namespace
+
+void add_precision_options(CLI::App& app, std::string& precision) {
+  app.add_option_function<std::string>(
+         "-p,--precision", [&precision](const std::string& text) { precision = known_precision(text); },
+         "fp32, bf16, fp16, int8, ... (default: the backend's own, which is said)")
+      ->type_name("NAME");
+  for (const char* name : {"fp32", "bf16", "fp16", "int8", "fp8", "best"}) {
+    app.add_flag_callback(std::string("--") + name, [&precision, name] { precision = name; },
+                          std::string("Short for --precision=") + name);
+  }
+  app.add_flag_callback("--noTF32", [] {}, "Accepted; only GPUs have TF32");
+}
+
+void add_model_options(CLI::App& app, ModelOptions& options) {
+  app.add_option("-m,--model", options.model, "Engine file, or ONNX file to build in memory and run")
+      ->type_name("FILE");
+  app.add_option("--backend", options.backend, "Backend of an ONNX file (hedge info lists them)")
+      ->type_name("NAME");
+  add_precision_options(app, options.precision);
+  app.add_option("--dataset", options.dataset, "cifar, shapes, imagenet (default: as the model says)")
+      ->type_name("NAME");
+  app.add_option("--preprocess", options.preprocess,
+                 "Recipe, as scale=1/255,mean=0.5,std=0.5, or a file of it (default: as the model says)")
+      ->type_name("RECIPE");
+  app.add_option("--data", options.data,
+                 "Folder of the datasets (default: $HEDGE_DATA, else data, else ../data)")
+      ->type_name("DIR");
+  app.add_option("--threads", options.threads, "Threads of one inference (default 1)")
+      ->type_name("N");
+}
+
+std::optional<PreprocessingRecipe> stated_recipe(const std::string& preprocess) {
+  if (preprocess.empty()) return std::nullopt;
+  return parse_recipe(preprocess);
+}
+
+int thread_count(const std::string& text) {
+  return static_cast<int>(parse_count("--threads", text, 1, 1024));
+}
+
+std::shared_ptr<const Engine> open_engine(const ModelOptions& options) {
+  if (options.model.empty()) {
+    throw bad_input("no model given; state one with --model=FILE.engine or --model=FILE.onnx");
+  }
+  return open_model(options.model, {.backend = options.backend,
+                                    .precision = options.precision,
+                                    .dataset = options.dataset,
+                                    .preprocessing = stated_recipe(options.preprocess),
+                                    .threads = thread_count(options.threads),
+                                    .timing_cache = {}});
+}
+
+std::unique_ptr<Dataset> open_dataset(const Engine& engine, const ModelOptions& options) {
+  if (engine.info().dataset.empty()) {
+    throw bad_input(fmt::format("{}: states no dataset; name one with --dataset=NAME", options.model));
+  }
+  auto dataset = Dataset::open(engine.info().dataset, options.data);
+  const PreprocessingRecipe& recipe = preprocessing_of(engine).recipe();
+  const Image image = dataset->image(0);
+  if (image.height != recipe.height || image.width != recipe.width) {
+    throw bad_input(fmt::format("{}: takes images of {}x{}, but those of dataset {} have {}x{}",
+                                options.model, recipe.height, recipe.width, engine.info().dataset,
+                                image.height, image.width));
+  }
+  if (class_count(engine) < dataset->classes()) {
+    throw bad_input(fmt::format("{}: gives {} scores, but dataset {} has {} classes", options.model,
+                                class_count(engine), engine.info().dataset, dataset->classes()));
+  }
+  return dataset;
+}
+
+Preprocessing preprocessing_of(const Engine& engine) {
+  if (!engine.info().preprocessing) {
+    throw bad_input("the engine states no preprocessing; give --preprocess=scale=...,mean=...,std=...");
+  }
+  return Preprocessing(*engine.info().preprocessing);
+}
+
+int class_count(const Engine& engine) {
+  const auto& shape = engine.info().outputs.at(0).shape;
+  std::int64_t count = 1;
+  for (std::size_t axis = 1; axis < shape.size(); ++axis) count *= shape[axis];
+  return static_cast<int>(count);
+}
+
+Result describe_run(const std::string& program, const Engine& engine, const ModelOptions& options,
+                    std::int64_t batch) {
+  const EngineInfo& info = engine.info();
+  Result result = make_result(program);
+  const auto text = [](const std::string& value) {
+    return value.empty() ? std::nullopt : std::optional(value);
+  };
+  result.model = {.file = options.model,
+                  .sha256 = text(info.source_sha256),
+                  .name = text(info.model),
+                  .dataset = text(info.dataset),
+                  .precision = text(info.precision),
+                  .backend = text(info.backend)};
+  result.machine = collect_machine_facts();
+  result.config.threads = thread_count(options.threads);
+  result.config.batch = batch;
+  if (info.preprocessing) result.config.flags["preprocess"] = to_string(*info.preprocessing);
+  return result;
+}
+
+MemoryResult memory_result(const ExecutionContext& context) {
+  const MemoryUse use = context.memory();
+  return {.engine_bytes = static_cast<std::int64_t>(use.engine_bytes),
+          .arena_bytes = static_cast<std::int64_t>(use.arena_bytes),
+          .peak_rss_bytes = peak_rss_bytes(),
+          .gpu_bytes = std::nullopt};
+}
+
+std::string model_line(const Result& result) {
+  return fmt::format("model      {} on {}, {}, backend {}, batch {}, {} thread{}\n",
+                     result.model.name.value_or("?"), result.model.dataset.value_or("no dataset"),
+                     result.model.precision.value_or("?"), result.model.backend.value_or("?"),
+                     *result.config.batch, *result.config.threads,
+                     *result.config.threads == 1 ? "" : "s");
+}
+
+std::string accuracy_line(const AccuracyResult& accuracy) {
+  if (!accuracy.top1) return "accuracy   no image was measured\n";
+  std::string text = fmt::format("accuracy   {:.2f} % top-1{}, {} of {} images\n",
+                                 *accuracy.top1 * 100, interval(accuracy.top1_ci95, 100, 2),
+                                 accuracy.correct.value_or(0), accuracy.total.value_or(0));
+  if (accuracy.top5) text += fmt::format("           {:.2f} % top-5\n", *accuracy.top5 * 100);
+  return text;
+}
+
+std::string latency_lines(const LatencyResult& latency) {
+  std::string text = fmt::format("latency    mean {:.2f} us{}", latency.mean.value_or(0),
+                                 interval(latency.mean_ci95, 1, 2));
+  if (latency.p50) {
+    text += fmt::format(
+        "\n           p50 {:.2f}   p90 {:.2f}   p95 {:.2f}   p99 {:.2f}   min {:.2f}   max {:.2f} us, "
+        "{} inferences",
+        *latency.p50, latency.p90.value_or(0), latency.p95.value_or(0), latency.p99.value_or(0),
+        latency.min.value_or(0), latency.max.value_or(0), latency.count.value_or(0));
+  }
+  return text + "\n";
+}
+
+std::string timer_line(const TimerOverhead& overhead) {
+  return fmt::format(
+      "timer      adds {} ns to each sample (its two clock reads cost {:.0f} ns; resolution {} ns)\n",
+      overhead.sample_ns, overhead.pair_ns, overhead.resolution_ns);
+}
+
+std::string memory_line(const MemoryResult& memory) {
+  constexpr double kMegabyte = 1e6;
+  return fmt::format("memory     weights {:.2f} MB, arena {:.2f} MB, peak of the process {:.1f} MB\n",
+                     static_cast<double>(memory.engine_bytes.value_or(0)) / kMegabyte,
+                     static_cast<double>(memory.arena_bytes.value_or(0)) / kMegabyte,
+                     static_cast<double>(memory.peak_rss_bytes.value_or(0)) / kMegabyte);
+}
+
+std::string machine_notes(const MachineFacts& machine) {
+  std::string text;
+  for (const std::string& note : machine.notes) text += fmt::format("note       {}\n", note);
+  return text;
+}
+
+}  // namespace hedge::cli

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+
+#include "builder/builder.h"
+#include "hedge/dataset.h"
+#include "hedge/engine.h"
+#include "measure/timer.h"
+#include "result/result.h"
+
+namespace hedge::cli {
+
+/// The flags of all programs that run a model.
+struct ModelOptions {
+  std::string model;
+  std::string backend;
+  std::string precision;
+  std::string dataset;
+  std::string preprocess;
+  std::string data;
+  std::string threads = "1";
+};
+
+void add_model_options(CLI::App& app, ModelOptions& options);
+/// --precision and the original's --fp16, --int8, --fp8, --best, --noTF32 beside it.
+void add_precision_options(CLI::App& app, std::string& precision);
+/// --preprocess, parsed; nothing where it was not given.
+[[nodiscard]] std::optional<PreprocessingRecipe> stated_recipe(const std::string& preprocess);
+
+[[nodiscard]] int thread_count(const std::string& text);
+
+[[nodiscard]] std::shared_ptr<const Engine> open_engine(const ModelOptions& options);
+/// Throws bad_input where the engine states no dataset or the recipe does not fit its images.
+[[nodiscard]] std::unique_ptr<Dataset> open_dataset(const Engine& engine,
+                                                    const ModelOptions& options);
+/// Throws bad_input where the engine states no recipe.
+[[nodiscard]] Preprocessing preprocessing_of(const Engine& engine);
+/// Scores of one image.
+[[nodiscard]] int class_count(const Engine& engine);
+
+/// A result with everything set that is known before anything is measured.
+[[nodiscard]] Result describe_run(const std::string& program, const Engine& engine,
+                                  const ModelOptions& options, std::int64_t batch);
+[[nodiscard]] MemoryResult memory_result(const ExecutionContext& context);
+
+// Lines for people, ending in a line end.
+[[nodiscard]] std::string model_line(const Result& result);
+[[nodiscard]] std::string accuracy_line(const AccuracyResult& accuracy);
+[[nodiscard]] std::string latency_lines(const LatencyResult& latency);
+[[nodiscard]] std::string timer_line(const TimerOverhead& overhead);
+[[nodiscard]] std::string memory_line(const MemoryResult& memory);
+[[nodiscard]] std::string machine_notes(const MachineFacts& machine);
+
+}  // namespace hedge::cli

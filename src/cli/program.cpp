@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/program.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <vector>
+
+#include "base/cancellation.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "hedge/error.h"
+
+namespace hedge::cli {
+namespace {
+
+/// The first Ctrl-C asks for an end, the second one has its usual effect.
+void cancel_on_signals() {
+  struct sigaction action {};
+  action.sa_handler = [](int) { request_cancellation(); };
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
+
+void print_log(LogLevel level, std::string_view message, bool quiet, bool verbose) {
+  if (level == LogLevel::kDebug && !verbose) return;
+  if (quiet) return;
+  fmt::print(stderr, "{}{}\n", level == LogLevel::kWarning ? "warning: " : "", message);
+}
+
+std::vector<std::string> long_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  }
+  return names;
+}
+
+std::string one_line(std::string text) {
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return text;
+}
+
+}  // namespace
+
+void parse_arguments(CLI::App& app, std::vector<std::string> arguments, const std::string& where) {
+  app.allow_extras();
+  std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back.
+  try {
+    app.parse(arguments);
+  } catch (const CLI::CallForHelp&) {
+    throw;
+  } catch (const CLI::CallForVersion&) {
+    throw;
+  } catch (const CLI::ParseError& error) {
+    throw bad_input(fmt::format("{}: {} (--help lists the flags)", where, one_line(error.what())));
+  }
+  const std::vector<std::string> extras = app.remaining();
+  if (extras.empty()) return;
+  const std::string flag = extras.front().substr(0, extras.front().find('='));
+  if (!flag.starts_with('-')) {
+    throw bad_input(fmt::format("{}: what is '{}'? (--help lists what can be given)", where, flag));
+  }
+  const std::string near = nearest(flag, long_names(app));
+  throw bad_input(fmt::format("{}: unknown flag {}{}; --help lists them", where, flag,
+                              near.empty() ? "" : fmt::format(" (did you mean {}?)", near)));
+}
+
+Program::Program(const std::string& name, const std::string& description,
+                 const std::string& examples)
+    : name_(name), app_(description, name) {
+  app_.footer("\n" + examples);
+  app_.set_help_flag("-h,--help", "Print this text");
+  app_.set_version_flag("--version", "Hedge " HEDGE_VERSION);
+  app_.add_flag("--quiet", quiet_, "No notes, warnings or progress");
+  app_.add_flag("-v,--verbose", verbose_, "Say what is done in detail");
+  app_.get_formatter()->column_width(34);
+}
+
+void Program::add_json_flag() {
+  app_.add_option("--json", json_, "Write the result (schema hedge.result/1) to FILE; - is stdout")
+      ->type_name("FILE");
+}
+
+int Program::parse(int argc, char** argv) {
+  try {
+    parse_arguments(app_, std::vector<std::string>(argv + 1, argv + argc), name_);
+  } catch (const CLI::ParseError& help) {  // --help or --version
+    app_.exit(help);
+    return kExitSuccess;
+  }
+  return -1;
+}
+
+int Program::run(int argc, char** argv, const std::function<int()>& body) {
+  try {
+    if (const int status = parse(argc, argv); status >= 0) return status;
+    set_log_sink([this](LogLevel level, std::string_view message) {
+      print_log(level, message, quiet_, verbose_);
+    });
+    cancel_on_signals();
+    const int status = body();
+    if (std::fflush(stdout) != 0) throw runtime_failure("stdout: cannot be written (disk full?)");
+    return status;
+  } catch (const Error& error) {
+    fmt::print(stderr, "{}: error: {}\n", name_, one_line(error.what()));
+    return error.kind() == ErrorKind::kBadInput ? kExitBadInput : kExitFailure;
+  } catch (const std::bad_alloc&) {
+    fmt::print(stderr, "{}: error: out of memory\n", name_);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "{}: error: {}\n", name_, one_line(error.what()));
+  }
+  return kExitFailure;
+}
+
+void Program::print_text(std::string_view text) const {
+  std::FILE* stream = json_ == "-" ? stderr : stdout;
+  std::fwrite(text.data(), 1, text.size(), stream);
+}
+
+void Program::write_json(std::string_view text) const {
+  if (json_.empty()) return;
+  if (json_ == "-") {
+    std::fwrite(text.data(), 1, text.size(), stdout);
+  } else {
+    write_file(json_, text);
+  }
+}
+
+ProgressBar::ProgressBar(const Program& program, std::string label, std::int64_t total)
+    : label_(std::move(label)),
+      total_(std::max<std::int64_t>(total, 1)),
+      begin_ns_(SteadyClock::now_ns()),
+      enabled_(!program.quiet() && isatty(STDERR_FILENO) == 1) {}
+
+ProgressBar::~ProgressBar() {
+  if (enabled_ && drawn_ns_ != 0) fmt::print(stderr, "\r\033[K");
+}
+
+void ProgressBar::draw(std::int64_t done) {
+  constexpr std::int64_t kEvery_ns = 100'000'000;
+  constexpr int kWidth = 30;
+  const std::int64_t now = SteadyClock::now_ns();
+  next_ = done + std::max<std::int64_t>(1, total_ / 1000);
+  if (now - std::max(drawn_ns_, begin_ns_) < kEvery_ns) return;
+  drawn_ns_ = now;
+  const auto filled = static_cast<int>(done * kWidth / total_);
+  const double left = static_cast<double>(now - begin_ns_) * 1e-9 *
+                      static_cast<double>(total_ - done) / static_cast<double>(std::max<std::int64_t>(done, 1));
+  fmt::print(stderr, "\r\033[K{} [{}{}] {} of {}, {:.0f} s left", label_, std::string(filled, '='),
+             std::string(kWidth - filled, ' '), done, total_, left);
+  std::fflush(stderr);
+}
+
+}  // namespace hedge::cli

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace hedge::cli {
+
+inline constexpr int kExitSuccess = 0;
+inline constexpr int kExitFailure = 1;    ///< At run time.
+inline constexpr int kExitBadInput = 2;   ///< Bad usage or a bad file.
+inline constexpr int kExitCancelled = 130;
+
+/// What all programs share: --help, --version, --quiet, --verbose, warnings on stderr, Ctrl-C, and
+/// the way from an error to an exit status.
+class Program {
+ public:
+  /// `examples` follow the flags in --help.
+  Program(const std::string& name, const std::string& description, const std::string& examples);
+
+  [[nodiscard]] CLI::App& app() { return app_; }
+  /// Adds --json=FILE.
+  void add_json_flag();
+
+  /// Reads the flags, then runs `body`; returns the exit status.
+  int run(int argc, char** argv, const std::function<int()>& body);
+
+  /// For people: to stdout, or to stderr where stdout is taken by --json=-.
+  template <class... Args>
+  void print(fmt::format_string<Args...> format, Args&&... args) const {
+    print_text(fmt::format(format, std::forward<Args>(args)...));
+  }
+  void print_text(std::string_view text) const;
+  /// Writes `text` to the file of --json; nothing without it.
+  void write_json(std::string_view text) const;
+  [[nodiscard]] bool quiet() const { return quiet_; }
+  [[nodiscard]] const std::string& name() const { return name_; }
+
+ private:
+  int parse(int argc, char** argv);
+
+  std::string name_;
+  CLI::App app_;
+  std::string json_;
+  bool quiet_ = false;
+  bool verbose_ = false;
+};
+
+/// Parses `arguments` into `app`. Throws bad_input in one line; an unknown flag is answered with the
+/// nearest known one. `where` is what the message begins with.
+void parse_arguments(CLI::App& app, std::vector<std::string> arguments, const std::string& where);
+
+/// One line on stderr that grows; nothing where stderr is no terminal or with --quiet.
+class ProgressBar {
+ public:
+  ProgressBar(const Program& program, std::string label, std::int64_t total);
+  ProgressBar(const ProgressBar&) = delete;
+  ProgressBar& operator=(const ProgressBar&) = delete;
+  ~ProgressBar();  ///< Wipes the line.
+
+  /// Cheap unless the display has to change; draws at most ten times a second.
+  void update(std::int64_t done) {
+    if (enabled_ && done >= next_) draw(done);
+  }
+
+ private:
+  void draw(std::int64_t done);
+
+  std::string label_;
+  std::int64_t total_;
+  std::int64_t next_ = 0;
+  std::int64_t drawn_ns_ = 0;
+  std::int64_t begin_ns_;
+  bool enabled_;
+};
+
+}  // namespace hedge::cli
