@@ -117,11 +117,11 @@ class CpuBackend final : public Backend {
 
   [[nodiscard]] BackendEngine build(const Graph& graph,
                                     const BuildOptions& options) const override {
-    TunerOptions tuner{.plan = {.precision = type_of_precision(options.precision),
-                                .threads = options.threads,
-                                .tactics = {}},
-                       .level = std::min(options.optimization_level, 5),
-                       .timing_cache = options.timing_cache};
+    TunerOptions tuner;
+    tuner.plan.precision = type_of_precision(options.precision);
+    tuner.plan.threads = options.threads;
+    tuner.level = std::min(options.optimization_level, 5);
+    tuner.timing_cache = options.timing_cache;
     const auto plain = compile(graph, tuner.plan);  // Before the tuner: names what is unsupported.
     tuner.plan.tactics = choose_tactics(graph, tuner);
     const auto plan = tuner.plan.tactics.empty() ? plain : compile(graph, tuner.plan);

@@ -18,10 +18,6 @@ namespace {
 using Type = dnnl::memory::data_type;
 using Tag = dnnl::memory::format_tag;
 
-bool is_winograd(const std::string& implementation) {
-  return implementation.find("wino") != std::string::npos;
-}
-
 Desc any_layout(const Shape& shape, Type type) {
   return {Dims(shape), type, Tag::any};
 }

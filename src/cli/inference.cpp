@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+// Accuracy and latency of a model on a dataset, each inference timed.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "base/cancellation.h"
+#include "cli/flags.h"
+#include "cli/model_options.h"
+#include "cli/program.h"
+#include "data/label_file.h"
+#include "data/scores_file.h"
+#include "hedge/error.h"
+#include "measure/accuracy.h"
+#include "measure/latency.h"
+#include "measure/latency_result.h"
+#include "result/result_json.h"
+
+namespace hedge::cli {
+namespace {
+
+constexpr const char* kExamples =
+    "Examples:\n"
+    "  ./inference --model=../models/resnet8_cifar_fp32.engine --iterations=10000\n"
+    "  ./inference --model=resnet8_shapes.onnx --batch=1,2,4,8 --json=sweep.json\n"
+    "\n"
+    "An iteration is one image. Timed is infer() alone; reading and preprocessing the image and\n"
+    "looking at the scores are outside. More iterations than images begin again with the first;\n"
+    "accuracy counts each image once. Ctrl-C prints what was measured so far (exit status 130).\n";
+
+struct Options {
+  ModelOptions model;
+  std::string iterations = "10000";
+  std::string batches = "1";
+  std::string warm_up = std::to_string(kDefaultWarmUpRuns);
+  std::string max_batch_size;
+  std::string predictions;
+  std::string scores;
+};
+
+struct Measured {
+  Result result;
+  std::vector<int> predictions;
+  std::vector<float> scores;
+};
+
+/// Writes `batch` images from number `first` on into the input; the set begins again at its end.
+void load_batch(const Dataset& dataset, const Preprocessing& prepare, std::int64_t first,
+                std::int64_t batch, std::span<float> input) {
+  const std::size_t size = input.size() / static_cast<std::size_t>(batch);
+  for (std::int64_t i = 0; i < batch; ++i) {
+    const auto index = static_cast<std::size_t>(first + i) % dataset.size();
+    prepare(dataset.image(index), input.subspan(static_cast<std::size_t>(i) * size, size));
+  }
+}
+
+class Run {
+ public:
+  Run(const Program& program, const Options& options, const Engine& engine, const Dataset& dataset)
+      : program_(program),
+        options_(options),
+        engine_(engine),
+        dataset_(dataset),
+        prepare_(preprocessing_of(engine)),
+        classes_(class_count(engine)) {}
+
+  Measured measure(std::int64_t batch) {
+    const auto size = static_cast<std::int64_t>(dataset_.size());
+    const std::int64_t iterations = parse_iterations(options_.iterations, size);
+    const std::int64_t counted = std::min(iterations, size);
+    const std::int64_t warm_up_runs = parse_count("--warmup", options_.warm_up, 0, 1'000'000'000);
+    const auto context =
+        engine_.create_context({.threads = thread_count(options_.model.threads), .batch = batch});
+    const TimerOverhead overhead = timer_overhead();
+    Accuracy accuracy(classes_, {.keep_predictions = !options_.predictions.empty(),
+                                 .expected_images = static_cast<std::size_t>(counted)});
+    LatencyRecorder<> timer(static_cast<std::size_t>((iterations + batch - 1) / batch));
+    Measured measured;
+    if (!options_.scores.empty()) {
+      measured.scores.reserve(static_cast<std::size_t>(counted * classes_));
+    }
+
+    load_batch(dataset_, prepare_, 0, batch, context->input());
+    const std::int64_t warmed_up = warm_up(*context, warm_up_runs);
+    ProgressBar progress(program_, "measuring", iterations);
+    for (std::int64_t first = 0; first < iterations && !cancellation_requested(); first += batch) {
+      load_batch(dataset_, prepare_, first, batch, context->input());
+      timer.time([&] { context->infer(); });
+      const std::int64_t last = std::min(first + batch, counted);
+      for (std::int64_t i = first; i < last; ++i) add(i, i - first, *context, accuracy, measured);
+      progress.update(first);
+    }
+
+    Result& result = measured.result;
+    result = describe_run("inference", engine_, options_.model, batch);
+    result.config.iterations = std::min<std::int64_t>(
+        iterations, static_cast<std::int64_t>(timer.samples_ns().size()) * batch);
+    result.config.warmup_iterations = warmed_up;
+    result.accuracy = accuracy.result();
+    if (!timer.samples_ns().empty()) {
+      const Summary summary = summarize(timer.samples_ns());
+      result.latency_us = latency_result(summary, kScopeInfer, overhead);
+      result.throughput_per_s = static_cast<double>(batch) * 1e9 / summary.mean_ns;
+    }
+    result.memory = memory_result(*context);
+    const auto predictions = accuracy.predictions();
+    measured.predictions.assign(predictions.begin(), predictions.end());
+    overhead_ = overhead;
+    return measured;
+  }
+
+  void print(const Result& result) const {
+    program_.print_text(model_line(result));
+    program_.print_text(accuracy_line(*result.accuracy));
+    if (result.latency_us) {
+      program_.print_text(latency_lines(*result.latency_us));
+      program_.print("           {:.1f} images a second at the mean\n", *result.throughput_per_s);
+      program_.print("timed      infer() alone, {} image{} each; preprocessing and the look at the "
+                     "scores are outside\n",
+                     *result.config.batch, *result.config.batch == 1 ? "" : "s");
+      program_.print_text(timer_line(overhead_));
+    }
+    program_.print_text(memory_line(*result.memory));
+    program_.print_text(machine_notes(result.machine));
+  }
+
+ private:
+  /// Image `index` of the dataset lies at `slot` of the batch.
+  void add(std::int64_t index, std::int64_t slot, const ExecutionContext& context,
+           Accuracy& accuracy, Measured& measured) const {
+    const auto scores = context.output(0).subspan(static_cast<std::size_t>(slot * classes_),
+                                                  static_cast<std::size_t>(classes_));
+    accuracy.add(dataset_.image(static_cast<std::size_t>(index)).label, scores);
+    if (!options_.scores.empty()) {
+      measured.scores.insert(measured.scores.end(), scores.begin(), scores.end());
+    }
+  }
+
+  const Program& program_;
+  const Options& options_;
+  const Engine& engine_;
+  const Dataset& dataset_;
+  Preprocessing prepare_;
+  int classes_;
+  TimerOverhead overhead_;
+};
+
+int measure_all(const Program& program, const Options& options) {
+  const auto batches = parse_counts("--batch", options.batches, 1, 4096);
+  if (!options.scores.empty()) require_scores_extension(options.scores);
+  if (!options.max_batch_size.empty()) {
+    const std::int64_t most = parse_count("--maxBatchSize", options.max_batch_size, 1, 4096);
+    for (const std::int64_t batch : batches) {
+      if (batch > most) {
+        throw bad_input(fmt::format("--batch={}: above --maxBatchSize={}", batch, most));
+      }
+    }
+  }
+  const auto engine = open_engine(options.model);
+  const auto dataset = open_dataset(*engine, options.model);
+  Run run(program, options, *engine, *dataset);
+  std::vector<Result> results;
+  Measured measured;
+  for (const std::int64_t batch : batches) {
+    if (!results.empty()) {
+      if (cancellation_requested()) break;
+      program.print("\n");
+    }
+    measured = run.measure(batch);
+    run.print(measured.result);
+    results.push_back(measured.result);
+  }
+  // Predictions do not depend on the batch: those of the last one stand for all.
+  if (!options.predictions.empty()) write_labels(options.predictions, measured.predictions);
+  if (!options.scores.empty()) {
+    write_scores(options.scores, measured.scores, static_cast<std::size_t>(class_count(*engine)));
+  }
+  program.write_json(results_to_text(results));
+  return cancellation_requested() ? kExitCancelled : kExitSuccess;
+}
+
+}  // namespace
+}  // namespace hedge::cli
+
+int main(int argc, char** argv) {
+  using namespace hedge::cli;
+  Program program("inference", "Measure accuracy and latency of a model, one image at a time",
+                  kExamples);
+  Options options;
+  CLI::App& app = program.app();
+  add_model_options(app, options.model);
+  app.add_option("--iterations", options.iterations,
+                 "Images; 0 or all: the whole dataset (default 10000)")->type_name("N");
+  app.add_option("--batch", options.batches, "Images of one inference; a list is a sweep (default 1)")
+      ->type_name("N[,N...]");
+  app.add_option("--maxBatchSize", options.max_batch_size, "Refuse batches above it")->type_name("N");
+  app.add_option("--warmup", options.warm_up, "Untimed inferences before (default 100)")
+      ->type_name("N");
+  app.add_option("--predictions", options.predictions, "Write the predicted class of each image, one a line")
+      ->type_name("FILE");
+  app.add_option("--scores", options.scores, "Write the scores of each image, as .npy or .csv")
+      ->type_name("FILE");
+  program.add_json_flag();
+  return program.run(argc, argv, [&] { return measure_all(program, options); });
+}
