@@ -30,6 +30,7 @@ struct PreprocessingRecipe {
 /// Applies a recipe. Immutable; one object serves any number of threads.
 class Preprocessing {
  public:
+  /// Throws bad_input for a recipe that gives no finite numbers or has no sensible size.
   explicit Preprocessing(const PreprocessingRecipe& recipe);
 
   /// Writes one image into `tensor` (height*width*3 floats in the recipe's layout). Throws
@@ -40,8 +41,10 @@ class Preprocessing {
 
  private:
   PreprocessingRecipe recipe_;
-  std::array<float, 3> factor_{};  ///< Red, green, blue.
-  std::array<float, 3> offset_{};
+  /// What each pixel value becomes, for red, green and blue. Computed in double, so the result is
+  /// the correctly rounded one on every machine; and faster than arithmetic where planes are
+  /// interleaved.
+  std::array<std::array<float, 256>, 3> tables_{};
 };
 
 }  // namespace hedge

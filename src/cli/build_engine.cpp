@@ -85,8 +85,8 @@ int build(const Program& program, const Options& options) {
   nlohmann::ordered_json json;
   json["schema"] = "hedge.engine/1";
   json["file"] = path.string();
-  json["engine"] = info;
-  json["layers"] = container.layer_choices;
+  json["engine"] = nlohmann::ordered_json(nlohmann::json(info));
+  json["layers"] = nlohmann::ordered_json(container.layer_choices);
   program.write_json(json.dump(2) + "\n");
   return kExitSuccess;
 }

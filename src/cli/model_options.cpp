@@ -38,9 +38,9 @@ void add_precision_options(CLI::App& app, std::string& precision) {
          "-p,--precision", [&precision](const std::string& text) { precision = known_precision(text); },
          "fp32, bf16, fp16, int8, ... (default: the backend's own, which is said)")
       ->type_name("NAME");
-  for (const char* name : {"fp32", "bf16", "fp16", "int8", "fp8", "best"}) {
-    app.add_flag_callback(std::string("--") + name, [&precision, name] { precision = name; },
-                          std::string("Short for --precision=") + name);
+  for (const std::string_view name : known_precisions()) {
+    app.add_flag_callback(fmt::format("--{}", name), [&precision, name] { precision = name; },
+                          fmt::format("Short for --precision={}", name));
   }
   app.add_flag_callback("--noTF32", [] {}, "Accepted; only GPUs have TF32");
 }

@@ -3,9 +3,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <filesystem>
+#include <limits>
 #include <map>
 #include <vector>
 
@@ -16,6 +18,8 @@ namespace hedge {
 namespace {
 
 using nlohmann::json;
+
+constexpr int kLargestExtent = 8192;
 
 struct KnownRecipe {
   std::string_view model;  ///< Empty: any.
@@ -52,8 +56,8 @@ double parse_number(const std::string& key, std::string_view text) {
     double value = 0;
     const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), value);
     if (error != std::errc{} || end != part.data() + part.size() || !std::isfinite(value)) {
-      throw bad_input(fmt::format(
-          "preprocessing {}={}: '{}' is no number (0.5 and 1/255 are)", key, text, part));
+      throw bad_input(fmt::format("preprocessing {}={}: '{}' is no number (0.5 and 1/255 are)", key,
+                                  text, part));
     }
     return value;
   };
@@ -74,27 +78,32 @@ std::array<double, 3> parse_channels(const std::string& key, const std::string& 
     return {value, value, value};
   }
   if (parts.size() != 3) {
-    throw bad_input(fmt::format(
-        "preprocessing {}={}: give one number or three, red:green:blue", key, text));
+    throw bad_input(
+        fmt::format("preprocessing {}={}: give one number or three, red:green:blue", key, text));
   }
   return {parse_number(key, parts[0]), parse_number(key, parts[1]), parse_number(key, parts[2])};
 }
 
+int parse_extent(const std::string& key, const std::string& text) {
+  int value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size() || value < 1 ||
+      value > kLargestExtent) {
+    throw bad_input(
+        fmt::format("preprocessing {}: '{}' is no extent from 1 to {} (size=32x32 is "
+                    "height x width)",
+                    key, text, kLargestExtent));
+  }
+  return value;
+}
+
 void parse_size(PreprocessingRecipe& recipe, const std::string& text) {
   const auto parts = split(text, 'x');
-  const auto extent = [&](const std::string& part) {
-    int value = 0;
-    const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), value);
-    if (error != std::errc{} || end != part.data() + part.size() || value < 1 || value > 8192) {
-      throw bad_input(fmt::format("preprocessing size={}: give HEIGHTxWIDTH, as 32x32", text));
-    }
-    return value;
-  };
   if (parts.size() != 2) {
     throw bad_input(fmt::format("preprocessing size={}: give HEIGHTxWIDTH, as 32x32", text));
   }
-  recipe.height = extent(parts[0]);
-  recipe.width = extent(parts[1]);
+  recipe.height = parse_extent("size", parts[0]);
+  recipe.width = parse_extent("size", parts[1]);
 }
 
 template <class Value>
@@ -111,8 +120,10 @@ const std::map<std::string, TensorLayout> kLayouts{{"nhwc", TensorLayout::kNhwc}
 const std::map<std::string, ChannelOrder> kOrders{{"rgb", ChannelOrder::kRgb},
                                                   {"bgr", ChannelOrder::kBgr}};
 
+const std::vector<std::string> kKeys{"scale", "mean", "std",    "layout",
+                                     "order", "size", "height", "width"};
+
 void set_key(PreprocessingRecipe& recipe, const std::string& key, const std::string& value) {
-  static const std::vector<std::string> keys{"scale", "mean", "std", "layout", "order", "size"};
   if (key == "scale") {
     recipe.scale = parse_number(key, value);
   } else if (key == "mean") {
@@ -125,49 +136,73 @@ void set_key(PreprocessingRecipe& recipe, const std::string& key, const std::str
     recipe.channel_order = choose(key, value, kOrders);
   } else if (key == "size") {
     parse_size(recipe, value);
+  } else if (key == "height") {
+    recipe.height = parse_extent(key, value);
+  } else if (key == "width") {
+    recipe.width = parse_extent(key, value);
   } else {
-    const std::string near = nearest(key, keys);
+    const std::string near = nearest(key, kKeys);
     throw bad_input(fmt::format("preprocessing has no key '{}'{}; there are {}", key,
                                 near.empty() ? "" : fmt::format(" (did you mean {}?)", near),
-                                join_words(keys)));
-  }
-}
-
-void check(const PreprocessingRecipe& recipe) {
-  for (std::size_t c = 0; c < 3; ++c) {
-    const double largest = 255 * recipe.scale;
-    if (!std::isfinite(recipe.mean[c]) || !std::isfinite(largest) || !std::isfinite(recipe.std[c]) ||
-        recipe.std[c] == 0 || !std::isfinite(static_cast<float>((largest - recipe.mean[c]) / recipe.std[c]))) {
-      throw bad_input("preprocessing: scale, mean and std must be finite, and std not 0");
-    }
-  }
-  if (recipe.height < 1 || recipe.width < 1 || recipe.height > 8192 || recipe.width > 8192) {
-    throw bad_input("preprocessing: a size outside 1x1 to 8192x8192");
+                                join_words(kKeys)));
   }
 }
 
 std::string trimmed(std::string_view text) {
-  const auto* space = " \t\r";
+  const auto* space = " \t\r\n";
   const std::size_t first = text.find_first_not_of(space);
   if (first == std::string_view::npos) return {};
   return std::string(text.substr(first, text.find_last_not_of(space) - first + 1));
 }
 
-PreprocessingRecipe parse_pairs(const std::string& text, char separator) {
+/// Pairs between commas or line ends; the rest of a line behind '#' is a comment.
+PreprocessingRecipe parse_pairs(const std::string& text) {
   PreprocessingRecipe recipe;
-  for (const std::string& field : split(text, separator)) {
-    const std::string pair = trimmed(field);
-    if (pair.empty() || pair[0] == '#') continue;
-    const std::size_t equals = pair.find('=');
-    if (equals == std::string::npos) {
-      throw bad_input(fmt::format(
-          "preprocessing '{}': neither a file nor KEY=VALUE (as scale=1/255,mean=0.5,std=0.5)",
-          pair));
+  std::vector<std::string> seen;
+  for (const std::string& line : split(text, '\n')) {
+    for (const std::string& field : split(line.substr(0, line.find('#')), ',')) {
+      const std::string pair = trimmed(field);
+      if (pair.empty()) continue;
+      const std::size_t equals = pair.find('=');
+      if (equals == std::string::npos) {
+        throw bad_input(fmt::format(
+            "preprocessing '{}': neither a file nor KEY=VALUE (as scale=1/255,mean=0.5,std=0.5)",
+            pair));
+      }
+      const std::string key = trimmed(pair.substr(0, equals));
+      if (std::find(seen.begin(), seen.end(), key) != seen.end()) {
+        throw bad_input(fmt::format("preprocessing states {} twice; state it once", key));
+      }
+      seen.push_back(key);
+      set_key(recipe, key, trimmed(pair.substr(equals + 1)));
     }
-    set_key(recipe, trimmed(pair.substr(0, equals)), trimmed(pair.substr(equals + 1)));
   }
-  check(recipe);
+  if (seen.empty()) {
+    throw bad_input(
+        "preprocessing states nothing; give KEY=VALUE pairs (scale=1 feeds the raw pixels)");
+  }
+  check_recipe(recipe);
   return recipe;
+}
+
+/// A value of a JSON recipe in the form of the pairs, so that both forms have one reader. Shortest
+/// round-trip digits lose nothing.
+std::string pair_value(const std::string& key, const json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_number_integer()) return value.dump();
+  if (value.is_number_float()) return fmt::format("{}", value.get<double>());
+  if (value.is_array()) {
+    std::string text;
+    for (const json& part : value) {
+      if (part.is_array()) break;
+      text += (text.empty() ? "" : ":") + pair_value(key, part);
+    }
+    return text;
+  }
+  throw bad_input(
+      fmt::format("preprocessing {}: a {} where a number, three numbers or a word is "
+                  "needed",
+                  key, value.type_name()));
 }
 
 }  // namespace
@@ -184,13 +219,11 @@ std::optional<PreprocessingRecipe> find_recipe(std::string_view model, std::stri
 
 PreprocessingRecipe parse_recipe(const std::string& text) {
   std::error_code error;
-  if (text.find('=') != std::string::npos || !std::filesystem::exists(text, error)) {
-    return parse_pairs(text, ',');
-  }
+  if (!std::filesystem::exists(text, error)) return parse_pairs(text);
   const std::string content = read_text_file(text, 1U << 20U);
   try {
     if (trimmed(content).starts_with('{')) return json::parse(content).get<PreprocessingRecipe>();
-    return parse_pairs(content, '\n');
+    return parse_pairs(content);
   } catch (const json::exception& broken) {
     throw bad_input(fmt::format("{}: no JSON object of a recipe: {}", text, broken.what()));
   } catch (const Error& broken) {
@@ -199,28 +232,57 @@ PreprocessingRecipe parse_recipe(const std::string& text) {
 }
 
 std::string to_string(const PreprocessingRecipe& recipe) {
-  return fmt::format("scale={},mean={}:{}:{},std={}:{}:{},layout={},order={},size={}x{}",
-                     recipe.scale, recipe.mean[0], recipe.mean[1], recipe.mean[2], recipe.std[0],
-                     recipe.std[1], recipe.std[2],
-                     recipe.layout == TensorLayout::kNhwc ? "nhwc" : "nchw",
-                     recipe.channel_order == ChannelOrder::kRgb ? "rgb" : "bgr", recipe.height,
-                     recipe.width);
+  return fmt::format(
+      "scale={},mean={}:{}:{},std={}:{}:{},layout={},order={},size={}x{}", recipe.scale,
+      recipe.mean[0], recipe.mean[1], recipe.mean[2], recipe.std[0], recipe.std[1], recipe.std[2],
+      recipe.layout == TensorLayout::kNhwc ? "nhwc" : "nchw",
+      recipe.channel_order == ChannelOrder::kRgb ? "rgb" : "bgr", recipe.height, recipe.width);
 }
 
 PreprocessingRecipe with_input_shape(PreprocessingRecipe recipe, const Shape& input) {
   const bool nchw = input.size() == 4 && input[1] == 3;
   const bool nhwc = input.size() == 4 && input[3] == 3;
   if (!nchw && !nhwc) {
-    throw bad_input(fmt::format(
-        "the model's input has shape {}; Hedge feeds RGB images, Nx3xHxW or NxHxWx3",
-        to_string(input)));
+    throw bad_input(
+        fmt::format("the model's input has shape {}; Hedge feeds RGB images, Nx3xHxW or NxHxWx3",
+                    to_string(input)));
   }
   if (nchw != nhwc) recipe.layout = nchw ? TensorLayout::kNchw : TensorLayout::kNhwc;
   const std::size_t first = recipe.layout == TensorLayout::kNchw ? 2 : 1;
+  for (const std::int64_t extent : {input[first], input[first + 1]}) {
+    if (extent < 1 || extent > kLargestExtent) {
+      throw bad_input(
+          fmt::format("the model's input has shape {}; Hedge feeds RGB images of 1x1 to {}x{}",
+                      to_string(input), kLargestExtent, kLargestExtent));
+    }
+  }
   recipe.height = static_cast<int>(input[first]);
   recipe.width = static_cast<int>(input[first + 1]);
-  check(recipe);
+  check_recipe(recipe);
   return recipe;
+}
+
+void check_recipe(const PreprocessingRecipe& recipe) {
+  constexpr double kLargest = std::numeric_limits<float>::max();
+  // Written so that NaN is refused too: it compares false with everything.
+  for (std::size_t c = 0; c < 3; ++c) {
+    const double black = -recipe.mean[c] / recipe.std[c];
+    const double white = (255 * recipe.scale - recipe.mean[c]) / recipe.std[c];
+    if (!(std::abs(black) <= kLargest && std::abs(white) <= kLargest) || recipe.std[c] == 0 ||
+        !std::isfinite(recipe.std[c])) {
+      throw bad_input(
+          "preprocessing: scale, mean and std must be finite, std not 0, and (x*scale - mean)/std "
+          "within the range of float");
+    }
+  }
+  if (recipe.scale == 0) {
+    throw bad_input("preprocessing: scale=0 makes every image the same; scale=1 keeps the pixels");
+  }
+  if (recipe.height < 1 || recipe.width < 1 || recipe.height > kLargestExtent ||
+      recipe.width > kLargestExtent) {
+    throw bad_input(fmt::format("preprocessing: size={}x{} is outside 1x1 to {}x{}", recipe.height,
+                                recipe.width, kLargestExtent, kLargestExtent));
+  }
 }
 
 void to_json(json& out, const PreprocessingRecipe& recipe) {
@@ -234,19 +296,14 @@ void to_json(json& out, const PreprocessingRecipe& recipe) {
 }
 
 void from_json(const json& in, PreprocessingRecipe& recipe) {
-  try {
-    recipe = {};
-    recipe.scale = in.value("scale", recipe.scale);
-    recipe.mean = in.value("mean", recipe.mean);
-    recipe.std = in.value("std", recipe.std);
-    recipe.layout = choose("layout", in.value("layout", std::string("nhwc")), kLayouts);
-    recipe.channel_order = choose("order", in.value("order", std::string("rgb")), kOrders);
-    recipe.height = in.value("height", recipe.height);
-    recipe.width = in.value("width", recipe.width);
-  } catch (const json::exception& broken) {
-    throw bad_input(fmt::format("preprocessing: {}", broken.what()));
+  if (!in.is_object()) {
+    throw bad_input(
+        fmt::format("preprocessing: a JSON object is needed, here is a {}", in.type_name()));
   }
-  check(recipe);
+  PreprocessingRecipe read;
+  for (const auto& [key, value] : in.items()) set_key(read, key, pair_value(key, value));
+  check_recipe(read);
+  recipe = read;
 }
 
 }  // namespace hedge

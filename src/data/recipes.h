@@ -19,19 +19,25 @@ namespace hedge {
                                                              std::string_view dataset);
 
 /// The user's own: "scale=1/255,mean=0.5:0.5:0.5,std=0.5:0.5:0.5,layout=nchw,order=rgb,size=32x32",
-/// any subset of the keys, or the path of a file with the same pairs, one a line, or a JSON object.
-/// Throws bad_input, naming the key and its form.
+/// any subset of the keys (at least one), or the path of a file with the same pairs (between commas
+/// or line ends, comments behind '#') or the JSON object of to_json. Throws bad_input, naming the
+/// key and its form.
 [[nodiscard]] PreprocessingRecipe parse_recipe(const std::string& text);
 
-/// One line that parse_recipe takes.
+/// One line that parse_recipe takes and reads as the same recipe, to the last bit.
 [[nodiscard]] std::string to_string(const PreprocessingRecipe& recipe);
 
-/// The recipe for a model whose input has four axes: layout, height and width follow the shape where
-/// it settles them. Throws bad_input when no axis of the input holds the three channels.
+/// The recipe for a model whose input has four axes: layout, height and width follow the shape
+/// where it settles them. Throws bad_input when no axis of the input holds the three channels.
 [[nodiscard]] PreprocessingRecipe with_input_shape(PreprocessingRecipe recipe, const Shape& input);
 
+/// Throws bad_input for a recipe that would give infinities or NaN, one value for every pixel, or
+/// has a size outside 1x1 to 8192x8192.
+void check_recipe(const PreprocessingRecipe& recipe);
+
 void to_json(nlohmann::json& json, const PreprocessingRecipe& recipe);
-/// Throws bad_input on anything that is not a recipe.
+/// Keys that are absent keep their defaults. Throws bad_input on anything that is not a recipe, an
+/// unknown key included: a recipe is never half read.
 void from_json(const nlohmann::json& json, PreprocessingRecipe& recipe);
 
 }  // namespace hedge
