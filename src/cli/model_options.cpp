@@ -89,7 +89,7 @@ std::unique_ptr<Dataset> open_dataset(const Engine& engine, const ModelOptions& 
     throw bad_input(fmt::format("{}: states no dataset; name one with --dataset=NAME", options.model));
   }
   auto dataset = Dataset::open(engine.info().dataset, options.data);
-  const PreprocessingRecipe& recipe = preprocessing_of(engine).recipe();
+  const PreprocessingRecipe recipe = preprocessing_of(engine).recipe();
   const Image image = dataset->image(0);
   if (image.height != recipe.height || image.width != recipe.width) {
     throw bad_input(fmt::format("{}: takes images of {}x{}, but those of dataset {} have {}x{}",

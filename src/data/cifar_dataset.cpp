@@ -44,10 +44,11 @@ std::unique_ptr<Dataset> cifar_from_bytes(std::span<const std::byte> bytes,
   if (bytes.empty()) throw bad_input(fmt::format("{}: empty; fetch or make it again", name));
   const std::size_t left = bytes.size() % kCifarRecordBytes;
   if (left != 0) {
-    throw bad_input(fmt::format(
-        "{}: {} bytes are no whole number of CIFAR-10 records of {} bytes; the last record, at byte "
-        "{}, is cut short (or this is another kind of file)",
-        name, bytes.size(), kCifarRecordBytes, bytes.size() - left));
+    throw bad_input(
+        fmt::format("{}: {} bytes are no whole number of CIFAR-10 records of {} bytes: record {}, "
+                    "at byte {}, is cut short (or this is another kind of file)",
+                    name, bytes.size(), kCifarRecordBytes, bytes.size() / kCifarRecordBytes,
+                    bytes.size() - left));
   }
   for (std::size_t at = 0; at < bytes.size(); at += kCifarRecordBytes) {
     const auto label = std::to_integer<int>(bytes[at]);

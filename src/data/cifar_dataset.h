@@ -26,4 +26,9 @@ inline constexpr int kCifarClasses = 10;
                                                         std::shared_ptr<const void> owner,
                                                         const std::string& name);
 
+/// The file that Dataset::open(name, data) opens: `data` itself where it is a file, else the first
+/// hit of the search. Throws bad_input as it does for a name or file that is not there.
+[[nodiscard]] std::filesystem::path find_dataset_file(const std::string& name,
+                                                      const std::filesystem::path& data);
+
 }  // namespace hedge

@@ -13,6 +13,18 @@
 #include "hedge/error.h"
 
 namespace hedge {
+namespace {
+
+/// The start of a bad line for a message of one line, whatever bytes it holds.
+std::string shown(std::string_view line) {
+  std::string text(line.substr(0, 40));
+  for (char& c : text) {
+    if (c < ' ' || c > '~') c = '?';
+  }
+  return text;
+}
+
+}  // namespace
 
 void write_labels(const std::filesystem::path& path, std::span<const int> labels) {
   std::string text;
@@ -32,9 +44,21 @@ std::vector<int> read_labels(const std::filesystem::path& path, int classes) {
     const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), label);
     if (error != std::errc{} || end != line.data() + line.size() || label < 0 || label >= classes) {
       throw bad_input(fmt::format("{}: line {} is '{}', not a class from 0 to {}", path.string(),
-                                  labels.size() + 1, line.substr(0, 40), classes - 1));
+                                  labels.size() + 1, shown(line), classes - 1));
     }
     labels.push_back(label);
+  }
+  if (labels.empty()) throw bad_input(fmt::format("{}: empty; one class a line", path.string()));
+  return labels;
+}
+
+std::vector<int> read_labels(const std::filesystem::path& path, std::size_t expected, int classes) {
+  std::vector<int> labels = read_labels(path, classes);
+  if (labels.size() != expected) {
+    throw bad_input(
+        fmt::format("{}: {} lines for a dataset of {} images; one class a line, in the "
+                    "order of the images, is needed",
+                    path.string(), labels.size(), expected));
   }
   return labels;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <span>
 #include <vector>
@@ -11,7 +12,13 @@ namespace hedge {
 /// renamed.
 void write_labels(const std::filesystem::path& path, std::span<const int> labels);
 
-/// Throws bad_input, naming the line: no number, a class outside 0..classes-1.
+/// Line ends of Windows are taken too. Throws bad_input: naming the line, no number or a class
+/// outside 0..classes-1 (an empty line too); an empty file.
 [[nodiscard]] std::vector<int> read_labels(const std::filesystem::path& path, int classes);
+
+/// The same for a file that goes with a dataset. Throws bad_input also where the file does not hold
+/// exactly `expected` classes: answers for other images would be read in silence.
+[[nodiscard]] std::vector<int> read_labels(const std::filesystem::path& path, std::size_t expected,
+                                           int classes);
 
 }  // namespace hedge

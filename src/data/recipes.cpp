@@ -194,7 +194,9 @@ std::string pair_value(const std::string& key, const json& value) {
   if (value.is_array()) {
     std::string text;
     for (const json& part : value) {
-      if (part.is_array()) break;
+      if (part.is_array()) {
+        throw bad_input(fmt::format("preprocessing {}: a list inside a list", key));
+      }
       text += (text.empty() ? "" : ":") + pair_value(key, part);
     }
     return text;
@@ -300,6 +302,7 @@ void from_json(const json& in, PreprocessingRecipe& recipe) {
     throw bad_input(
         fmt::format("preprocessing: a JSON object is needed, here is a {}", in.type_name()));
   }
+  if (in.empty()) throw bad_input("preprocessing: the JSON object states nothing");
   PreprocessingRecipe read;
   for (const auto& [key, value] : in.items()) set_key(read, key, pair_value(key, value));
   check_recipe(read);

@@ -176,14 +176,14 @@ class Canvas {
   }
 
   void shape(int label) {
-    const int radius = random_.range(6 * kSubpixel, 13 * kSubpixel);
+    const int radius = random_.range(5 * kSubpixel, 11 * kSubpixel);
     const int room = radius * 3 / 4;  // A shape may hang over the border by a quarter of its radius.
     const Point center{random_.range(room, kSide * kSubpixel - room),
                        random_.range(room, kSide * kSubpixel - room)};
     const int angle = random_.range(0, 359);
     const int stretch = random_.range(820, 1220);
     Color color = random_color(random_);
-    for (int i = 0; i < 20 && contrast(color, ground_) < 110; ++i) color = random_color(random_);
+    for (int i = 0; i < 20 && contrast(color, ground_) < 70; ++i) color = random_color(random_);
     const int cosine = sine(angle + 90);
     const int sine_value = sine(angle);
     for (int y = 0; y < kSide; ++y) {
@@ -243,9 +243,9 @@ void render_shapes_record(std::uint64_t seed, std::uint64_t index,
     random.chance(50) ? canvas.bar(random.range(1, 3)) : canvas.blob(random.range(1, 3));
   }
   canvas.shape(label);
-  for (int i = random.range(0, 3); i > 0; --i) canvas.bar(random.range(1, 2));
-  for (int i = random.range(0, 2); i > 0; --i) canvas.blob(random.range(1, 3));
-  canvas.noise(random.range(2, 24));
+  for (int i = random.range(1, 4); i > 0; --i) canvas.bar(random.range(1, 3));
+  for (int i = random.range(0, 3); i > 0; --i) canvas.blob(random.range(1, 3));
+  canvas.noise(random.range(4, 36));
   record[0] = static_cast<std::uint8_t>(label);
   canvas.store(record.subspan<1>());
 }

@@ -25,12 +25,25 @@ std::optional<LastPart> last_part(std::string_view name) {
   return LastPart{name.substr(0, position), name.substr(position + 1)};
 }
 
+/// The last part, or the last two: aliases may hold a '_' themselves (cifar_10).
+void take_dataset(std::string_view& rest, EngineName& name) {
+  auto last = last_part(rest);
+  for (int parts = 1; last && parts <= 2; ++parts) {
+    name.dataset = canonical_dataset(rest.substr(last->rest.size() + 1));
+    if (!name.dataset.empty()) {
+      rest = last->rest;
+      return;
+    }
+    last = last_part(last->rest);
+  }
+}
+
 }  // namespace
 
 EngineName parse_engine_name(const std::filesystem::path& path) {
   std::string base = path.filename().string();
   for (const std::string_view extension : {".engine", ".onnx", ".plan", ".trt"}) {
-    if (to_lower(base).ends_with(extension)) {
+    if (base.size() > extension.size() && to_lower(base).ends_with(extension)) {
       base.resize(base.size() - extension.size());
       break;
     }
@@ -44,10 +57,7 @@ EngineName parse_engine_name(const std::filesystem::path& path) {
       rest = last->rest;
     }
   }
-  if (const auto last = last_part(rest)) {
-    name.dataset = canonical_dataset(last->part);
-    if (!name.dataset.empty()) rest = last->rest;
-  }
+  take_dataset(rest, name);
   if (rest.starts_with("EE_")) {
     const auto last = last_part(rest.substr(3));
     if (last && last->part.size() == 1 && last->part[0] >= '0' && last->part[0] <= '2') {
