@@ -51,6 +51,9 @@ dnnl::convolution_forward::primitive_desc Compiler::choose_convolution(
   const std::string kind = convolution_kind(graph_, node);
   const auto wanted = options_.tactics.find(kind);
   auto& seen = tactics_seen_[kind];
+  // oneDNN 2.6 reads beyond a descriptor of its own when it is asked for the next implementation of a
+  // grouped convolution, so those keep their first one.
+  const bool grouped = node.attributes.get_int("group", 1) > 1;
   std::optional<dnnl::convolution_forward::primitive_desc> chosen;
   std::optional<dnnl::convolution_forward::primitive_desc> first;
   for (const auto algorithm :
@@ -66,14 +69,14 @@ dnnl::convolution_forward::primitive_desc Compiler::choose_convolution(
         if (wanted != options_.tactics.end() && wanted->second == implementation && !chosen) {
           chosen = desc;
         }
-      } while (!chosen && desc.next_impl());
+      } while (!chosen && !grouped && desc.next_impl());
     } catch (const dnnl::error& error) {
       // No Winograd for this layer or in this version of oneDNN.
       if (algorithm == dnnl::algorithm::convolution_direct) throw;
     }
     // Winograd is only looked for where it is named, or where tactics are being listed.
-    if (chosen || wanted == options_.tactics.end()) {
-      if (!options_.list_tactics) break;
+    if (chosen || grouped || wanted == options_.tactics.end()) {
+      if (grouped || !options_.list_tactics) break;
     }
   }
   return chosen ? *chosen : *first;

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+// Two engines, or one with two sets of flags, side by side on the same images.
+#include <fmt/format.h>
+
+#include <vector>
+
+#include "base/cancellation.h"
+#include "cli/flags.h"
+#include "cli/model_options.h"
+#include "cli/program.h"
+#include "hedge/error.h"
+#include "measure/latency.h"
+#include "measure/latency_result.h"
+#include "measure/paired_comparison.h"
+#include "result/result_json.h"
+
+namespace hedge::cli {
+namespace {
+
+constexpr const char* kExamples =
+    "Examples:\n"
+    "  hedge compare old.engine new.engine\n"
+    "  hedge compare resnet8_shapes.onnx --a=--precision=fp32 --b=--precision=bf16\n"
+    "  hedge compare net.engine --b=\"--threads=2\" --iterations=20000\n"
+    "\n"
+    "The two run in turn in one process on the same image, a coin says which goes first. The ratio\n"
+    "is the median of the pairs' ratios, its interval that of the sign test; below 1 A is faster.\n";
+
+struct Options {
+  std::string a;
+  std::string b;
+  std::string flags_a;
+  std::string flags_b;
+  std::string iterations = "2000";
+  std::string warm_up = std::to_string(kDefaultWarmUpRuns);
+  std::string seed = "0";
+};
+
+/// One side of the comparison.
+struct Contender {
+  ModelOptions options;
+  std::string batch = "1";
+  std::shared_ptr<const Engine> engine;
+  std::unique_ptr<Dataset> dataset;
+  std::unique_ptr<ExecutionContext> context;
+
+  void open(const std::string& side, const std::string& model, const std::string& flags) {
+    CLI::App app;
+    add_model_options(app, options);
+    app.add_option("--batch", batch);
+    try {
+      parse_arguments(app, split_command_line(flags), side);
+    } catch (const CLI::ParseError&) {  // --help
+      throw bad_input(fmt::format("{}: takes the flags of inference (inference --help)", side));
+    }
+    if (options.model.empty()) options.model = model;
+    engine = open_engine(options);
+    dataset = open_dataset(*engine, options);
+    context = engine->create_context(
+        {.threads = thread_count(options.threads), .batch = parse_count("--batch", batch, 1, 4096)});
+  }
+
+  /// The same image in each place of the batch.
+  void load(std::size_t index) {
+    const Preprocessing prepare = preprocessing_of(*engine);
+    const auto input = context->input();
+    const Image image = dataset->image(index % dataset->size());
+    const std::size_t size = input.size() / static_cast<std::size_t>(std::stoll(batch));
+    for (std::size_t at = 0; at < input.size(); at += size) prepare(image, input.subspan(at, size));
+  }
+
+  [[nodiscard]] Result result(const Summary& summary, const TimerOverhead& overhead) const {
+    Result result = describe_run("compare", *engine, options, std::stoll(batch));
+    result.config.iterations = static_cast<std::int64_t>(summary.count);
+    result.latency_us = latency_result(summary, kScopeInfer, overhead);
+    result.memory = memory_result(*context);
+    return result;
+  }
+};
+
+void print_side(const Program& program, const char* name, const Result& result) {
+  program.print("{}  {} ({})\n", name, *result.model.file, name[0] == 'A' ? "first" : "second");
+  program.print_text(model_line(result));
+  program.print_text(latency_lines(*result.latency_us));
+}
+
+int compare(const Program& program, const Options& options) {
+  if (options.a.empty()) throw bad_input("nothing to compare: give A and B, or A with --a or --b");
+  if (options.b.empty() && options.flags_a.empty() && options.flags_b.empty()) {
+    throw bad_input("A with itself: give a second model, or flags with --a=FLAGS or --b=FLAGS");
+  }
+  Contender a;
+  Contender b;
+  a.open("--a", options.a, options.flags_a);
+  b.open("--b", options.b.empty() ? options.a : options.b, options.flags_b);
+  const std::int64_t pairs =
+      parse_iterations(options.iterations, static_cast<std::int64_t>(a.dataset->size()));
+  const std::int64_t runs = parse_count("--warmup", options.warm_up, 0, 1'000'000'000);
+  const auto seed =
+      static_cast<std::uint64_t>(parse_count("--seed", options.seed, 0, 1'000'000'000'000));
+  const TimerOverhead overhead = timer_overhead();
+  a.load(0);
+  b.load(0);
+  warm_up(*a.context, runs);
+  warm_up(*b.context, runs);
+  PairedComparison<> comparison(static_cast<std::size_t>(pairs), seed);
+  {
+    ProgressBar progress(program, "comparing", pairs);
+    for (std::int64_t i = 0; i < pairs && !cancellation_requested(); ++i) {
+      a.load(static_cast<std::size_t>(i));
+      b.load(static_cast<std::size_t>(i));
+      comparison.run_pair([&] { a.context->infer(); }, [&] { b.context->infer(); });
+      progress.update(i);
+    }
+  }
+  const ComparisonResult result = comparison.result();
+  const Result result_a = a.result(result.a, overhead);
+  const Result result_b = b.result(result.b, overhead);
+  print_side(program, "A", result_a);
+  print_side(program, "B", result_b);
+  program.print("A to B     {:.4f} of the time", result.ratio.ratio);
+  if (result.ratio.ratio_ci95) {
+    program.print(" (95 %: {:.4f} to {:.4f})", result.ratio.ratio_ci95->low,
+                  result.ratio.ratio_ci95->high);
+  }
+  program.print(", {} pairs: {}\n", result.ratio.pairs, to_string(result.verdict));
+  nlohmann::ordered_json json;
+  json["schema"] = "hedge.comparison/1";
+  json["ratio"] = result.ratio.ratio;
+  if (result.ratio.ratio_ci95) {
+    json["ratio_ci95"] = {result.ratio.ratio_ci95->low, result.ratio.ratio_ci95->high};
+  }
+  json["pairs"] = result.ratio.pairs;
+  json["verdict"] = to_string(result.verdict);
+  json["a"] = result_to_json(result_a);
+  json["b"] = result_to_json(result_b);
+  program.write_json(json.dump(2) + "\n");
+  return cancellation_requested() ? kExitCancelled : kExitSuccess;
+}
+
+}  // namespace
+}  // namespace hedge::cli
+
+int main(int argc, char** argv) {
+  using namespace hedge::cli;
+  Program program("compare", "Compare the latency of two engines, interleaved in pairs", kExamples);
+  Options options;
+  CLI::App& app = program.app();
+  app.add_option("A", options.a, "Engine or ONNX file");
+  app.add_option("B", options.b, "Another one (default: A again)");
+  app.add_option("--a", options.flags_a, "Flags of inference for A alone")->type_name("FLAGS");
+  app.add_option("--b", options.flags_b, "Flags of inference for B alone")->type_name("FLAGS");
+  app.add_option("--iterations", options.iterations, "Pairs (default 2000)")->type_name("N");
+  app.add_option("--warmup", options.warm_up, "Untimed inferences before (default 100)")->type_name("N");
+  app.add_option("--seed", options.seed, "Of the order within pairs (default 0)")->type_name("N");
+  program.add_json_flag();
+  return program.run(argc, argv, [&] { return compare(program, options); });
+}

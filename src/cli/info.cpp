@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// What this machine is, which backends it has, and what a model holds.
+#include <fmt/format.h>
+
+#include <map>
+#include <vector>
+
+#include "base/text.h"
+#include "builder/builder.h"
+#include "cli/model_options.h"
+#include "cli/program.h"
+#include "data/recipes.h"
+#include "engine/backend.h"
+#include "engine/engine_info_json.h"
+#include "graph/operators/operator.h"
+#include "result/machine.h"
+
+namespace hedge::cli {
+namespace {
+
+constexpr const char* kExamples =
+    "Examples:\n"
+    "  hedge info                                  the machine and its backends\n"
+    "  hedge info resnet8_shapes.onnx --layers     and what a model or an engine holds\n";
+
+struct Options {
+  std::vector<std::string> files;
+  bool layers = false;
+};
+
+void print_machine(const Program& program, nlohmann::ordered_json& json) {
+  const MachineFacts machine = collect_machine_facts();
+  program.print("machine    {}, {} logical CPUs\n", machine.cpu.value_or("unknown CPU"),
+                machine.cores.value_or(0));
+  if (machine.os) program.print("system     {}\n", *machine.os);
+  if (machine.governor) program.print("governor   {}\n", *machine.governor);
+  program.print_text(machine_notes(machine));
+  for (const BackendStatus& status : list_backends()) {
+    const bool available = status.unavailable_reason.empty();
+    const std::string text = available ? status.backend->description()
+                                       : "not available: " + status.unavailable_reason;
+    program.print("backend    {}: {}\n", status.name, text);
+    json["backends"].push_back({{"name", status.name}, {"available", available}, {"what", text}});
+  }
+}
+
+std::string shapes(const std::vector<Binding>& bindings) {
+  std::vector<std::string> parts;
+  for (const Binding& binding : bindings) {
+    parts.push_back(fmt::format("{} {}", binding.name, to_string(binding.shape)));
+  }
+  return join_words(parts);
+}
+
+void print_onnx(const Program& program, const Options& options, const std::string& file,
+                nlohmann::ordered_json& json) {
+  const Graph graph = import_model(file);
+  std::map<std::string, int> counts;
+  for (const Node& node : graph.nodes) ++counts[std::string(node.op->name)];
+  std::vector<std::string> operators;
+  for (const auto& [name, count] : counts) operators.push_back(fmt::format("{} {}", count, name));
+  program.print("{}: ONNX model '{}'\n", file, graph.name);
+  program.print("  input      {}\n", to_string(graph.input_type(0).shape));
+  for (const ValueId id : graph.outputs) {
+    program.print("  output     {} {}\n", graph.value(id).name, to_string(graph.value(id).type.shape));
+  }
+  program.print("  layers     {}\n", join_words(operators));
+  program.print("  holds      {} parameters ({:.2f} MB in fp32), {} multiply-accumulates an image\n",
+                parameter_count(graph), static_cast<double>(parameter_count(graph)) * 4e-6,
+                multiply_accumulates(graph));
+  json = {{"file", file}, {"kind", "onnx"}, {"parameters", parameter_count(graph)},
+          {"multiply_accumulates", multiply_accumulates(graph)}, {"operators", counts}};
+  if (!options.layers) return;
+  for (const Node& node : graph.nodes) {
+    const Value& output = graph.value(node.outputs.front());
+    program.print("    {:<22} {:<16} {}\n", node.op->name, to_string(output.type.shape), node.name);
+  }
+}
+
+void print_engine(const Program& program, const Options& options, const std::string& file,
+                  nlohmann::ordered_json& json) {
+  const EngineContainer container = load_container(file);
+  const EngineInfo& info = container.info;
+  program.print("{}: engine of {} ({})\n", file, info.source_file, info.builder_version);
+  program.print("  model      {} on {}, {}, backend {}, batch {}\n", info.model,
+                info.dataset.empty() ? "no dataset" : info.dataset, info.precision, info.backend,
+                info.batch);
+  program.print("  built for  {}\n", info.target);
+  program.print("  source     SHA-256 {}\n", info.source_sha256);
+  program.print("  input      {}\n  output     {}\n", shapes(info.inputs), shapes(info.outputs));
+  if (info.preprocessing) program.print("  recipe     {}\n", to_string(*info.preprocessing));
+  program.print("  holds      {} parameters, {} multiply-accumulates an image\n", info.parameters,
+                info.multiply_accumulates);
+  json = {{"file", file}, {"kind", "engine"}, {"engine", nlohmann::ordered_json(nlohmann::json(info))}};
+  for (const Section& section : container.sections) {
+    program.print("  section    {}: {} bytes\n", section.name, section.bytes.size());
+  }
+  if (options.layers) program.print("{}\n", container.layer_choices.dump(2));
+  const auto context = make_engine(load_container(file))->create_context({});
+  program.print_text("  " + memory_line(memory_result(*context)));
+}
+
+int show(const Program& program, const Options& options) {
+  nlohmann::ordered_json json;
+  json["schema"] = "hedge.info/1";
+  if (options.files.empty()) print_machine(program, json);
+  for (const std::string& file : options.files) {
+    const bool onnx = to_lower(std::filesystem::path(file).extension().string()) == ".onnx";
+    nlohmann::ordered_json entry;
+    onnx ? print_onnx(program, options, file, entry) : print_engine(program, options, file, entry);
+    json["files"].push_back(entry);
+  }
+  program.write_json(json.dump(2) + "\n");
+  return kExitSuccess;
+}
+
+}  // namespace
+}  // namespace hedge::cli
+
+int main(int argc, char** argv) {
+  using namespace hedge::cli;
+  Program program("info", "Tell of the machine, its backends, engines and models", kExamples);
+  Options options;
+  program.app().add_option("FILE", options.files, "Engine and ONNX files");
+  program.app().add_flag("--layers", options.layers, "Each layer too");
+  program.add_json_flag();
+  return program.run(argc, argv, [&] { return show(program, options); });
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// Time of each layer, and their sum against the whole.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "base/cancellation.h"
+#include "cli/flags.h"
+#include "cli/model_options.h"
+#include "cli/program.h"
+#include "hedge/error.h"
+#include "measure/latency.h"
+
+namespace hedge::cli {
+namespace {
+
+constexpr const char* kExamples =
+    "Examples:\n"
+    "  hedge profile --model=resnet8_shapes_fp32.engine\n"
+    "\n"
+    "Runs with and without a timer at each layer take turns; the sum of the layers is held against\n"
+    "the whole, and what is left over is the cost of looking.\n";
+
+struct Options {
+  ModelOptions model;
+  std::string iterations = "1000";
+  std::string batch = "1";
+};
+
+int profile(const Program& program, const Options& options) {
+  const std::int64_t batch = parse_count("--batch", options.batch, 1, 4096);
+  const std::int64_t runs = parse_count("--iterations", options.iterations, 1, 100'000'000);
+  const auto engine = open_engine(options.model);
+  const auto context =
+      engine->create_context({.threads = thread_count(options.model.threads), .batch = batch});
+  auto* profiler = dynamic_cast<LayerProfiler*>(context.get());
+  if (profiler == nullptr) {
+    throw bad_input(fmt::format("backend {} cannot tell the time of layers", engine->info().backend));
+  }
+  const auto layers = profiler->layers();
+  std::vector<std::int64_t> layer_ns(layers.size(), 0);
+  std::vector<std::int64_t> ignored(layers.size(), 0);
+  warm_up(*context);
+  profiler->infer_profiled(ignored);
+  LatencyRecorder<> whole(static_cast<std::size_t>(runs));
+  std::int64_t done = 0;
+  ProgressBar progress(program, "profiling", runs);
+  for (; done < runs && !cancellation_requested(); ++done) {
+    whole.time([&] { context->infer(); });
+    profiler->infer_profiled(layer_ns);
+    progress.update(done);
+  }
+  if (done == 0) throw runtime_failure("cancelled before the first run");
+  std::int64_t total = 0;
+  std::size_t width = 5;
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    total += layer_ns[i];
+    width = std::max(width, std::min<std::size_t>(layers[i].name.size(), 40));
+  }
+  const Result result = describe_run("profile", *engine, options.model, batch);
+  program.print_text(model_line(result));
+  program.print("{:<{}}  {:>9}  {:>6}  {:>8}  kernel\n", "layer", width, "mean us", "share", "GFLOP/s");
+  nlohmann::ordered_json json;
+  json["schema"] = "hedge.profile/1";
+  json["model"] = options.model.model;
+  json["iterations"] = done;
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const double mean_ns = static_cast<double>(layer_ns[i]) / static_cast<double>(done);
+    const double gflops =
+        mean_ns > 0 ? 2 * static_cast<double>(layers[i].multiply_accumulates) / mean_ns : 0;
+    program.print("{:<{}}  {:>9.2f}  {:>5.1f}%  {:>8.1f}  {}\n", layers[i].name.substr(0, 40), width,
+                  mean_ns / 1000, 100.0 * static_cast<double>(layer_ns[i]) / static_cast<double>(std::max<std::int64_t>(total, 1)),
+                  gflops, layers[i].kernel);
+    json["layers"].push_back({{"name", layers[i].name},
+                              {"kernel", layers[i].kernel},
+                              {"mean_us", mean_ns / 1000},
+                              {"multiply_accumulates", layers[i].multiply_accumulates}});
+  }
+  const Summary summary = summarize(whole.samples_ns());
+  const double sum_us = static_cast<double>(total) / static_cast<double>(done) / 1000;
+  const double whole_us = summary.mean_ns / 1000;
+  program.print("sum {:.2f} us, the whole without timers at the layers {:.2f} us ({:+.1f} %), {} runs each\n",
+                sum_us, whole_us, 100 * (sum_us - whole_us) / whole_us, done);
+  json["sum_us"] = sum_us;
+  json["whole_us"] = whole_us;
+  program.write_json(json.dump(2) + "\n");
+  return cancellation_requested() ? kExitCancelled : kExitSuccess;
+}
+
+}  // namespace
+}  // namespace hedge::cli
+
+int main(int argc, char** argv) {
+  using namespace hedge::cli;
+  Program program("profile", "Time each layer of a model", kExamples);
+  Options options;
+  CLI::App& app = program.app();
+  add_model_options(app, options.model);
+  app.add_option("--iterations", options.iterations, "Runs (default 1000)")->type_name("N");
+  app.add_option("--batch", options.batch, "Images of one inference (default 1)")->type_name("N");
+  program.add_json_flag();
+  return program.run(argc, argv, [&] { return profile(program, options); });
+}

@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the programs as a user does. HEDGE_BUILD is the build folder, HEDGE_SOURCE the checkout."""
+import json
+import os
+import shutil
+import signal
+import struct
+import subprocess
+import tempfile
+import time
+import unittest
+
+BUILD = os.environ["HEDGE_BUILD"]
+SOURCE = os.environ["HEDGE_SOURCE"]
+SHARED = os.path.join(SOURCE, "..", "shared")
+DEMO = os.path.join(SOURCE, "models", "resnet8_shapes.onnx")
+
+
+def varint(n):
+    out = b""
+    while n > 127:
+        out += bytes([n & 127 | 128])
+        n >>= 7
+    return out + bytes([n])
+
+
+def field(number, value):
+    """A protobuf field: an integer, text or a message."""
+    if isinstance(value, int):
+        return varint(number << 3) + varint(value)
+    value = value.encode() if isinstance(value, str) else value
+    return varint(number << 3 | 2) + varint(len(value)) + value
+
+
+def onnx_model(nodes=b"", initializers=b"", batch=1, height=32):
+    dims = b"".join(field(1, field(1, d) if isinstance(d, int) else field(2, d))
+                    for d in (batch, 3, height, 32))
+    tensor = field(2, field(1, field(1, 1) + field(2, dims)))
+    graph = nodes + field(2, "net") + initializers + field(11, field(1, "x") + tensor)
+    graph += field(12, field(1, "y"))
+    return field(1, 8) + field(7, graph) + field(8, field(2, 13))
+
+
+def node(op, inputs, output, name):
+    return field(1, b"".join(field(1, i) for i in inputs) + field(2, output) + field(3, name) +
+                 field(4, op))
+
+
+class Programs(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.root = tempfile.mkdtemp()
+        cls.data = os.path.join(cls.root, "data")
+        cls.check_call("hedge", "make-data", "shapes", cls.data)
+        cls.engine = os.path.join(cls.root, "resnet8_shapes_fp32.engine")
+        cls.check_call("build_engine", f"--onnx={DEMO}", f"--engine={cls.engine}",
+                       "--timing_cache=" + os.path.join(cls.root, "timing.cache"))
+
+    @classmethod
+    def tearDownClass(cls):
+        shutil.rmtree(cls.root)
+
+    @staticmethod
+    def call(name, *arguments, cwd=None):
+        return subprocess.run([os.path.join(BUILD, name), *arguments], cwd=cwd, text=True,
+                              capture_output=True, check=False)
+
+    @classmethod
+    def check_call(cls, *arguments):
+        done = cls.call(*arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def file(self, name, content):
+        path = os.path.join(self.root, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as out:
+            out.write(content)
+        return path
+
+    def infer(self, *arguments, model=None):
+        return self.call("inference", f"--model={model or self.engine}", f"--data={self.data}",
+                         *arguments)
+
+    def refused(self, done, *words, status=2):
+        self.assertEqual(done.returncode, status, done.stderr)
+        errors = [line for line in done.stderr.splitlines() if ": error: " in line]
+        self.assertEqual(len(errors), 1, done.stderr)
+        for word in words:
+            self.assertIn(word, errors[0])
+
+    # ---- the main job
+
+    def result(self, *arguments, model=None):
+        path = os.path.join(self.root, "result.json")
+        done = self.infer(f"--json={path}", *arguments, model=model)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with open(path) as text:
+            return json.load(text)
+
+    def test_demo_accuracy(self):
+        """ONNX Runtime has 8,949 of 10,000 right (models/README.md)."""
+        result = self.result()
+        self.assertEqual(result["schema"], "hedge.result/1")
+        self.assertLessEqual(abs(result["accuracy"]["correct"] - 8949), 2)
+        self.assertEqual(result["accuracy"]["total"], 10000)
+        self.assertEqual(result["latency_us"]["count"], 10000)
+
+    def test_strong_demo_accuracy(self):
+        """ONNX Runtime has 9,704 of 10,000 right."""
+        strong = os.path.join(SOURCE, "models", "resnet20w_shapes.onnx")
+        self.assertLessEqual(abs(self.result(model=strong)["accuracy"]["correct"] - 9704), 2)
+
+    @unittest.skipUnless(os.path.isdir(os.path.join(SHARED, "models")), "no shared models")
+    def test_published_models(self):
+        data = os.path.join(SHARED, "data", "cifar-10-jpeg")
+        for name, correct in (("resnet8_cifar", 7548), ("resnet56_cifar", 8345),
+                              ("EE_resnet8", 7390), ("EE_resnet56", 8042)):
+            path = os.path.join(self.root, "published.json")
+            done = self.call("inference", f"--model={SHARED}/models/{name}.onnx", "--dataset=cifar",
+                             f"--data={data}", f"--json={path}")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            with open(path) as text:
+                self.assertLessEqual(abs(json.load(text)["accuracy"]["correct"] - correct), 2, name)
+
+    def test_batches_agree(self):
+        results = self.result("--batch=1,3,8", "--iterations=1000")
+        self.assertEqual([r["config"]["batch"] for r in results], [1, 3, 8])
+        self.assertEqual(len({r["accuracy"]["correct"] for r in results}), 1)
+        self.assertEqual([r["latency_us"]["count"] for r in results], [1000, 334, 125])
+
+    def test_more_iterations_than_images(self):
+        accuracy = self.result("--iterations=12000")["accuracy"]
+        self.assertEqual(accuracy["total"], 10000)
+        self.assertLessEqual(abs(accuracy["correct"] - 8949), 2)
+
+    def test_predictions_and_scores(self):
+        predictions = os.path.join(self.root, "p.txt")
+        scores = os.path.join(self.root, "s.npy")
+        self.result(f"--predictions={predictions}", f"--scores={scores}", "--iterations=200")
+        with open(predictions) as text:
+            classes = [int(line) for line in text]
+        self.assertEqual(len(classes), 200)
+        with open(scores, "rb") as npy:
+            content = npy.read()
+        values = struct.unpack("<2000f", content[-8000:])
+        self.assertEqual((len(content) - 8000) % 64, 0)
+        for i, predicted in enumerate(classes):
+            row = values[10 * i:10 * i + 10]
+            self.assertEqual(row.index(max(row)), predicted)
+
+    def test_measurements(self):
+        done = self.call("measurements", f"--model={self.engine}", f"--data={self.data}",
+                         "--iterations=500", "--json=-")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        result = json.loads(done.stdout)
+        self.assertEqual(result["latency_us"]["scope"], "loop")
+        self.assertIn("under one timer", done.stderr)
+        self.refused(self.call("measurements", f"--model={self.engine}", "--energy"), "energy")
+
+    def test_compare_profile_info(self):
+        os.environ["HEDGE_DATA"] = self.data
+        try:
+            done = self.call("hedge", "compare", self.engine, DEMO, "--b=--backend=null",
+                             "--iterations=200", "--json=-")
+        finally:
+            del os.environ["HEDGE_DATA"]
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(json.loads(done.stdout)["verdict"], "B is faster")
+        out = self.check_call("hedge", "profile", f"--model={self.engine}", "--iterations=20")
+        self.assertIn("sum ", out)
+        self.assertIn("backend    null", self.check_call("hedge", "info"))
+        out = self.check_call("hedge", "info", DEMO, self.engine)
+        self.assertIn("multiply-accumulates", out)
+
+    def test_lines_of_the_original(self):
+        """Word for word, in a build folder with models/ and data/ beside it."""
+        build = os.path.join(self.root, "original", "build")
+        models = os.path.join(self.root, "original", "models")
+        os.makedirs(build)
+        os.makedirs(models)
+        os.symlink(self.data, os.path.join(self.root, "original", "data"))
+        for name in ("inference", "measurements"):
+            os.symlink(os.path.join(BUILD, name), os.path.join(build, name))
+        for line in ("./inference --model=../models/resnet56_imagenet_int8.engine",
+                     "./measurements --model=../models/regnet_imagenet_int8.engine --iterations=50000"):
+            shutil.copy(self.engine, os.path.join(build, line.split("=")[1].split()[0]))
+            done = subprocess.run(line, shell=True, cwd=build, text=True, capture_output=True, check=False)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn("latency", done.stdout)
+            self.assertIn("the engine says fp32", done.stderr)  # The metadata wins over the name.
+
+    # ---- bad input
+
+    def test_files_that_are_none(self):
+        self.refused(self.infer(model="/no/such.engine"), "/no/such.engine")
+        self.refused(self.infer(model=self.root), self.root)
+        self.refused(self.call("inference", f"--model={self.engine}", "--data=/nowhere"),
+                     "/nowhere", "make-data")
+
+    def test_bad_datasets(self):
+        record = bytes([3]) + bytes(3072)
+        for name, content, word in (("empty", b"", "empty"), ("cut", record + record[:-1], "3073"),
+                                    ("label", record + bytes([10]) + bytes(3072), "label 10")):
+            path = self.file(f"{name}.bin", content)
+            self.refused(self.call("inference", f"--model={self.engine}", f"--data={path}"), word, path)
+
+    def test_bad_engines(self):
+        with open(self.engine, "rb") as file:
+            good = file.read()
+        flipped = bytearray(good)
+        flipped[len(good) // 2] ^= 4
+        for name, content in (("foreign", b"no engine" * 100), ("cut", good[:-5]),
+                              ("flipped", bytes(flipped)), ("empty", b"")):
+            self.refused(self.infer(model=self.file(f"{name}.engine", content)), name)
+
+    def test_bad_onnx(self):
+        with open(DEMO, "rb") as file:
+            good = file.read()
+        huge = field(5, field(1, 1 << 40) + field(1, 1 << 40) + field(2, 1) + field(8, "w") + field(9, b"1234"))
+        for name, content, words in (
+                ("random_shapes", bytes((i * 7919) % 251 for i in range(5000)), []),
+                ("cut_shapes", good[:100000], ["end of the file"]),
+                ("huge_shapes", onnx_model(node("Add", ["x", "w"], "y", "n"), huge), ["w"]),
+                ("foo_shapes", onnx_model(node("Foo", ["x"], "z", "f") + node("Bar", ["z"], "y", "b")),
+                 ["Foo", "f", "Bar", "b"]),
+                ("dynamic_shapes", onnx_model(node("Relu", ["x"], "y", "r"), height="H"), ["dynamic", "H"])):
+            self.refused(self.infer(model=self.file(f"{name}.onnx", content)), name, *words)
+
+    def test_model_without_recipe(self):
+        path = os.path.join(self.root, "somenet_cifar.onnx")
+        shutil.copy(DEMO, path)
+        self.refused(self.infer(model=path), "--preprocess")
+        path = os.path.join(self.root, "somenet.onnx")
+        shutil.copy(DEMO, path)
+        self.refused(self.infer(model=path), "--dataset")
+        done = self.infer("--dataset=shapes", "--iterations=10", model=path)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_bad_flags(self):
+        for text in ("-5", "many", "1" + 30 * "0", "1e3", ""):
+            self.refused(self.infer(f"--iterations={text}"), "--iterations")
+        self.refused(self.infer("--itertions=5"), "--itertions", "--iterations")
+        self.refused(self.infer("--threads=0"), "--threads")
+        self.refused(self.infer("--batch=0"), "--batch")
+        self.refused(self.call("hedge", "infrence"), "inference")
+        self.refused(self.call("build_engine", f"--onnx={DEMO}", "--int8"), "int8")
+        self.refused(self.call("build_engine", f"--onnx={DEMO}", "--backend=tpu"), "tpu")
+
+    def test_places_that_cannot_be_written(self):
+        cache = "--timing_cache=" + os.path.join(self.root, "timing.cache")
+        self.refused(self.call("build_engine", f"--onnx={DEMO}", "--engine=/proc/x.engine", cache), "/proc")
+        self.refused(self.call("build_engine", f"--onnx={DEMO}", "--engine=/no/x.engine", cache), "/no")
+        self.refused(self.infer("--iterations=10", "--json=/dev/full"), "/dev/full", status=1)
+
+    def test_ctrl_c_prints_what_was_measured(self):
+        process = subprocess.Popen(
+            [os.path.join(BUILD, "inference"), f"--model={self.engine}", f"--data={self.data}",
+             "--iterations=1000000"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        time.sleep(3)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 130, err)
+        self.assertIn("accuracy", out)
+        self.assertIn("p50", out)
+
+    def test_help_of_every_program(self):
+        listed = self.check_call("hedge", "--help").split("Programs:")[1].split()
+        self.assertGreaterEqual(len(listed), 7)
+        for name in listed:
+            self.assertIn("--version", self.check_call("hedge", name, "--help"))
+
+
+if __name__ == "__main__":
+    unittest.main()
