@@ -120,15 +120,15 @@ int compare(const Program& program, const Options& options) {
   print_side(program, "B", result_b);
   program.print("A to B     {:.4f} of the time", result.ratio.ratio);
   if (result.ratio.ratio_ci95) {
-    program.print(" (95 %: {:.4f} to {:.4f})", result.ratio.ratio_ci95->low,
-                  result.ratio.ratio_ci95->high);
+    program.print(" (95 %: {:.4f} to {:.4f})", result.ratio.ratio_ci95->lower,
+                  result.ratio.ratio_ci95->upper);
   }
   program.print(", {} pairs: {}\n", result.ratio.pairs, to_string(result.verdict));
   nlohmann::ordered_json json;
   json["schema"] = "hedge.comparison/1";
   json["ratio"] = result.ratio.ratio;
   if (result.ratio.ratio_ci95) {
-    json["ratio_ci95"] = {result.ratio.ratio_ci95->low, result.ratio.ratio_ci95->high};
+    json["ratio_ci95"] = {result.ratio.ratio_ci95->lower, result.ratio.ratio_ci95->upper};
   }
   json["pairs"] = result.ratio.pairs;
   json["verdict"] = to_string(result.verdict);

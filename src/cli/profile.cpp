@@ -11,6 +11,7 @@
 #include "cli/program.h"
 #include "hedge/error.h"
 #include "measure/latency.h"
+#include "stats/summary.h"
 
 namespace hedge::cli {
 namespace {
