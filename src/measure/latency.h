@@ -59,26 +59,33 @@ struct LoopTiming {
   }
 };
 
-/// Runs `context.infer()` `iterations` times on the input as it stands and takes the time once
-/// around the whole loop. The timed region holds, for each iteration, the virtual call, the loop
-/// counter and one relaxed load of the cancellation flag; and, once, about one read of the clock. A
-/// cancellation ends it after the inference under way.
-template <NanosecondClock Clock = SteadyClock>
-[[nodiscard]] LoopTiming measure_loop(ExecutionContext& context, std::int64_t iterations,
-                                      Clock clock = {}) {
+/// Calls `callable()` `iterations` times and takes the time once around the whole loop. The timed
+/// region holds, for each iteration, the call, the loop counter and one relaxed load of the
+/// cancellation flag; and, once, about one read of the clock. A cancellation ends it after the call
+/// under way.
+template <class Callable, NanosecondClock Clock = SteadyClock>
+[[nodiscard]] LoopTiming measure_calls(Callable&& callable, std::int64_t iterations,
+                                       Clock clock = {}) {
   LoopTiming timing;
   std::int64_t done = 0;
   compiler_barrier();
   const std::int64_t begin = clock.now_ns();
   compiler_barrier();
   while (done < iterations && !cancellation_requested()) {
-    context.infer();
+    callable();
     ++done;
   }
   compiler_barrier();
   timing.total_ns = clock.now_ns() - begin;
   timing.iterations = done;
   return timing;
+}
+
+/// measure_calls of `context.infer()`, a virtual call, on the input as it stands.
+template <NanosecondClock Clock = SteadyClock>
+[[nodiscard]] LoopTiming measure_loop(ExecutionContext& context, std::int64_t iterations,
+                                      Clock clock = {}) {
+  return measure_calls([&] { context.infer(); }, iterations, clock);
 }
 
 inline constexpr std::int64_t kDefaultWarmUpRuns = 100;
