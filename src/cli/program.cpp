@@ -50,6 +50,7 @@ std::string one_line(std::string text) {
 }  // namespace
 
 void parse_arguments(CLI::App& app, std::vector<std::string> arguments, const std::string& where) {
+  const std::string at = where.empty() ? "" : where + ": ";
   app.allow_extras();
   std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back.
   try {
@@ -59,16 +60,16 @@ void parse_arguments(CLI::App& app, std::vector<std::string> arguments, const st
   } catch (const CLI::CallForVersion&) {
     throw;
   } catch (const CLI::ParseError& error) {
-    throw bad_input(fmt::format("{}: {} (--help lists the flags)", where, one_line(error.what())));
+    throw bad_input(fmt::format("{}{} (--help lists the flags)", at, one_line(error.what())));
   }
   const std::vector<std::string> extras = app.remaining();
   if (extras.empty()) return;
   const std::string flag = extras.front().substr(0, extras.front().find('='));
   if (!flag.starts_with('-')) {
-    throw bad_input(fmt::format("{}: what is '{}'? (--help lists what can be given)", where, flag));
+    throw bad_input(fmt::format("{}what is '{}'? (--help lists what can be given)", at, flag));
   }
   const std::string near = nearest(flag, long_names(app));
-  throw bad_input(fmt::format("{}: unknown flag {}{}; --help lists them", where, flag,
+  throw bad_input(fmt::format("{}unknown flag {}{}; --help lists them", at, flag,
                               near.empty() ? "" : fmt::format(" (did you mean {}?)", near)));
 }
 
@@ -90,7 +91,7 @@ void Program::add_json_flag() {
 
 int Program::parse(int argc, char** argv) {
   try {
-    parse_arguments(app_, std::vector<std::string>(argv + 1, argv + argc), name_);
+    parse_arguments(app_, std::vector<std::string>(argv + 1, argv + argc), "");
   } catch (const CLI::ParseError& help) {  // --help or --version
     app_.exit(help);
     return kExitSuccess;

@@ -53,7 +53,7 @@ class Program {
 };
 
 /// Parses `arguments` into `app`. Throws bad_input in one line; an unknown flag is answered with the
-/// nearest known one. `where` is what the message begins with.
+/// nearest known one. `where`, unless empty, is what the message begins with.
 void parse_arguments(CLI::App& app, std::vector<std::string> arguments, const std::string& where);
 
 /// One line on stderr that grows; nothing where stderr is no terminal or with --quiet.

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "onnx/import.h"
+
+#include <gtest/gtest.h>
+#include <onnx/onnx_pb.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "base/file.h"
+#include "graph/passes/passes.h"
+#include "graph/reference_executor.h"
+#include "hedge/error.h"
+#include "support/graph_builder.h"
+
+namespace hedge {
+namespace {
+
+using Names = std::vector<std::string>;
+
+/// Writes models as exporters do.
+class ModelBuilder {
+ public:
+  explicit ModelBuilder(std::int64_t opset = 13) {
+    model_.set_ir_version(8);
+    model_.add_opset_import()->set_version(opset);
+    model_.mutable_graph()->set_name("net");
+  }
+  onnx::ModelProto& model() { return model_; }
+  onnx::GraphProto& graph() { return *model_.mutable_graph(); }
+
+  ModelBuilder& input(const std::string& name, const std::vector<std::int64_t>& shape) {
+    describe(*graph().add_input(), name, shape);
+    return *this;
+  }
+  ModelBuilder& output(const std::string& name) {
+    graph().add_output()->set_name(name);
+    return *this;
+  }
+  ModelBuilder& floats(const std::string& name, const std::vector<std::int64_t>& shape,
+                       const std::vector<float>& values) {
+    onnx::TensorProto& tensor = *graph().add_initializer();
+    tensor.set_name(name);
+    tensor.set_data_type(onnx::TensorProto::FLOAT);
+    for (const auto extent : shape) tensor.add_dims(extent);
+    for (const float value : values) tensor.add_float_data(value);
+    return *this;
+  }
+  ModelBuilder& ints(const std::string& name, const std::vector<std::int64_t>& values) {
+    onnx::TensorProto& tensor = *graph().add_initializer();
+    tensor.set_name(name);
+    tensor.set_data_type(onnx::TensorProto::INT64);
+    tensor.add_dims(static_cast<std::int64_t>(values.size()));
+    for (const auto value : values) tensor.add_int64_data(value);
+    return *this;
+  }
+  onnx::NodeProto& node(const std::string& op, const Names& inputs, const Names& outputs) {
+    onnx::NodeProto& node = *graph().add_node();
+    node.set_op_type(op);
+    node.set_name(op + "_" + std::to_string(graph().node_size()));
+    for (const auto& name : inputs) node.add_input(name);
+    for (const auto& name : outputs) node.add_output(name);
+    return node;
+  }
+
+  Graph import(std::int64_t batch = 1) {
+    const std::string bytes = model_.SerializeAsString();
+    return import_onnx(std::as_bytes(std::span(bytes)), {.batch = batch, .folder = {}});
+  }
+  /// The message with which the model is refused.
+  std::string refusal() {
+    try {
+      (void)import();
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "imported";
+  }
+
+ private:
+  static void describe(onnx::ValueInfoProto& info, const std::string& name,
+                       const std::vector<std::int64_t>& shape) {
+    info.set_name(name);
+    auto& tensor = *info.mutable_type()->mutable_tensor_type();
+    tensor.set_elem_type(onnx::TensorProto::FLOAT);
+    for (const auto extent : shape) {
+      auto& dim = *tensor.mutable_shape()->add_dim();
+      extent > 0 ? dim.set_dim_value(extent) : dim.set_dim_param("N");
+    }
+  }
+
+  onnx::ModelProto model_;
+};
+
+void add_int(onnx::NodeProto& node, const std::string& name, std::int64_t value) {
+  auto& attribute = *node.add_attribute();
+  attribute.set_name(name);
+  attribute.set_type(onnx::AttributeProto::INT);
+  attribute.set_i(value);
+}
+
+std::vector<float> run(const Graph& graph, const std::vector<float>& values) {
+  const std::vector<Tensor> input{Tensor::from<float>(graph.input_type(0).shape, values)};
+  const auto out = execute(graph, input)[0];
+  const auto span = out.values<float>();
+  return {span.begin(), span.end()};
+}
+
+bool mentions(const std::string& text, const Names& words) {
+  return std::all_of(words.begin(), words.end(), [&](const std::string& word) {
+    return text.find(word) != std::string::npos;
+  });
+}
+
+// ---- against ONNX Runtime
+
+std::filesystem::path model_file(const std::string& name) {
+  const std::filesystem::path source = HEDGE_SOURCE_DIR;
+  for (const auto& folder : {source / "models", source / ".." / "shared" / "models"}) {
+    if (std::filesystem::exists(folder / name)) return folder / name;
+  }
+  return {};
+}
+
+TEST(Import, AnswersAsOnnxRuntimeBeforeAndAfterOptimisation) {
+  std::ifstream file(std::filesystem::path(HEDGE_SOURCE_DIR) / "tests/onnx/goldens.json");
+  const auto goldens = nlohmann::json::parse(file);
+  int compared = 0;
+  for (const auto& golden : goldens.at("models")) {
+    const std::string name = golden.at("model");
+    SCOPED_TRACE(name);
+    const std::filesystem::path path = model_file(name);
+    if (path.empty()) continue;  // One of the published models, which are not in the repository.
+    const auto mapped = MappedFile::open(path);
+    Graph graph = import_onnx(mapped->bytes(), {.batch = 1, .folder = path.parent_path()});
+    const Shape shape = golden.at("shape");
+    ASSERT_EQ(graph.input_type(0).shape, shape);
+    std::vector<float> image =
+        test::noise(static_cast<std::size_t>(element_count(shape)), golden.at("seed"));
+    for (float& v : image) v = v * golden.at("scale").get<float>() + golden.at("offset").get<float>();
+    const std::vector<Tensor> input{Tensor::from<float>(shape, image)};
+    for (const bool optimised : {false, true}) {
+      SCOPED_TRACE(optimised ? "optimised" : "as imported");
+      if (optimised) optimize(graph);
+      const auto outputs = execute(graph, input);
+      ASSERT_EQ(outputs.size(), golden.at("outputs").size());
+      for (std::size_t i = 0; i < outputs.size(); ++i) {
+        const std::vector<float> expected = golden.at("outputs")[i];
+        EXPECT_LT(test::relative_error(outputs[i].values<float>(), expected), 1e-4) << "output " << i;
+      }
+    }
+    ++compared;
+  }
+  EXPECT_GE(compared, 2);  // The demo models are always there.
+}
+
+// ---- what exporters write
+
+TEST(Import, AnOpenFirstExtentIsTheBatch) {
+  ModelBuilder b;
+  b.input("x", {0, 3}).output("y");
+  b.node("Relu", {"x"}, {"y"});
+  EXPECT_EQ(b.import(1).input_type(0).shape, (Shape{1, 3}));
+  EXPECT_EQ(b.import(4).input_type(0).shape, (Shape{4, 3}));
+}
+
+TEST(Import, ShapesComputedInTheGraph) {
+  ModelBuilder b;
+  b.input("x", {0, 2, 3}).output("y").ints("first", {0}).ints("rest", {-1});
+  add_int(b.node("Shape", {"x"}, {"shape"}), "start", 0);
+  add_int(b.node("Gather", {"shape", "first"}, {"n"}), "axis", 0);
+  add_int(b.node("Concat", {"n", "rest"}, {"target"}), "axis", 0);
+  b.node("Reshape", {"x", "target"}, {"y"});
+  for (const std::int64_t batch : {1, 5}) {
+    const Graph graph = b.import(batch);
+    EXPECT_EQ(graph.value(graph.outputs[0]).type.shape, (Shape{batch, 6}));
+  }
+}
+
+TEST(Import, NodesInAnyOrder) {
+  ModelBuilder b;
+  b.input("x", {1, 2}).output("y").floats("one", {1}, {1});
+  b.node("Add", {"r", "one"}, {"y"});
+  b.node("Relu", {"x"}, {"r"});
+  EXPECT_EQ(run(b.import(), {-3, 2}), (std::vector<float>{1, 3}));
+}
+
+TEST(Import, InitializersListedAsInputs) {
+  ModelBuilder b;
+  b.input("x", {1, 2}).input("w", {2}).output("y").floats("w", {2}, {10, 20});
+  b.node("Add", {"x", "w"}, {"y"});
+  EXPECT_EQ(run(b.import(), {1, 2}), (std::vector<float>{11, 22}));
+}
+
+TEST(Import, RawDataAndSubnormals) {
+  const std::vector<float> values = {1.5F, -2, 1e-40F};
+  ModelBuilder b;
+  b.input("x", {1, 3}).output("y").floats("w", {3}, {});
+  b.graph().mutable_initializer(0)->set_raw_data(values.data(), values.size() * sizeof(float));
+  b.node("Add", {"x", "w"}, {"y"});
+  EXPECT_EQ(run(b.import(), {0, 0, 0}), values);
+}
+
+TEST(Import, OldSoftmaxWorksFromAxisOne) {
+  for (const std::int64_t opset : {11, 13}) {
+    ModelBuilder b(opset);
+    b.input("x", {1, 2, 1}).output("y");
+    b.node("Softmax", {"x"}, {"y"});
+    const auto y = run(b.import(), {0, std::log(3.F)});
+    // From opset 13 on the default is the last axis, of extent 1.
+    EXPECT_NEAR(y[0], opset < 13 ? 0.25 : 1, 1e-6) << opset;
+    EXPECT_NEAR(y[1], opset < 13 ? 0.75 : 1, 1e-6) << opset;
+  }
+  ModelBuilder b(11);
+  b.input("x", {1, 2, 2}).output("y");
+  b.node("Softmax", {"x"}, {"y"});
+  EXPECT_TRUE(mentions(b.refusal(), {"Softmax_1", "opset 11", "13"})) << b.refusal();
+}
+
+TEST(Import, UnreadNodesAndOutputsDoNotMatter) {
+  ModelBuilder b;
+  b.input("x", {1, 2}).output("y");
+  b.node("Dropout", {"x"}, {"y", "mask"});
+  b.node("Relu", {"x"}, {"nobody"});
+  EXPECT_EQ(run(b.import(), {-1, 2}), (std::vector<float>{-1, 2}));
+}
+
+// ---- what is refused
+
+TEST(Import, NamesEveryUnsupportedOperatorAndOpenExtentAtOnce) {
+  ModelBuilder b;
+  b.input("x", {1, 0, 3, 0}).output("y");
+  b.node("Foo", {"x"}, {"a"});
+  b.node("Bar", {"a"}, {"b"});
+  b.node("Foo", {"b"}, {"y"});
+  EXPECT_TRUE(mentions(b.refusal(), {"Foo (nodes Foo_1, Foo_3)", "Bar (node Bar_2)", "axis 1", "axis 3"}))
+      << b.refusal();
+}
+
+TEST(Import, OperatorsOfOtherDomainsAreNotOurs) {
+  ModelBuilder b;
+  b.input("x", {1, 2}).output("y");
+  b.node("Relu", {"x"}, {"y"}).set_domain("com.example");
+  EXPECT_TRUE(mentions(b.refusal(), {"com.example", "Relu_1"})) << b.refusal();
+}
+
+TEST(Import, NamesNodesOfWrongShapes) {
+  ModelBuilder b;
+  b.input("x", {1, 2}).output("y").floats("w", {3}, {1, 2, 3});
+  b.node("Add", {"x", "w"}, {"a"});
+  b.node("Gemm", {"x", "w"}, {"b"});
+  b.node("Add", {"a", "b"}, {"y"});
+  EXPECT_TRUE(mentions(b.refusal(), {"Add_1"})) << b.refusal();
+}
+
+TEST(Import, Circles) {
+  ModelBuilder b;
+  b.input("x", {1, 2}).output("y");
+  b.node("Add", {"x", "b"}, {"a"});
+  b.node("Relu", {"a"}, {"b"});
+  b.node("Relu", {"x"}, {"y"});
+  EXPECT_TRUE(mentions(b.refusal(), {"circle", "Add_1", "Relu_2"})) << b.refusal();
+}
+
+TEST(Import, TensorSizesThatLieOrOverflow) {
+  for (const auto& [shape, values] :
+       std::vector<std::pair<std::vector<std::int64_t>, std::vector<float>>>{
+           {{3}, {1, 2}},
+           {{1LL << 40, 1LL << 40}, {1}},
+           {{-1}, {1}},
+           {{1LL << 62, 4}, {}},
+           {{0x7fffffffffffffff}, {1}}}) {
+    ModelBuilder b;
+    b.input("x", {1, 2}).output("y").floats("weights", shape, values);
+    b.node("Add", {"x", "weights"}, {"y"});
+    EXPECT_TRUE(mentions(b.refusal(), {"weights"})) << b.refusal();
+  }
+}
+
+TEST(Import, ValuesMadeTwiceOrNever) {
+  ModelBuilder twice;
+  twice.input("x", {1, 2}).output("y");
+  twice.node("Relu", {"x"}, {"y"});
+  twice.node("Relu", {"x"}, {"y"});
+  EXPECT_TRUE(mentions(twice.refusal(), {"'y'", "twice"})) << twice.refusal();
+  ModelBuilder never;
+  never.input("x", {1, 2}).output("y").output("z");
+  never.node("Add", {"x", "ghost"}, {"y"});
+  EXPECT_TRUE(mentions(never.refusal(), {"ghost", "Add_1", "'z'"})) << never.refusal();
+}
+
+TEST(Import, OldOpsetsAndEmptyModels) {
+  ModelBuilder old(6);
+  old.input("x", {1, 2}).output("y");
+  old.node("Relu", {"x"}, {"y"});
+  EXPECT_TRUE(mentions(old.refusal(), {"opset 6"})) << old.refusal();
+  ModelBuilder two;
+  two.input("x", {1, 2}).input("z", {1, 2}).output("y");
+  two.node("Add", {"x", "z"}, {"y"});
+  EXPECT_TRUE(mentions(two.refusal(), {"2 inputs", "'x'", "'z'"})) << two.refusal();
+}
+
+TEST(Import, EveryTruncationIsRefused) {
+  ModelBuilder b;
+  b.input("x", {1, 2}).output("y").floats("w", {2}, {1, 2});
+  b.node("Add", {"x", "w"}, {"y"});
+  const std::string bytes = b.model().SerializeAsString();
+  for (std::size_t size = 0; size < bytes.size(); ++size) {
+    EXPECT_THROW((void)import_onnx(std::as_bytes(std::span(bytes).first(size)), {}), Error) << size;
+  }
+}
+
+}  // namespace
+}  // namespace hedge
