@@ -195,6 +195,8 @@ EngineContainer parse_container(std::span<const std::byte> bytes, std::shared_pt
     container.layer_choices = metadata.at("layer_choices");
   } catch (const json::exception& error) {
     throw corrupted(name, fmt::format("the metadata cannot be read: {}", error.what()));
+  } catch (const Error& error) {
+    throw corrupted(name, error.what());
   }
   return container;
 }

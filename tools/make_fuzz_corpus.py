@@ -1,0 +1,133 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Writes the seeds that the fuzzers of ONNX files and of engines start from: one tiny model for each
+operator, and the engines that Hedge builds of some.
+
+    python3 tools/make_fuzz_corpus.py --build build
+
+Needs: pip install onnx numpy; a Hedge build for the engines.
+"""
+import argparse
+import os
+import struct
+import subprocess
+import tempfile
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+CORPUS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "fuzz", "corpus")
+
+
+def floats(name, *shape):
+    return numpy_helper.from_array(np.linspace(-1, 1, int(np.prod(shape)), dtype=np.float32).reshape(shape), name)
+
+
+def ints(name, *values):
+    return numpy_helper.from_array(np.array(values, np.int64), name)
+
+
+def model(nodes, initializers=(), shape=(1, 3, 6, 6), opset=13):
+    graph = helper.make_graph(
+        nodes, "g", [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)], list(initializers))
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
+    made.ir_version = 8
+    return made.SerializeToString()
+
+
+def one(op, *initializers, shape=(1, 3, 6, 6), opset=13, **attributes):
+    inputs = ["x"] + [tensor.name for tensor in initializers]
+    return model([helper.make_node(op, inputs, ["y"], **attributes)], initializers, shape, opset)
+
+
+def seeds():
+    conv = floats("w", 4, 3, 3, 3)
+    yield "conv", one("Conv", conv, floats("b", 4), pads=[1, 1, 1, 1], strides=[2, 2])
+    yield "conv_same", one("Conv", conv, auto_pad="SAME_UPPER", dilations=[2, 2])
+    yield "conv_grouped", one("Conv", floats("w", 3, 1, 2, 2), group=3)
+    yield "batch_norm", one("BatchNormalization", *(floats(n, 3) for n in "smbv"), epsilon=0.1)
+    yield "max_pool", one("MaxPool", kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1)
+    yield "average_pool", one("AveragePool", kernel_shape=[3, 3], pads=[1, 1, 1, 1], count_include_pad=1)
+    yield "global_pool", one("GlobalAveragePool")
+    yield "gemm", one("Gemm", floats("w", 4, 3), floats("c", 4), shape=(1, 3), transB=1, alpha=0.5)
+    yield "matmul", one("MatMul", floats("w", 3, 4), shape=(1, 3))
+    yield "softmax", one("Softmax", shape=(1, 10), axis=1)
+    yield "softmax_old", one("Softmax", shape=(1, 10), opset=11)
+    yield "clip", one("Clip", floats("lo"), numpy_helper.from_array(np.float32(6), "hi"))
+    yield "relu", one("Relu")
+    yield "add", one("Add", floats("w", 3, 1, 1))
+    yield "mul", one("Mul", floats("w", 1))
+    yield "reduce_mean", one("ReduceMean", axes=[2, 3], keepdims=0)
+    yield "reshape", one("Reshape", ints("s", 1, -1))
+    yield "transpose", one("Transpose", perm=[0, 2, 3, 1])
+    yield "pad", one("Pad", ints("p", 0, 0, 1, 1, 0, 0, 1, 1))
+    yield "flatten", one("Flatten")
+    yield "squeeze", one("Squeeze", ints("a", 0))
+    yield "unsqueeze", one("Unsqueeze", ints("a", 0))
+    yield "slice", one("Slice", ints("s", 0), ints("e", 2), ints("a", 1))
+    yield "constant", model([helper.make_node("Constant", [], ["c"], value=floats("v", 3, 1, 1)),
+                             helper.make_node("Sub", ["x", "c"], ["y"])])
+    yield "identity_dropout", model([helper.make_node("Identity", ["x"], ["i"]),
+                                     helper.make_node("Dropout", ["i"], ["y", "m"])])
+    yield "computed_shape", model(
+        [helper.make_node("Shape", ["x"], ["s"]), helper.make_node("Gather", ["s", "i"], ["n"], axis=0),
+         helper.make_node("Concat", ["n", "m"], ["t"], axis=0), helper.make_node("Cast", ["t"], ["u"], to=7),
+         helper.make_node("Reshape", ["x", "u"], ["y"])], [ints("i", 0), ints("m", -1)])
+    yield "open_batch", model([helper.make_node("Relu", ["x"], ["y"])], shape=("N", 3, 6, 6))
+    yield "residual_shapes", model(
+        [helper.make_node("Conv", ["x", "w", "b"], ["c"], pads=[1, 1, 1, 1]),
+         helper.make_node("Add", ["c", "x"], ["a"]), helper.make_node("Relu", ["a"], ["r"]),
+         helper.make_node("GlobalAveragePool", ["r"], ["p"]), helper.make_node("Flatten", ["p"], ["f"]),
+         helper.make_node("Softmax", ["f"], ["y"], axis=1)],
+        [floats("w", 3, 3, 3, 3), floats("b", 3)], shape=(1, 3, 32, 32))
+
+
+def sections(engine):
+    """name: bytes of an engine file (docs/engine-format.md)."""
+    count, = struct.unpack_from("<I", engine, 12)
+    found = {}
+    for i in range(count):
+        name, offset, size = struct.unpack_from("<32sQQ", engine, 64 + 64 * i)
+        found[name.rstrip(b"\0").decode()] = engine[offset:offset + size]
+    found["metadata"] = engine[64 + 64 * count:][:struct.unpack_from("<Q", engine, 24)[0]]
+    return found
+
+
+def write(fuzzer, name, content):
+    folder = os.path.join(CORPUS, fuzzer)
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, name), "wb") as out:
+        out.write(content)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", default="build")
+    args = parser.parse_args()
+    for name, content in seeds():
+        write("onnx_import", name, content)
+    for name in ("conv", "residual_shapes"):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "tiny_shapes.engine")
+            model_file = os.path.join(CORPUS, "onnx_import", name)
+            onnx_file = os.path.join(folder, "tiny_shapes.onnx")
+            with open(model_file, "rb") as source, open(onnx_file, "wb") as target:
+                target.write(source.read())
+            built = subprocess.run([os.path.join(args.build, "build_engine"), "--onnx", onnx_file, "--engine", path,
+                                    "--precision=fp32", "--timing_cache", os.path.join(folder, "cache")],
+                                   capture_output=True, text=True, check=False)
+            if built.returncode != 0:
+                print(name, "not built:", built.stderr.strip())
+                continue
+            with open(path, "rb") as file:
+                engine = file.read()
+        parts = sections(engine)
+        write("engine_container", name, engine)
+        write("engine_container", name + "_graph", parts["graph"] + b"\0" + parts["weights"])
+        write("engine_container", name + "_metadata", parts["metadata"])
+
+
+if __name__ == "__main__":
+    main()
