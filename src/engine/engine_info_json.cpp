@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/engine_info_json.h"
 
+#include "base/json.h"
 #include "base/tensor.h"
 #include "data/recipes.h"
 
@@ -12,7 +13,7 @@ void to_json(nlohmann::json& json, const Binding& binding) {
 
 void from_json(const nlohmann::json& json, Binding& binding) {
   json.at("name").get_to(binding.name);
-  json.at("shape").get_to(binding.shape);
+  binding.shape = json_integers<std::int64_t>(json.at("shape"));
   (void)element_count(binding.shape);
 }
 
@@ -45,9 +46,9 @@ void from_json(const nlohmann::json& json, EngineInfo& info) {
   json.at("builder_version").get_to(info.builder_version);
   json.at("inputs").get_to(info.inputs);
   json.at("outputs").get_to(info.outputs);
-  json.at("parameters").get_to(info.parameters);
-  json.at("multiply_accumulates").get_to(info.multiply_accumulates);
-  json.at("batch").get_to(info.batch);
+  info.parameters = json_integer<std::int64_t>(json.at("parameters"));
+  info.multiply_accumulates = json_integer<std::int64_t>(json.at("multiply_accumulates"));
+  info.batch = json_integer<std::int64_t>(json.at("batch"));
   json.at("ends_in_softmax").get_to(info.ends_in_softmax);
   if (json.contains("preprocessing")) {
     info.preprocessing = json.at("preprocessing").get<PreprocessingRecipe>();

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/json.h"
 #include "graph/operators/operator.h"
 
 namespace hedge {
@@ -77,8 +78,8 @@ class Reader {
 
   [[nodiscard]] Tensor tensor(const json& in) const {
     const auto type = data_type_from_string(in.at("type").get<std::string>());
-    auto shape = in.at("shape").get<Shape>();
-    const auto offset = in.at("offset").get<std::uint64_t>();
+    auto shape = json_integers<std::int64_t>(in.at("shape"));
+    const auto offset = json_integer<std::uint64_t>(in.at("offset"));
     const std::size_t bytes = static_cast<std::size_t>(element_count(shape)) * byte_size(type);
     if (offset > weights_.size() || bytes > weights_.size() - offset) {
       throw bad_input("a constant lies outside the weights");
@@ -91,10 +92,10 @@ class Reader {
     if (in.size() != 1) throw bad_input("an attribute without one kind");
     const std::string& kind = in.begin().key();
     const json& value = in.begin().value();
-    if (kind == "int") return value.get<std::int64_t>();
+    if (kind == "int") return json_integer<std::int64_t>(value);
     if (kind == "float") return value.get<float>();
     if (kind == "string") return value.get<std::string>();
-    if (kind == "ints") return value.get<std::vector<std::int64_t>>();
+    if (kind == "ints") return json_integers<std::int64_t>(value);
     if (kind == "floats") return value.get<std::vector<float>>();
     if (kind == "strings") return value.get<std::vector<std::string>>();
     if (kind == "tensor") return tensor(value);
@@ -107,8 +108,8 @@ class Reader {
     const auto op = in.at("op").get<std::string>();
     node.op = find_operator(op);
     if (node.op == nullptr) throw bad_input(fmt::format("operator {} is not known here", op));
-    node.inputs = in.at("inputs").get<std::vector<ValueId>>();
-    node.outputs = in.at("outputs").get<std::vector<ValueId>>();
+    node.inputs = json_integers<ValueId>(in.at("inputs"));
+    node.outputs = json_integers<ValueId>(in.at("outputs"));
     if (in.contains("attributes")) {
       for (const auto& [name, value] : in.at("attributes").items()) {
         node.attributes.set(name, attribute(value));
@@ -128,7 +129,7 @@ class Reader {
       value.type = {value.constant->type(), value.constant->shape()};
     } else {
       value.type.type = data_type_from_string(in.at("type").get<std::string>());
-      value.type.shape = in.at("shape").get<Shape>();
+      value.type.shape = json_integers<std::int64_t>(in.at("shape"));
       (void)element_count(value.type.shape);
     }
     return value;
@@ -140,7 +141,7 @@ class Reader {
     for (const auto& [kind, kind_name] : kPostOpNames) {
       if (kind_name != name) continue;
       PostOp post_op{.kind = kind};
-      if (kind == PostOp::Kind::kAdd) post_op.operand = in.at("operand").get<ValueId>();
+      if (kind == PostOp::Kind::kAdd) post_op.operand = json_integer<ValueId>(in.at("operand"));
       if (kind == PostOp::Kind::kClip) {
         post_op.alpha = in.at("min").get<float>();
         post_op.beta = in.at("max").get<float>();
@@ -196,10 +197,10 @@ Graph deserialize(std::span<const std::byte> structure, std::span<const std::byt
     for (const json& value : in.at("values")) graph.values.push_back(reader.value(value));
     for (const json& node : in.at("nodes")) graph.nodes.push_back(reader.node(node));
     for (const json& input : in.at("inputs")) {
-      graph.inputs.push_back({input.at("value").get<ValueId>(),
-                              input.at("permutation").get<std::vector<std::int64_t>>()});
+      graph.inputs.push_back({json_integer<ValueId>(input.at("value")),
+                              json_integers<std::int64_t>(input.at("permutation"))});
     }
-    graph.outputs = in.at("outputs").get<std::vector<ValueId>>();
+    graph.outputs = json_integers<ValueId>(in.at("outputs"));
     validate(graph);
     infer_shapes(graph);
     return graph;

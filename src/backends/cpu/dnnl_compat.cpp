@@ -16,15 +16,25 @@ AnyPrimitive any(const PrimitiveDesc& desc) {
 
 }  // namespace
 
-#if DNNL_VERSION_MAJOR >= 3
-
-dnnl::convolution_forward::primitive_desc convolution_desc(
+void for_each_convolution(
     const dnnl::engine& engine, dnnl::algorithm algorithm, const Desc& src, const Desc& weights,
-    const Desc& bias, const Desc& dst, const Window& window, const dnnl::primitive_attr& attr) {
-  return {
-      engine,           kInference,       algorithm,      src, weights, bias, dst, window.strides,
-      window.dilations, window.pad_begin, window.pad_end, attr};
+    const Desc& bias, const Desc& dst, const Window& window, const dnnl::primitive_attr& attr,
+    const std::function<bool(const dnnl::convolution_forward::primitive_desc&)>& visit) {
+#if DNNL_VERSION_MAJOR >= 3
+  dnnl::convolution_forward::primitive_desc desc(
+      engine, kInference, algorithm, src, weights, bias, dst, window.strides, window.dilations,
+      window.pad_begin, window.pad_end, attr);
+#else
+  const dnnl::convolution_forward::desc operation(kInference, algorithm, src, weights, bias, dst,
+                                                  window.strides, window.dilations,
+                                                  window.pad_begin, window.pad_end);
+  dnnl::convolution_forward::primitive_desc desc(operation, attr, engine);
+#endif
+  while (!visit(desc) && desc.next_impl()) {
+  }
 }
+
+#if DNNL_VERSION_MAJOR >= 3
 
 dnnl::inner_product_forward::primitive_desc inner_product_desc(const dnnl::engine& engine,
                                                                const Desc& src, const Desc& weights,
@@ -85,15 +95,6 @@ bool is_row_major(const Desc& desc) {
   const Dims dims = desc.get_dims();
   const Dims strides = desc.get_strides();
 #else
-
-dnnl::convolution_forward::primitive_desc convolution_desc(
-    const dnnl::engine& engine, dnnl::algorithm algorithm, const Desc& src, const Desc& weights,
-    const Desc& bias, const Desc& dst, const Window& window, const dnnl::primitive_attr& attr) {
-  return {{kInference, algorithm, src, weights, bias, dst, window.strides, window.dilations,
-           window.pad_begin, window.pad_end},
-          attr,
-          engine};
-}
 
 dnnl::inner_product_forward::primitive_desc inner_product_desc(const dnnl::engine& engine,
                                                                const Desc& src, const Desc& weights,

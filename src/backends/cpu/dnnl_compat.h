@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <string>
 #include <vector>
@@ -18,9 +19,13 @@ struct Window {
   Dims kernel, strides, dilations, pad_begin, pad_end;
 };
 
-[[nodiscard]] dnnl::convolution_forward::primitive_desc convolution_desc(
+/// Shows `visit` every implementation that there is, in oneDNN's order of preference, until it says
+/// true. Throws dnnl::error where there is none. (A loop of its own, because in 2.x the search for the
+/// next one reads the description of the operation, which must still be alive.)
+void for_each_convolution(
     const dnnl::engine& engine, dnnl::algorithm algorithm, const Desc& src, const Desc& weights,
-    const Desc& bias, const Desc& dst, const Window& window, const dnnl::primitive_attr& attr);
+    const Desc& bias, const Desc& dst, const Window& window, const dnnl::primitive_attr& attr,
+    const std::function<bool(const dnnl::convolution_forward::primitive_desc&)>& visit);
 
 [[nodiscard]] dnnl::inner_product_forward::primitive_desc inner_product_desc(
     const dnnl::engine& engine, const Desc& src, const Desc& weights, const Desc& bias,

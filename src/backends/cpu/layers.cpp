@@ -51,33 +51,27 @@ dnnl::convolution_forward::primitive_desc Compiler::choose_convolution(
   const std::string kind = convolution_kind(graph_, node);
   const auto wanted = options_.tactics.find(kind);
   auto& seen = tactics_seen_[kind];
-  // oneDNN 2.6 reads beyond a descriptor of its own when it is asked for the next implementation of a
-  // grouped convolution, so those keep their first one.
-  const bool grouped = node.attributes.get_int("group", 1) > 1;
   std::optional<dnnl::convolution_forward::primitive_desc> chosen;
   std::optional<dnnl::convolution_forward::primitive_desc> first;
+  const auto visit = [&](const dnnl::convolution_forward::primitive_desc& desc) {
+    const std::string implementation = desc.impl_info_str();
+    if (std::find(seen.begin(), seen.end(), implementation) == seen.end()) {
+      seen.push_back(implementation);
+    }
+    if (!first) first = desc;
+    if (wanted != options_.tactics.end() && wanted->second == implementation) chosen = desc;
+    return chosen.has_value() || (wanted == options_.tactics.end() && !options_.list_tactics);
+  };
   for (const auto algorithm :
        {dnnl::algorithm::convolution_direct, dnnl::algorithm::convolution_winograd}) {
     try {
-      auto desc = convolution_desc(plan_->engine, algorithm, src, weights, bias, dst, window, attr);
-      do {
-        const std::string implementation = desc.impl_info_str();
-        if (std::find(seen.begin(), seen.end(), implementation) == seen.end()) {
-          seen.push_back(implementation);
-        }
-        if (!first) first = desc;
-        if (wanted != options_.tactics.end() && wanted->second == implementation && !chosen) {
-          chosen = desc;
-        }
-      } while (!chosen && !grouped && desc.next_impl());
-    } catch (const dnnl::error& error) {
+      for_each_convolution(plan_->engine, algorithm, src, weights, bias, dst, window, attr, visit);
+    } catch (const dnnl::error&) {
       // No Winograd for this layer or in this version of oneDNN.
       if (algorithm == dnnl::algorithm::convolution_direct) throw;
     }
     // Winograd is only looked for where it is named, or where tactics are being listed.
-    if (chosen || grouped || wanted == options_.tactics.end()) {
-      if (grouped || !options_.list_tactics) break;
-    }
+    if (chosen || (wanted == options_.tactics.end() && !options_.list_tactics)) break;
   }
   return chosen ? *chosen : *first;
 }

@@ -270,7 +270,7 @@ Padding padding(const Node& node, In in, const Shape& shape) {
     const std::int64_t before = (*pads)[i];
     const std::int64_t after = (*pads)[i + axes.size()];
     constexpr std::int64_t kMost = std::int64_t{1} << 30;
-    require(std::max({before, after, -before, -after}) <= kMost && before >= -kMost,
+    require(std::max(before, after) <= kMost && std::min(before, after) >= -kMost,
             "pads are too large");
     const std::int64_t limit = mode == "reflect"                    ? shape[axis] - 1
                                : mode == "edge" && shape[axis] == 0 ? 0
