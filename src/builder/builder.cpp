@@ -112,12 +112,20 @@ void warn_if_differs(std::string_view what, const std::string& in_name,
                                       what, in_name, in_engine, in_engine));
 }
 
-/// An engine is what it was built as; a flag that asks for something else is told so.
-void warn_if_fixed(std::string_view flag, const std::string& wanted, const std::string& built) {
-  if (wanted.empty() || wanted == built) return;
-  log(LogLevel::kWarning,
-      fmt::format("the engine was built with {}={}, which {}={} does not change; build another one",
-                  flag, built, flag, wanted));
+/// An engine is what it was built as. Another backend would be another engine; another precision is
+/// only said to change nothing, because the original's flag also chooses coefficients.
+void check_flags(const std::filesystem::path& file, const EngineBuildOptions& options,
+                 const EngineInfo& info) {
+  if (!options.backend.empty() && options.backend != info.backend) {
+    throw bad_input(fmt::format("{}: was built for backend {}, not {}; build another engine, or run "
+                                "the ONNX file with --backend={}",
+                                file.string(), info.backend, options.backend, options.backend));
+  }
+  if (!options.precision.empty() && options.precision != info.precision) {
+    log(LogLevel::kWarning, fmt::format("the engine was built with precision {}, which "
+                                        "--precision={} does not change; build another one",
+                                        info.precision, options.precision));
+  }
 }
 
 /// An engine file. What the caller states beyond the backend and precision overrides its metadata.
@@ -128,8 +136,7 @@ std::shared_ptr<const Engine> open_engine(const std::filesystem::path& file,
   const EngineName name = parse_engine_name(file);
   warn_if_differs("precision", name.precision, info.precision);
   if (options.dataset.empty()) warn_if_differs("dataset", name.dataset, info.dataset);
-  warn_if_fixed("--backend", options.backend, info.backend);
-  warn_if_fixed("--precision", options.precision, info.precision);
+  check_flags(file, options, info);
   if (!options.dataset.empty()) info.dataset = choose_dataset({}, options);
   if (options.preprocessing) {
     info.preprocessing = with_input_shape(*options.preprocessing, info.inputs.front().shape);
