@@ -2,6 +2,7 @@
 """Runs the programs as a user does. HEDGE_BUILD is the build folder, HEDGE_SOURCE the checkout."""
 import json
 import os
+import resource
 import shutil
 import signal
 import struct
@@ -295,6 +296,45 @@ class Programs(unittest.TestCase):
         self.refused(self.call("build_engine", f"--onnx={DEMO}", "--engine=/proc/x.engine", cache), "/proc")
         self.refused(self.call("build_engine", f"--onnx={DEMO}", "--engine=/no/x.engine", cache), "/no")
         self.refused(self.infer("--iterations=10", "--json=/dev/full"), "/dev/full", status=1)
+
+    def test_engine_of_another_cpu(self):
+        """oneDNN is told to see an older CPU: an engine of this one runs there, or is refused."""
+        older = {**os.environ, "ONEDNN_MAX_CPU_ISA": "SSE41", "DNNL_MAX_CPU_ISA": "SSE41"}
+
+        def run(program, *arguments):
+            return subprocess.run([os.path.join(BUILD, program), *arguments], env=older, text=True,
+                                  capture_output=True, check=False)
+
+        self.assertIn("sse41", run("hedge", "info").stdout)
+        arguments = [f"--data={self.data}", "--iterations=1000"]
+        here = self.infer("--iterations=1000")
+        there = run("inference", f"--model={self.engine}", *arguments)
+        self.assertEqual(there.returncode, 0, there.stderr)
+        accuracy = [line for line in here.stdout.splitlines() if line.startswith("accuracy")]
+        self.assertEqual(accuracy, [line for line in there.stdout.splitlines() if line.startswith("accuracy")])
+        bf16 = os.path.join(self.root, "resnet8_shapes_bf16.engine")
+        built = self.call("build_engine", f"--onnx={DEMO}", f"--engine={bf16}", "--precision=bf16",
+                          "--timing_cache=" + os.path.join(self.root, "timing.cache"))
+        if built.returncode == 0:  # This CPU has bf16.
+            self.refused(run("inference", f"--model={bf16}", *arguments), "bf16", "--precision=fp32")
+        else:
+            self.refused(built, "bf16", "--precision=fp32")
+
+    def test_full_disk(self):
+        """A limit on the size of files stands for the disk: nothing half-written stays."""
+        def small_files():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+        folder = os.path.join(self.root, "full")
+        os.makedirs(folder)
+        for arguments in (["build_engine", f"--onnx={DEMO}", f"--engine={folder}/x.engine", "--precision=fp32",
+                           f"--timing_cache={folder}/timing.cache"],
+                          ["hedge", "make-data", "shapes", folder]):
+            done = subprocess.run([os.path.join(BUILD, arguments[0]), *arguments[1:]], text=True,
+                                  preexec_fn=small_files, capture_output=True, check=False)
+            self.refused(done, folder, status=1)
+            self.assertEqual([name for name in os.listdir(folder) if name != "timing.cache"], [])
 
     def test_ctrl_c_prints_what_was_measured(self):
         process = subprocess.Popen(
