@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Engine files: the container as it stands and, so that the fuzzer gets past the checksums, what lies
-// inside: the input taken as metadata, and as a graph (its structure in JSON, a zero byte, weights).
+// Engine files: the container as it stands and, so that the fuzzer gets past the checksums, what
+// lies inside: the input taken as metadata, and as a graph (its structure in JSON, a zero byte,
+// weights).
 
 #include <algorithm>
 #include <cstddef>

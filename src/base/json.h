@@ -16,12 +16,13 @@ namespace hedge {
 /// which for 1e62 is undefined. Throws bad_input: no whole number, or outside T.
 template <class T>
 [[nodiscard]] T json_integer(const nlohmann::json& json) {
-  const bool fits = json.is_number_unsigned() ? std::in_range<T>(json.get<std::uint64_t>())
+  const bool fits = json.is_number_unsigned()  ? std::in_range<T>(json.get<std::uint64_t>())
                     : json.is_number_integer() ? std::in_range<T>(json.get<std::int64_t>())
                                                : false;
   if (!fits) {
-    throw bad_input(fmt::format("{} is not a whole number in range",
-                                json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)));
+    throw bad_input(
+        fmt::format("{} is not a whole number in range",
+                    json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)));
   }
   return json.get<T>();
 }

@@ -117,9 +117,10 @@ void warn_if_differs(std::string_view what, const std::string& in_name,
 void check_flags(const std::filesystem::path& file, const EngineBuildOptions& options,
                  const EngineInfo& info) {
   if (!options.backend.empty() && options.backend != info.backend) {
-    throw bad_input(fmt::format("{}: was built for backend {}, not {}; build another engine, or run "
-                                "the ONNX file with --backend={}",
-                                file.string(), info.backend, options.backend, options.backend));
+    throw bad_input(
+        fmt::format("{}: was built for backend {}, not {}; build another engine, or run "
+                    "the ONNX file with --backend={}",
+                    file.string(), info.backend, options.backend, options.backend));
   }
   if (!options.precision.empty() && options.precision != info.precision) {
     log(LogLevel::kWarning, fmt::format("the engine was built with precision {}, which "

@@ -20,11 +20,14 @@ namespace {
 
 constexpr const char* kExamples =
     "Examples:\n"
-    "  build_engine --onnx=resnet8_cifar.onnx                     writes resnet8_cifar_fp32.engine\n"
+    "  build_engine --onnx=resnet8_cifar.onnx                     writes "
+    "resnet8_cifar_fp32.engine\n"
     "  build_engine --onnx=net.onnx --dataset=cifar --preprocess=scale=1/255,mean=0.5,std=0.25\n"
     "\n"
-    "The name of the ONNX file, model_dataset.onnx, gives dataset and preprocessing unless flags do.\n"
-    "--saveEngine, --fp16, --int8, --best, --skipInference and --builderOptimizationLevel are those\n"
+    "The name of the ONNX file, model_dataset.onnx, gives dataset and preprocessing unless flags "
+    "do.\n"
+    "--saveEngine, --fp16, --int8, --best, --skipInference and --builderOptimizationLevel are "
+    "those\n"
     "of trtexec.\n";
 
 struct Options {
@@ -61,16 +64,15 @@ int build(const Program& program, const Options& options) {
   (void)parse_count("--calib_batch_size", options.calib_batch_size, 1, 1'000'000);
   const std::int64_t begin = SteadyClock::now_ns();
   const EngineContainer container = build_engine(
-      options.onnx,
-      {.backend = options.backend,
-       .precision = options.precision,
-       .dataset = options.dataset,
-       .preprocessing = stated_recipe(options.preprocess),
-       .batch = parse_count("--engine_batch_size", options.batch, 1, 4096),
-       .optimization_level =
-           static_cast<int>(parse_count("--builderOptimizationLevel", options.level, 0, 1000)),
-       .threads = thread_count(options.threads),
-       .timing_cache = options.timing_cache});
+      options.onnx, {.backend = options.backend,
+                     .precision = options.precision,
+                     .dataset = options.dataset,
+                     .preprocessing = stated_recipe(options.preprocess),
+                     .batch = parse_count("--engine_batch_size", options.batch, 1, 4096),
+                     .optimization_level = static_cast<int>(
+                         parse_count("--builderOptimizationLevel", options.level, 0, 1000)),
+                     .threads = thread_count(options.threads),
+                     .timing_cache = options.timing_cache});
   const std::filesystem::path path = engine_path(options, container.info);
   save_container(container, path);
   const EngineInfo& info = container.info;
@@ -93,11 +95,21 @@ int build(const Program& program, const Options& options) {
 
 void add_calibration_flags(CLI::App& app, Options& options) {
   const char* group = "Calibration (used once INT8 comes)";
-  app.add_option("--calib_input", options.calib_input, "Images to calibrate on")->group(group)->type_name("FILE");
-  app.add_option("--calib_cache", options.calib_cache, "Cache of ranges")->group(group)->type_name("FILE");
-  app.add_option("--calib_num_images", options.calib_num_images, "Images (default 25000)")->group(group)->type_name("N");
-  app.add_option("--calib_batch_size", options.calib_batch_size, "Images a step (default 512)")->group(group)->type_name("N");
-  app.add_option("--calib_preprocessor", options.calib_preprocessor, "Recipe of the images")->group(group)->type_name("RECIPE");
+  app.add_option("--calib_input", options.calib_input, "Images to calibrate on")
+      ->group(group)
+      ->type_name("FILE");
+  app.add_option("--calib_cache", options.calib_cache, "Cache of ranges")
+      ->group(group)
+      ->type_name("FILE");
+  app.add_option("--calib_num_images", options.calib_num_images, "Images (default 25000)")
+      ->group(group)
+      ->type_name("N");
+  app.add_option("--calib_batch_size", options.calib_batch_size, "Images a step (default 512)")
+      ->group(group)
+      ->type_name("N");
+  app.add_option("--calib_preprocessor", options.calib_preprocessor, "Recipe of the images")
+      ->group(group)
+      ->type_name("RECIPE");
 }
 
 }  // namespace
@@ -110,18 +122,30 @@ int main(int argc, char** argv) {
   CLI::App& app = program.app();
   app.add_option("-o,--onnx", options.onnx, "The model")->type_name("FILE");
   app.add_option("-e,--engine,--saveEngine", options.engine,
-                 "The engine (default: the model's name with _PRECISION.engine)")->type_name("FILE");
+                 "The engine (default: the model's name with _PRECISION.engine)")
+      ->type_name("FILE");
   add_precision_options(app, options.precision);
-  app.add_option("--backend", options.backend, "cpu, null (hedge info lists them)")->type_name("NAME");
-  app.add_option("--dataset", options.dataset, "cifar, shapes, imagenet (default: as the name says)")->type_name("NAME");
-  app.add_option("--preprocess", options.preprocess, "Recipe (default: that of the name)")->type_name("RECIPE");
-  app.add_option("--data", options.data, "Folder of the datasets, for calibration")->type_name("DIR");
-  app.add_option("--threads", options.threads, "Threads of one inference (default 1)")->type_name("N");
-  app.add_option("--engine_batch_size", options.batch, "Images of one inference (default 1)")->type_name("N");
+  app.add_option("--backend", options.backend, "cpu, null (hedge info lists them)")
+      ->type_name("NAME");
+  app.add_option("--dataset", options.dataset,
+                 "cifar, shapes, imagenet (default: as the name says)")
+      ->type_name("NAME");
+  app.add_option("--preprocess", options.preprocess, "Recipe (default: that of the name)")
+      ->type_name("RECIPE");
+  app.add_option("--data", options.data, "Folder of the datasets, for calibration")
+      ->type_name("DIR");
+  app.add_option("--threads", options.threads, "Threads of one inference (default 1)")
+      ->type_name("N");
+  app.add_option("--engine_batch_size", options.batch, "Images of one inference (default 1)")
+      ->type_name("N");
   app.add_option("--builderOptimizationLevel", options.level,
-                 "0: nothing is timed, to 5: much is (default 3; above 5 means 5)")->type_name("N");
-  app.add_option("--timing_cache", options.timing_cache, "What was timed before (default ./timing.cache)")->type_name("FILE");
-  app.add_flag_callback("--skipInference", [] {}, "Accepted; building never infers");
+                 "0: nothing is timed, to 5: much is (default 3; above 5 means 5)")
+      ->type_name("N");
+  app.add_option("--timing_cache", options.timing_cache,
+                 "What was timed before (default ./timing.cache)")
+      ->type_name("FILE");
+  app.add_flag_callback(
+      "--skipInference", [] {}, "Accepted; building never infers");
   add_calibration_flags(app, options);
   program.add_json_flag();
   return program.run(argc, argv, [&] { return build(program, options); });

@@ -23,8 +23,10 @@ constexpr const char* kExamples =
     "  hedge compare resnet8_shapes.onnx --a=--precision=fp32 --b=--precision=bf16\n"
     "  hedge compare net.engine --b=\"--threads=2\" --iterations=20000\n"
     "\n"
-    "The two run in turn in one process on the same image, a coin says which goes first. The ratio\n"
-    "is the median of the pairs' ratios, its interval that of the sign test; below 1 A is faster.\n";
+    "The two run in turn in one process on the same image, a coin says which goes first. The "
+    "ratio\n"
+    "is the median of the pairs' ratios, its interval that of the sign test; below 1 A is "
+    "faster.\n";
 
 struct Options {
   std::string a;
@@ -56,8 +58,8 @@ struct Contender {
     if (options.model.empty()) options.model = model;
     engine = open_engine(options);
     dataset = open_dataset(*engine, options);
-    context = engine->create_context(
-        {.threads = thread_count(options.threads), .batch = parse_count("--batch", batch, 1, 4096)});
+    context = engine->create_context({.threads = thread_count(options.threads),
+                                      .batch = parse_count("--batch", batch, 1, 4096)});
   }
 
   /// The same image in each place of the batch.
@@ -151,7 +153,8 @@ int main(int argc, char** argv) {
   app.add_option("--a", options.flags_a, "Flags of inference for A alone")->type_name("FLAGS");
   app.add_option("--b", options.flags_b, "Flags of inference for B alone")->type_name("FLAGS");
   app.add_option("--iterations", options.iterations, "Pairs (default 2000)")->type_name("N");
-  app.add_option("--warmup", options.warm_up, "Untimed inferences before (default 100)")->type_name("N");
+  app.add_option("--warmup", options.warm_up, "Untimed inferences before (default 100)")
+      ->type_name("N");
   app.add_option("--seed", options.seed, "Of the order within pairs (default 0)")->type_name("N");
   program.add_json_flag();
   return program.run(argc, argv, [&] { return compare(program, options); });

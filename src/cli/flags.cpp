@@ -22,8 +22,8 @@ std::int64_t parse_count(const std::string& flag, const std::string& text, std::
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   const bool whole = end == text.data() + text.size() && !text.empty();
   if (error == std::errc::invalid_argument || !whole) {
-    throw bad_input(fmt::format("{}={}: not a whole number; give one from {} to {}", flag, text, low,
-                                high));
+    throw bad_input(
+        fmt::format("{}={}: not a whole number; give one from {} to {}", flag, text, low, high));
   }
   if (error == std::errc::result_out_of_range || value < low || value > high) {
     throw bad_input(fmt::format("{}={}: out of range; give {} to {}", flag, text, low, high));

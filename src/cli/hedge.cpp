@@ -57,9 +57,9 @@ int main(int argc, char** argv) {
     std::replace(text.begin(), text.end(), '-', '_');
     return text;
   };
-  const auto found = std::find_if(programs.begin(), programs.end(), [&](const std::string& program) {
-    return plain(program) == plain(name);
-  });
+  const auto found =
+      std::find_if(programs.begin(), programs.end(),
+                   [&](const std::string& program) { return plain(program) == plain(name); });
   if (found == programs.end()) {
     const std::string near = hedge::nearest(name, programs);
     fmt::print(stderr, "hedge: error: no program '{}'{}; hedge --help lists them\n", name,

@@ -116,9 +116,10 @@ class Run {
     if (result.latency_us) {
       program_.print_text(latency_lines(*result.latency_us));
       program_.print("           {:.1f} images a second at the mean\n", *result.throughput_per_s);
-      program_.print("timed      infer() alone, {} image{} each; preprocessing and the look at the "
-                     "scores are outside\n",
-                     *result.config.batch, *result.config.batch == 1 ? "" : "s");
+      program_.print(
+          "timed      infer() alone, {} image{} each; preprocessing and the look at the "
+          "scores are outside\n",
+          *result.config.batch, *result.config.batch == 1 ? "" : "s");
       program_.print_text(timer_line(overhead_));
     }
     program_.print_text(memory_line(*result.memory));
@@ -191,13 +192,17 @@ int main(int argc, char** argv) {
   CLI::App& app = program.app();
   add_model_options(app, options.model);
   app.add_option("--iterations", options.iterations,
-                 "Images; 0 or all: the whole dataset (default 10000)")->type_name("N");
-  app.add_option("--batch", options.batches, "Images of one inference; a list is a sweep (default 1)")
+                 "Images; 0 or all: the whole dataset (default 10000)")
+      ->type_name("N");
+  app.add_option("--batch", options.batches,
+                 "Images of one inference; a list is a sweep (default 1)")
       ->type_name("N[,N...]");
-  app.add_option("--maxBatchSize", options.max_batch_size, "Refuse batches above it")->type_name("N");
+  app.add_option("--maxBatchSize", options.max_batch_size, "Refuse batches above it")
+      ->type_name("N");
   app.add_option("--warmup", options.warm_up, "Untimed inferences before (default 100)")
       ->type_name("N");
-  app.add_option("--predictions", options.predictions, "Write the predicted class of each image, one a line")
+  app.add_option("--predictions", options.predictions,
+                 "Write the predicted class of each image, one a line")
       ->type_name("FILE");
   app.add_option("--scores", options.scores, "Write the scores of each image, as .npy or .csv")
       ->type_name("FILE");

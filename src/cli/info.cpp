@@ -37,8 +37,8 @@ void print_machine(const Program& program, nlohmann::ordered_json& json) {
   program.print_text(machine_notes(machine));
   for (const BackendStatus& status : list_backends()) {
     const bool available = status.unavailable_reason.empty();
-    const std::string text = available ? status.backend->description()
-                                       : "not available: " + status.unavailable_reason;
+    const std::string text =
+        available ? status.backend->description() : "not available: " + status.unavailable_reason;
     program.print("backend    {}: {}\n", status.name, text);
     json["backends"].push_back({{"name", status.name}, {"available", available}, {"what", text}});
   }
@@ -62,14 +62,19 @@ void print_onnx(const Program& program, const Options& options, const std::strin
   program.print("{}: ONNX model '{}'\n", file, graph.name);
   program.print("  input      {}\n", to_string(graph.input_type(0).shape));
   for (const ValueId id : graph.outputs) {
-    program.print("  output     {} {}\n", graph.value(id).name, to_string(graph.value(id).type.shape));
+    program.print("  output     {} {}\n", graph.value(id).name,
+                  to_string(graph.value(id).type.shape));
   }
   program.print("  layers     {}\n", join_words(operators));
-  program.print("  holds      {} parameters ({:.2f} MB in fp32), {} multiply-accumulates an image\n",
-                parameter_count(graph), static_cast<double>(parameter_count(graph)) * 4e-6,
-                multiply_accumulates(graph));
-  json = {{"file", file}, {"kind", "onnx"}, {"parameters", parameter_count(graph)},
-          {"multiply_accumulates", multiply_accumulates(graph)}, {"operators", counts}};
+  program.print(
+      "  holds      {} parameters ({:.2f} MB in fp32), {} multiply-accumulates an image\n",
+      parameter_count(graph), static_cast<double>(parameter_count(graph)) * 4e-6,
+      multiply_accumulates(graph));
+  json = {{"file", file},
+          {"kind", "onnx"},
+          {"parameters", parameter_count(graph)},
+          {"multiply_accumulates", multiply_accumulates(graph)},
+          {"operators", counts}};
   if (!options.layers) return;
   for (const Node& node : graph.nodes) {
     const Value& output = graph.value(node.outputs.front());
@@ -91,7 +96,8 @@ void print_engine(const Program& program, const Options& options, const std::str
   if (info.preprocessing) program.print("  recipe     {}\n", to_string(*info.preprocessing));
   program.print("  holds      {} parameters, {} multiply-accumulates an image\n", info.parameters,
                 info.multiply_accumulates);
-  json = {{"file", file}, {"kind", "engine"}, {"engine", nlohmann::ordered_json(nlohmann::json(info))}};
+  json = {
+      {"file", file}, {"kind", "engine"}, {"engine", nlohmann::ordered_json(nlohmann::json(info))}};
   for (const Section& section : container.sections) {
     program.print("  section    {}: {} bytes\n", section.name, section.bytes.size());
   }

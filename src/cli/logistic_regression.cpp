@@ -26,8 +26,10 @@ constexpr const char* kExamples =
     "  ./LogisticRegression 10 latency      the decision on the scores of CIFAR-10\n"
     "  ./LogisticRegression 1000 latency    and of ImageNet\n"
     "\n"
-    "The decision p = sigmoid(beta + w1*top1 + w2*top2) >= 1/2 is taken on random softmax scores, under\n"
-    "one timer around the whole loop. Finding the two largest scores is part of it, softmax is not.\n";
+    "The decision p = sigmoid(beta + w1*top1 + w2*top2) >= 1/2 is taken on random softmax scores, "
+    "under\n"
+    "one timer around the whole loop. Finding the two largest scores is part of it, softmax is "
+    "not.\n";
 
 struct Options {
   std::string classes;
@@ -53,9 +55,10 @@ std::vector<float> random_scores(std::size_t classes, std::uint64_t seed) {
 }
 
 int measure(const Program& program, const Options& options) {
-  const auto classes = static_cast<std::size_t>(
-      parse_count("number of classes", options.classes, 2, 1'000'000));
-  const std::int64_t iterations = parse_count("--iterations", options.iterations, 1, 1'000'000'000'000);
+  const auto classes =
+      static_cast<std::size_t>(parse_count("number of classes", options.classes, 2, 1'000'000));
+  const std::int64_t iterations =
+      parse_count("--iterations", options.iterations, 1, 1'000'000'000'000);
   const auto seed = static_cast<std::uint64_t>(
       parse_count("--seed", options.seed, 0, std::numeric_limits<std::int64_t>::max()));
   if (options.measurement == "energy") {
@@ -94,8 +97,11 @@ int measure(const Program& program, const Options& options) {
   result.hi = hi;
   program.print("latency    {:.2f} ns a decision on {} scores: {} decisions under one timer\n",
                 loop.ns_per_iteration(), classes, loop.iterations);
-  program.print("timed      the two largest scores, the exponent's sign, the loop and a look at the flag of Ctrl-C\n");
-  program.print("decided    {} kept, {} offloaded (random scores, {} rows)\n", kept, *hi.offloads, kRows);
+  program.print(
+      "timed      the two largest scores, the exponent's sign, the loop and a look at the flag of "
+      "Ctrl-C\n");
+  program.print("decided    {} kept, {} offloaded (random scores, {} rows)\n", kept, *hi.offloads,
+                kRows);
   program.print_text(timer_line(overhead));
   program.print_text(machine_notes(result.machine));
   program.write_json(result_to_text(result));
@@ -112,8 +118,10 @@ int main(int argc, char** argv) {
   Options options;
   CLI::App& app = program.app();
   app.add_option("classes", options.classes, "Number of classes: scores of one decision")
-      ->type_name("N")->required();
-  app.add_option("measurement", options.measurement, "latency (the default), or energy (comes later)");
+      ->type_name("N")
+      ->required();
+  app.add_option("measurement", options.measurement,
+                 "latency (the default), or energy (comes later)");
   app.add_option("--iterations", options.iterations, "Decisions (default 1000000)")->type_name("N");
   app.add_option("--seed", options.seed, "Of the random scores (default 1)")->type_name("N");
   program.add_json_flag();

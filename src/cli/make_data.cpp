@@ -48,13 +48,14 @@ bool write_set(const Program& program, const Options& options, const ShapesSet& 
 
 int make(const Program& program, const Options& options) {
   if (options.dataset != "shapes") {
-    throw bad_input(fmt::format("make-data: {}; there is one: make-data shapes [DIR]",
-                                options.dataset.empty() ? "no dataset named"
-                                                        : "no dataset '" + options.dataset + "'"));
+    throw bad_input(fmt::format(
+        "make-data: {}; there is one: make-data shapes [DIR]",
+        options.dataset.empty() ? "no dataset named" : "no dataset '" + options.dataset + "'"));
   }
   std::error_code error;
   std::filesystem::create_directories(options.folder, error);
-  if (error) throw bad_input(fmt::format("{}: cannot be made: {}", options.folder, error.message()));
+  if (error)
+    throw bad_input(fmt::format("{}: cannot be made: {}", options.folder, error.message()));
   if (!write_set(program, options, kShapesTest)) return kExitCancelled;
   if (options.train && !write_set(program, options, kShapesTrain)) return kExitCancelled;
   return kExitSuccess;
@@ -71,7 +72,8 @@ int main(int argc, char** argv) {
   app.add_option("dataset", options.dataset, "shapes");
   app.add_option("folder", options.folder, "Where to (default: data)");
   app.add_flag("--train", options.train, "The training set too");
-  app.add_option("--images", options.images, "Images of the set (default 10000; training 100000)")->type_name("N");
+  app.add_option("--images", options.images, "Images of the set (default 10000; training 100000)")
+      ->type_name("N");
   app.add_option("--seed", options.seed, "Another seed: another set")->type_name("N");
   return program.run(argc, argv, [&] { return make(program, options); });
 }

@@ -18,7 +18,8 @@ constexpr const char* kExamples =
     "Examples:\n"
     "  ./measurements --model=../models/resnet8_cifar_fp32.engine --iterations=50000\n"
     "\n"
-    "One image is loaded and preprocessed, 100 untimed inferences warm up, then the loop runs under\n"
+    "One image is loaded and preprocessed, 100 untimed inferences warm up, then the loop runs "
+    "under\n"
     "one timer and its time is divided by the iterations. The same again with a timer around each\n"
     "inference shows what that timer costs.\n";
 
@@ -72,9 +73,10 @@ int measure(const Program& program, const Options& options) {
                 loop.ns_per_iteration() / 1000, loop.iterations);
   if (!timer.samples_ns().empty()) {
     const Summary summary = summarize(timer.samples_ns());
-    program.print("           {:.3f} us with a timer around each (mean of {}; p50 {:.3f}): {:+.1f} ns\n",
-                  summary.mean_ns / 1000, summary.count, static_cast<double>(summary.p50_ns) / 1000,
-                  summary.mean_ns - loop.ns_per_iteration());
+    program.print(
+        "           {:.3f} us with a timer around each (mean of {}; p50 {:.3f}): {:+.1f} ns\n",
+        summary.mean_ns / 1000, summary.count, static_cast<double>(summary.p50_ns) / 1000,
+        summary.mean_ns - loop.ns_per_iteration());
     result.config.flags["per_iteration_mean_us"] = summary.mean_ns / 1000;
     result.config.flags["per_iteration_p50_us"] = static_cast<double>(summary.p50_ns) / 1000;
   }
@@ -91,17 +93,24 @@ int measure(const Program& program, const Options& options) {
 
 int main(int argc, char** argv) {
   using namespace hedge::cli;
-  Program program("measurements", "Measure the latency of a model on one image, amortised over a loop",
-                  kExamples);
+  Program program("measurements",
+                  "Measure the latency of a model on one image, amortised over a loop", kExamples);
   Options options;
   CLI::App& app = program.app();
   add_model_options(app, options.model);
   app.add_option("--iterations", options.iterations, "Inferences (default 10000)")->type_name("N");
   app.add_option("--batch", options.batch, "Images of one inference (default 1)")->type_name("N");
-  app.add_option("--warmup", options.warm_up, "Untimed inferences before (default 100)")->type_name("N");
-  app.add_flag_callback("--latency", [&] { options.latency = true; options.energy = false; },
-                        "Measure latency");
-  app.add_flag_callback("--energy", [&] { options.energy = true; }, "Measure energy (comes later)");
+  app.add_option("--warmup", options.warm_up, "Untimed inferences before (default 100)")
+      ->type_name("N");
+  app.add_flag_callback(
+      "--latency",
+      [&] {
+        options.latency = true;
+        options.energy = false;
+      },
+      "Measure latency");
+  app.add_flag_callback(
+      "--energy", [&] { options.energy = true; }, "Measure energy (comes later)");
   program.add_json_flag();
   return program.run(argc, argv, [&] { return measure(program, options); });
 }

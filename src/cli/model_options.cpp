@@ -21,40 +21,47 @@ std::string known_precision(const std::string& text) {
   const std::string precision = to_lower(text);
   const auto known = known_precisions();
   if (std::find(known.begin(), known.end(), precision) != known.end()) return precision;
-  throw CLI::ValidationError(fmt::format("--precision={}: there are {}", text,
-                                         join_words(std::vector<std::string>(known.begin(), known.end()))));
+  throw CLI::ValidationError(
+      fmt::format("--precision={}: there are {}", text,
+                  join_words(std::vector<std::string>(known.begin(), known.end()))));
 }
 
 std::string interval(const std::optional<Range>& range, double scale, int digits) {
   if (!range) return {};
-  return fmt::format(" (95 %: {:.{}f} to {:.{}f})", (*range)[0] * scale, digits, (*range)[1] * scale,
-                     digits);
+  return fmt::format(" (95 %: {:.{}f} to {:.{}f})", (*range)[0] * scale, digits,
+                     (*range)[1] * scale, digits);
 }
 
 }  // namespace
 
 void add_precision_options(CLI::App& app, std::string& precision) {
   app.add_option_function<std::string>(
-         "-p,--precision", [&precision](const std::string& text) { precision = known_precision(text); },
+         "-p,--precision",
+         [&precision](const std::string& text) { precision = known_precision(text); },
          "fp32, bf16, fp16, int8, ... (default: the backend's own, which is said)")
       ->type_name("NAME");
   for (const std::string_view name : known_precisions()) {
-    app.add_flag_callback(fmt::format("--{}", name), [&precision, name] { precision = name; },
-                          fmt::format("Short for --precision={}", name));
+    app.add_flag_callback(
+        fmt::format("--{}", name), [&precision, name] { precision = name; },
+        fmt::format("Short for --precision={}", name));
   }
-  app.add_flag_callback("--noTF32", [] {}, "Accepted; only GPUs have TF32");
+  app.add_flag_callback(
+      "--noTF32", [] {}, "Accepted; only GPUs have TF32");
 }
 
 void add_model_options(CLI::App& app, ModelOptions& options) {
-  app.add_option("-m,--model", options.model, "Engine file, or ONNX file to build in memory and run")
+  app.add_option("-m,--model", options.model,
+                 "Engine file, or ONNX file to build in memory and run")
       ->type_name("FILE");
   app.add_option("--backend", options.backend, "Backend of an ONNX file (hedge info lists them)")
       ->type_name("NAME");
   add_precision_options(app, options.precision);
-  app.add_option("--dataset", options.dataset, "cifar, shapes, imagenet (default: as the model says)")
+  app.add_option("--dataset", options.dataset,
+                 "cifar, shapes, imagenet (default: as the model says)")
       ->type_name("NAME");
-  app.add_option("--preprocess", options.preprocess,
-                 "Recipe, as scale=1/255,mean=0.5,std=0.5, or a file of it (default: as the model says)")
+  app.add_option(
+         "--preprocess", options.preprocess,
+         "Recipe, as scale=1/255,mean=0.5,std=0.5, or a file of it (default: as the model says)")
       ->type_name("RECIPE");
   app.add_option("--data", options.data,
                  "Folder of the datasets (default: $HEDGE_DATA, else data, else ../data)")
@@ -86,7 +93,8 @@ std::shared_ptr<const Engine> open_engine(const ModelOptions& options) {
 
 std::unique_ptr<Dataset> open_dataset(const Engine& engine, const ModelOptions& options) {
   if (engine.info().dataset.empty()) {
-    throw bad_input(fmt::format("{}: states no dataset; name one with --dataset=NAME", options.model));
+    throw bad_input(
+        fmt::format("{}: states no dataset; name one with --dataset=NAME", options.model));
   }
   auto dataset = Dataset::open(engine.info().dataset, options.data);
   const PreprocessingRecipe recipe = preprocessing_of(engine).recipe();
@@ -105,7 +113,8 @@ std::unique_ptr<Dataset> open_dataset(const Engine& engine, const ModelOptions& 
 
 Preprocessing preprocessing_of(const Engine& engine) {
   if (!engine.info().preprocessing) {
-    throw bad_input("the engine states no preprocessing; give --preprocess=scale=...,mean=...,std=...");
+    throw bad_input(
+        "the engine states no preprocessing; give --preprocess=scale=...,mean=...,std=...");
   }
   return Preprocessing(*engine.info().preprocessing);
 }
@@ -167,7 +176,8 @@ std::string latency_lines(const LatencyResult& latency) {
                                  interval(latency.mean_ci95, 1, 2));
   if (latency.p50) {
     text += fmt::format(
-        "\n           p50 {:.2f}   p90 {:.2f}   p95 {:.2f}   p99 {:.2f}   min {:.2f}   max {:.2f} us, "
+        "\n           p50 {:.2f}   p90 {:.2f}   p95 {:.2f}   p99 {:.2f}   min {:.2f}   max {:.2f} "
+        "us, "
         "{} inferences",
         *latency.p50, latency.p90.value_or(0), latency.p95.value_or(0), latency.p99.value_or(0),
         latency.min.value_or(0), latency.max.value_or(0), latency.count.value_or(0));
@@ -177,16 +187,18 @@ std::string latency_lines(const LatencyResult& latency) {
 
 std::string timer_line(const TimerOverhead& overhead) {
   return fmt::format(
-      "timer      adds {} ns to each sample (its two clock reads cost {:.0f} ns; resolution {} ns)\n",
+      "timer      adds {} ns to each sample (its two clock reads cost {:.0f} ns; resolution {} "
+      "ns)\n",
       overhead.sample_ns, overhead.pair_ns, overhead.resolution_ns);
 }
 
 std::string memory_line(const MemoryResult& memory) {
   constexpr double kMegabyte = 1e6;
-  return fmt::format("memory     weights {:.2f} MB, arena {:.2f} MB, peak of the process {:.1f} MB\n",
-                     static_cast<double>(memory.engine_bytes.value_or(0)) / kMegabyte,
-                     static_cast<double>(memory.arena_bytes.value_or(0)) / kMegabyte,
-                     static_cast<double>(memory.peak_rss_bytes.value_or(0)) / kMegabyte);
+  return fmt::format(
+      "memory     weights {:.2f} MB, arena {:.2f} MB, peak of the process {:.1f} MB\n",
+      static_cast<double>(memory.engine_bytes.value_or(0)) / kMegabyte,
+      static_cast<double>(memory.arena_bytes.value_or(0)) / kMegabyte,
+      static_cast<double>(memory.peak_rss_bytes.value_or(0)) / kMegabyte);
 }
 
 std::string machine_notes(const MachineFacts& machine) {

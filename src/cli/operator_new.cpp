@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The program's replacement of the global allocation functions ([new.delete] of the C++ standard lets
-// a program do so): malloc, but for the transient blocks of inference. See base/transient_heap.h.
+// The program's replacement of the global allocation functions ([new.delete] of the C++ standard
+// lets a program do so): malloc, but for the transient blocks of inference. See
+// base/transient_heap.h.
 
 #include <cstdlib>
 #include <new>
@@ -17,4 +18,6 @@ void operator delete(void* block) noexcept {
   if (!hedge::TransientHeap::release(block)) std::free(block);
 }
 
-void operator delete(void* block, std::size_t /*bytes*/) noexcept { operator delete(block); }
+void operator delete(void* block, std::size_t /*bytes*/) noexcept {
+  operator delete(block);
+}

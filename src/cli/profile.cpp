@@ -20,7 +20,8 @@ constexpr const char* kExamples =
     "Examples:\n"
     "  hedge profile --model=resnet8_shapes_fp32.engine\n"
     "\n"
-    "Runs with and without a timer at each layer take turns; the sum of the layers is held against\n"
+    "Runs with and without a timer at each layer take turns; the sum of the layers is held "
+    "against\n"
     "the whole, and what is left over is the cost of looking.\n";
 
 struct Options {
@@ -37,7 +38,8 @@ int profile(const Program& program, const Options& options) {
       engine->create_context({.threads = thread_count(options.model.threads), .batch = batch});
   auto* profiler = dynamic_cast<LayerProfiler*>(context.get());
   if (profiler == nullptr) {
-    throw bad_input(fmt::format("backend {} cannot tell the time of layers", engine->info().backend));
+    throw bad_input(
+        fmt::format("backend {} cannot tell the time of layers", engine->info().backend));
   }
   const auto layers = profiler->layers();
   std::vector<std::int64_t> layer_ns(layers.size(), 0);
@@ -61,7 +63,8 @@ int profile(const Program& program, const Options& options) {
   }
   const Result result = describe_run("profile", *engine, options.model, batch);
   program.print_text(model_line(result));
-  program.print("{:<{}}  {:>9}  {:>6}  {:>8}  kernel\n", "layer", width, "mean us", "share", "GFLOP/s");
+  program.print("{:<{}}  {:>9}  {:>6}  {:>8}  kernel\n", "layer", width, "mean us", "share",
+                "GFLOP/s");
   nlohmann::ordered_json json;
   json["schema"] = "hedge.profile/1";
   json["model"] = options.model.model;
@@ -70,8 +73,10 @@ int profile(const Program& program, const Options& options) {
     const double mean_ns = static_cast<double>(layer_ns[i]) / static_cast<double>(done);
     const double gflops =
         mean_ns > 0 ? 2 * static_cast<double>(layers[i].multiply_accumulates) / mean_ns : 0;
-    program.print("{:<{}}  {:>9.2f}  {:>5.1f}%  {:>8.1f}  {}\n", layers[i].name.substr(0, 40), width,
-                  mean_ns / 1000, 100.0 * static_cast<double>(layer_ns[i]) / static_cast<double>(std::max<std::int64_t>(total, 1)),
+    program.print("{:<{}}  {:>9.2f}  {:>5.1f}%  {:>8.1f}  {}\n", layers[i].name.substr(0, 40),
+                  width, mean_ns / 1000,
+                  100.0 * static_cast<double>(layer_ns[i]) /
+                      static_cast<double>(std::max<std::int64_t>(total, 1)),
                   gflops, layers[i].kernel);
     json["layers"].push_back({{"name", layers[i].name},
                               {"kernel", layers[i].kernel},
@@ -81,8 +86,9 @@ int profile(const Program& program, const Options& options) {
   const Summary summary = summarize(whole.samples_ns());
   const double sum_us = static_cast<double>(total) / static_cast<double>(done) / 1000;
   const double whole_us = summary.mean_ns / 1000;
-  program.print("sum {:.2f} us, the whole without timers at the layers {:.2f} us ({:+.1f} %), {} runs each\n",
-                sum_us, whole_us, 100 * (sum_us - whole_us) / whole_us, done);
+  program.print(
+      "sum {:.2f} us, the whole without timers at the layers {:.2f} us ({:+.1f} %), {} runs each\n",
+      sum_us, whole_us, 100 * (sum_us - whole_us) / whole_us, done);
   json["sum_us"] = sum_us;
   json["whole_us"] = whole_us;
   program.write_json(json.dump(2) + "\n");

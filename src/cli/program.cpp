@@ -153,7 +153,8 @@ void ProgressBar::draw(std::int64_t done) {
   drawn_ns_ = now;
   const auto filled = static_cast<int>(done * kWidth / total_);
   const double left = static_cast<double>(now - begin_ns_) * 1e-9 *
-                      static_cast<double>(total_ - done) / static_cast<double>(std::max<std::int64_t>(done, 1));
+                      static_cast<double>(total_ - done) /
+                      static_cast<double>(std::max<std::int64_t>(done, 1));
   fmt::print(stderr, "\r\033[K{} [{}{}] {} of {}, {:.0f} s left", label_, std::string(filled, '='),
              std::string(kWidth - filled, ' '), done, total_, left);
   std::fflush(stderr);

@@ -13,8 +13,8 @@
 namespace hedge::cli {
 
 inline constexpr int kExitSuccess = 0;
-inline constexpr int kExitFailure = 1;    ///< At run time.
-inline constexpr int kExitBadInput = 2;   ///< Bad usage or a bad file.
+inline constexpr int kExitFailure = 1;   ///< At run time.
+inline constexpr int kExitBadInput = 2;  ///< Bad usage or a bad file.
 inline constexpr int kExitCancelled = 130;
 
 /// What all programs share: --help, --version, --quiet, --verbose, warnings on stderr, Ctrl-C, and
@@ -52,8 +52,8 @@ class Program {
   bool verbose_ = false;
 };
 
-/// Parses `arguments` into `app`. Throws bad_input in one line; an unknown flag is answered with the
-/// nearest known one. `where`, unless empty, is what the message begins with.
+/// Parses `arguments` into `app`. Throws bad_input in one line; an unknown flag is answered with
+/// the nearest known one. `where`, unless empty, is what the message begins with.
 void parse_arguments(CLI::App& app, std::vector<std::string> arguments, const std::string& where);
 
 /// One line on stderr that grows; nothing where stderr is no terminal or with --quiet.

@@ -7,8 +7,8 @@
 
 namespace hedge {
 
-/// "cifar" for "cifar", "cifar10", "CIFAR-10", ...; "imagenet" for "imagenet1k", ...; "shapes". Empty
-/// when unknown. Upper case, '-' and '_' do not matter.
+/// "cifar" for "cifar", "cifar10", "CIFAR-10", ...; "imagenet" for "imagenet1k", ...; "shapes".
+/// Empty when unknown. Upper case, '-' and '_' do not matter.
 [[nodiscard]] std::string canonical_dataset(std::string_view name);
 
 /// Canonical names.

@@ -8,7 +8,7 @@ namespace hedge {
 namespace {
 
 constexpr int kSide = 32;
-constexpr int kUnit = 1024;  ///< Of a shape's own coordinates: its radius.
+constexpr int kUnit = 1024;    ///< Of a shape's own coordinates: its radius.
 constexpr int kSubpixel = 16;  ///< Positions on the canvas are in sixteenths of a pixel.
 
 /// SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014), started
@@ -52,14 +52,30 @@ constexpr std::array<Point, 3> kTriangle{{{0, -1024}, {887, 512}, {-887, 512}}};
 constexpr std::array<Point, 4> kSquare{{{-790, -790}, {790, -790}, {790, 790}, {-790, 790}}};
 constexpr std::array<Point, 6> kHexagon{
     {{1024, 0}, {512, 887}, {-512, 887}, {-1024, 0}, {-512, -887}, {512, -887}}};
-constexpr std::array<Point, 10> kStar{{{0, -1024}, {271, -373}, {974, -316}, {438, 142},
-                                       {602, 828}, {0, 460}, {-602, 828}, {-438, 142},
-                                       {-974, -316}, {-271, -373}}};
-constexpr std::array<Point, 12> kCross{{{-320, -1000}, {320, -1000}, {320, -320}, {1000, -320},
-                                        {1000, 320}, {320, 320}, {320, 1000}, {-320, 1000},
-                                        {-320, 320}, {-1000, 320}, {-1000, -320}, {-320, -320}}};
-constexpr std::array<Point, 7> kArrow{{{0, -1024}, {780, -120}, {300, -120}, {300, 980},
-                                       {-300, 980}, {-300, -120}, {-780, -120}}};
+constexpr std::array<Point, 10> kStar{{{0, -1024},
+                                       {271, -373},
+                                       {974, -316},
+                                       {438, 142},
+                                       {602, 828},
+                                       {0, 460},
+                                       {-602, 828},
+                                       {-438, 142},
+                                       {-974, -316},
+                                       {-271, -373}}};
+constexpr std::array<Point, 12> kCross{{{-320, -1000},
+                                        {320, -1000},
+                                        {320, -320},
+                                        {1000, -320},
+                                        {1000, 320},
+                                        {320, 320},
+                                        {320, 1000},
+                                        {-320, 1000},
+                                        {-320, 320},
+                                        {-1000, 320},
+                                        {-1000, -320},
+                                        {-320, -320}}};
+constexpr std::array<Point, 7> kArrow{
+    {{0, -1024}, {780, -120}, {300, -120}, {300, 980}, {-300, 980}, {-300, -120}, {-780, -120}}};
 
 /// Even-odd rule.
 bool inside_polygon(std::span<const Point> polygon, Point p) {
@@ -167,7 +183,8 @@ class Canvas {
     const Point center{random_.range(0, kSide - 1), random_.range(0, kSide - 1)};
     const Color color = random_color(random_);
     for (int y = std::max(0, center.y - radius); y <= std::min(kSide - 1, center.y + radius); ++y) {
-      for (int x = std::max(0, center.x - radius); x <= std::min(kSide - 1, center.x + radius); ++x) {
+      for (int x = std::max(0, center.x - radius); x <= std::min(kSide - 1, center.x + radius);
+           ++x) {
         const int dx = x - center.x;
         const int dy = y - center.y;
         if (dx * dx + dy * dy <= radius * radius) pixel(x, y) = color;
@@ -177,7 +194,8 @@ class Canvas {
 
   void shape(int label) {
     const int radius = random_.range(5 * kSubpixel, 11 * kSubpixel);
-    const int room = radius * 3 / 4;  // A shape may hang over the border by a quarter of its radius.
+    const int room =
+        radius * 3 / 4;  // A shape may hang over the border by a quarter of its radius.
     const Point center{random_.range(room, kSide * kSubpixel - room),
                        random_.range(room, kSide * kSubpixel - room)};
     const int angle = random_.range(0, 359);

@@ -69,8 +69,7 @@ Attributes read_attributes(onnx::NodeProto& node, TensorReader& tensors) {
         attributes.set(attribute.name(), std::move(value));
       }
     } catch (const Error& error) {
-      throw bad_input(
-          fmt::format("attribute '{}': {}", printable(attribute.name()), error.what()));
+      throw bad_input(fmt::format("attribute '{}': {}", printable(attribute.name()), error.what()));
     }
   }
   return attributes;

@@ -37,8 +37,8 @@ constexpr std::int64_t kSoftmaxAlongOneAxis = 13;
 onnx::ModelProto parse(std::span<const std::byte> bytes) {
   check_model_framing(bytes);
   if (bytes.size() > static_cast<std::size_t>(std::numeric_limits<int>::max())) {
-    throw bad_input(fmt::format("{} bytes; an ONNX file ends at 2 GiB (keep weights in external data)",
-                                bytes.size()));
+    throw bad_input(fmt::format(
+        "{} bytes; an ONNX file ends at 2 GiB (keep weights in external data)", bytes.size()));
   }
   const google::protobuf::LogSilencer silence;  // It would print to stderr.
   onnx::ModelProto model;
@@ -56,8 +56,8 @@ std::int64_t require_opset(const onnx::ModelProto& model) {
   }
   if (opset < kOldestOpset) {
     throw bad_input(fmt::format(
-        "written for opset {}; Hedge reads {} and newer (onnx.version_converter converts it)", opset,
-        kOldestOpset));
+        "written for opset {}; Hedge reads {} and newer (onnx.version_converter converts it)",
+        opset, kOldestOpset));
   }
   if (opset > kNewestOpset) {
     log(LogLevel::kWarning,
@@ -67,8 +67,8 @@ std::int64_t require_opset(const onnx::ModelProto& model) {
   return opset;
 }
 
-/// Positions of the nodes in an order in which each one's inputs are made before it. ONNX asks files
-/// to be in such an order; exporters do not always care.
+/// Positions of the nodes in an order in which each one's inputs are made before it. ONNX asks
+/// files to be in such an order; exporters do not always care.
 std::vector<int> topological_order(const onnx::GraphProto& graph) {
   std::unordered_map<std::string_view, int> producer;
   for (int i = 0; i < graph.node_size(); ++i) {
@@ -181,7 +181,8 @@ class Importer {
         define(tensor.name(), graph_.add_constant(printable(tensor.name()), tensors_.read(tensor)));
       } catch (const Error& error) {
         problem(fmt::format("initializer '{}': {}", printable(tensor.name()), error.what()));
-        define(tensor.name(), graph_.add_constant(printable(tensor.name()), Tensor(DataType::kFloat32, {})));
+        define(tensor.name(),
+               graph_.add_constant(printable(tensor.name()), Tensor(DataType::kFloat32, {})));
       }
     }
   }
@@ -222,7 +223,8 @@ class Importer {
     }
     if (inputs.size() != 1) {
       std::vector<std::string> names;
-      for (const auto* input : inputs) names.push_back(fmt::format("'{}'", printable(input->name())));
+      for (const auto* input : inputs)
+        names.push_back(fmt::format("'{}'", printable(input->name())));
       problem(inputs.empty() ? "no input that a node reads"
                              : fmt::format("{} inputs, {}; an image classifier has one",
                                            inputs.size(), join_words(names)));
@@ -275,7 +277,8 @@ class Importer {
 
   /// Defaults that changed between opsets, to the newest meaning.
   void normalize(Node& node) const {
-    if (node.op->name == "Softmax" && opset_ < kSoftmaxAlongOneAxis && !node.attributes.has("axis")) {
+    if (node.op->name == "Softmax" && opset_ < kSoftmaxAlongOneAxis &&
+        !node.attributes.has("axis")) {
       node.attributes.set("axis", std::int64_t{1});
     }
     // Absent "axes" of the newer form come as an empty input; of the older as an attribute: both

@@ -16,8 +16,8 @@ struct ImportOptions {
 };
 
 /// ONNX bytes to a graph with all shapes inferred. Nothing is optimised. Throws bad_input: not an
-/// ONNX file, truncated, an unsupported operator or a dynamic shape, with the names of all nodes and
-/// operators concerned in one message. Never crashes on foreign bytes.
+/// ONNX file, truncated, an unsupported operator or a dynamic shape, with the names of all nodes
+/// and operators concerned in one message. Never crashes on foreign bytes.
 [[nodiscard]] Graph import_onnx(std::span<const std::byte> model, const ImportOptions& options);
 
 }  // namespace hedge

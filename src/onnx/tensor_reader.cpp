@@ -179,8 +179,9 @@ fs::path path_inside(const fs::path& folder, const std::string& location) {
   std::error_code error;
   const fs::path base = fs::weakly_canonical(folder, error);
   const fs::path target = fs::weakly_canonical(folder / relative, error);
-  const bool inside = !error && std::mismatch(base.begin(), base.end(), target.begin(),
-                                              target.end()).first == base.end();
+  const bool inside =
+      !error &&
+      std::mismatch(base.begin(), base.end(), target.begin(), target.end()).first == base.end();
   if (location.empty() || location.find('\0') != std::string::npos || relative.has_root_path() ||
       steps_out || !inside) {
     throw bad_input(fmt::format(
@@ -199,10 +200,10 @@ std::optional<DataType> graph_data_type(std::int32_t onnx_type) {
 
 DataType require_data_type(std::int32_t onnx_type) {
   if (const auto type = graph_data_type(onnx_type)) return *type;
-  throw bad_input(fmt::format("unsupported element type {}",
-                              TensorProto::DataType_IsValid(onnx_type)
-                                  ? TensorProto::DataType_Name(onnx_type)
-                                  : std::to_string(onnx_type)));
+  throw bad_input(
+      fmt::format("unsupported element type {}", TensorProto::DataType_IsValid(onnx_type)
+                                                     ? TensorProto::DataType_Name(onnx_type)
+                                                     : std::to_string(onnx_type)));
 }
 
 TensorReader::TensorReader(fs::path folder) : folder_(folder.empty() ? "." : std::move(folder)) {}
@@ -242,8 +243,9 @@ std::span<const std::byte> TensorReader::external_bytes(const External& external
   if (!file) file = MappedFile::open(path_inside(folder_, external.location));
   const std::uint64_t size = file->bytes().size();
   if (external.length.value_or(needed) != needed) {
-    throw bad_input(fmt::format("its shape takes {} bytes, but the length of its external data is {}",
-                                needed, *external.length));
+    throw bad_input(
+        fmt::format("its shape takes {} bytes, but the length of its external data is {}", needed,
+                    *external.length));
   }
   if (external.offset > size || needed > size - external.offset) {
     throw bad_input(fmt::format(

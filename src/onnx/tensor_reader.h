@@ -29,9 +29,10 @@ class TensorReader {
   /// `folder` is where external data lie; empty means the current one.
   explicit TensorReader(std::filesystem::path folder);
 
-  /// Takes the raw data out of `proto`, so that a model is not held twice. Throws bad_input, without
-  /// the tensor's name: an element type that Hedge lacks, dims that overflow or do not fit the data,
-  /// external data outside the folder or its file. Nothing is allocated before the sizes agree.
+  /// Takes the raw data out of `proto`, so that a model is not held twice. Throws bad_input,
+  /// without the tensor's name: an element type that Hedge lacks, dims that overflow or do not fit
+  /// the data, external data outside the folder or its file. Nothing is allocated before the sizes
+  /// agree.
   [[nodiscard]] Tensor read(onnx::TensorProto& proto);
 
  private:

@@ -20,7 +20,8 @@ TEST(TopTwo, AgreesWithSorting) {
   std::mt19937 random(7);
   for (std::size_t size = 2; size < 70; ++size) {
     Scores scores(size);
-    for (float& score : scores) score = static_cast<float>(random() % 30) - 20;  // With ties, below zero too.
+    for (float& score : scores)
+      score = static_cast<float>(random() % 30) - 20;  // With ties, below zero too.
     if (size > 4) scores[random() % size] = kNan;
     Scores sorted = scores;
     std::erase_if(sorted, [](float score) { return std::isnan(score); });
@@ -42,7 +43,9 @@ TEST(LogisticRegression, IsTheFormula) {
 
 TEST(LogisticRegression, OfTheOriginalOnEasyAndDoubtfulScores) {
   const LogisticRegression decision;
-  EXPECT_NEAR(decision.score(Scores{0.99F, 0.01F, 0, 0}), 1 / (1 + std::exp(-(-4.531622904031753 + 5.82555453 * 0.99 - 3.59687685 * 0.01))), 1e-6);
+  EXPECT_NEAR(decision.score(Scores{0.99F, 0.01F, 0, 0}),
+              1 / (1 + std::exp(-(-4.531622904031753 + 5.82555453 * 0.99 - 3.59687685 * 0.01))),
+              1e-6);
   EXPECT_TRUE(decision.keep(Scores{0.99F, 0.01F, 0, 0}));
   EXPECT_FALSE(decision.keep(Scores{0.6F, 0.4F, 0, 0}));
 }

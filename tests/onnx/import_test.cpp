@@ -112,9 +112,8 @@ std::vector<float> run(const Graph& graph, const std::vector<float>& values) {
 }
 
 bool mentions(const std::string& text, const Names& words) {
-  return std::all_of(words.begin(), words.end(), [&](const std::string& word) {
-    return text.find(word) != std::string::npos;
-  });
+  return std::all_of(words.begin(), words.end(),
+                     [&](const std::string& word) { return text.find(word) != std::string::npos; });
 }
 
 // ---- against ONNX Runtime
@@ -142,7 +141,8 @@ TEST(Import, AnswersAsOnnxRuntimeBeforeAndAfterOptimisation) {
     ASSERT_EQ(graph.input_type(0).shape, shape);
     std::vector<float> image =
         test::noise(static_cast<std::size_t>(element_count(shape)), golden.at("seed"));
-    for (float& v : image) v = v * golden.at("scale").get<float>() + golden.at("offset").get<float>();
+    for (float& v : image)
+      v = v * golden.at("scale").get<float>() + golden.at("offset").get<float>();
     const std::vector<Tensor> input{Tensor::from<float>(shape, image)};
     for (const bool optimised : {false, true}) {
       SCOPED_TRACE(optimised ? "optimised" : "as imported");
@@ -151,7 +151,8 @@ TEST(Import, AnswersAsOnnxRuntimeBeforeAndAfterOptimisation) {
       ASSERT_EQ(outputs.size(), golden.at("outputs").size());
       for (std::size_t i = 0; i < outputs.size(); ++i) {
         const std::vector<float> expected = golden.at("outputs")[i];
-        EXPECT_LT(test::relative_error(outputs[i].values<float>(), expected), 1e-4) << "output " << i;
+        EXPECT_LT(test::relative_error(outputs[i].values<float>(), expected), 1e-4)
+            << "output " << i;
       }
     }
     ++compared;
@@ -238,7 +239,8 @@ TEST(Import, NamesEveryUnsupportedOperatorAndOpenExtentAtOnce) {
   b.node("Foo", {"x"}, {"a"});
   b.node("Bar", {"a"}, {"b"});
   b.node("Foo", {"b"}, {"y"});
-  EXPECT_TRUE(mentions(b.refusal(), {"Foo (nodes Foo_1, Foo_3)", "Bar (node Bar_2)", "axis 1", "axis 3"}))
+  EXPECT_TRUE(
+      mentions(b.refusal(), {"Foo (nodes Foo_1, Foo_3)", "Bar (node Bar_2)", "axis 1", "axis 3"}))
       << b.refusal();
 }
 

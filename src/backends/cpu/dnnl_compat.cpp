@@ -21,9 +21,9 @@ void for_each_convolution(
     const Desc& bias, const Desc& dst, const Window& window, const dnnl::primitive_attr& attr,
     const std::function<bool(const dnnl::convolution_forward::primitive_desc&)>& visit) {
 #if DNNL_VERSION_MAJOR >= 3
-  dnnl::convolution_forward::primitive_desc desc(
-      engine, kInference, algorithm, src, weights, bias, dst, window.strides, window.dilations,
-      window.pad_begin, window.pad_end, attr);
+  dnnl::convolution_forward::primitive_desc desc(engine, kInference, algorithm, src, weights, bias,
+                                                 dst, window.strides, window.dilations,
+                                                 window.pad_begin, window.pad_end, attr);
 #else
   const dnnl::convolution_forward::desc operation(kInference, algorithm, src, weights, bias, dst,
                                                   window.strides, window.dilations,

@@ -20,8 +20,8 @@ struct Window {
 };
 
 /// Shows `visit` every implementation that there is, in oneDNN's order of preference, until it says
-/// true. Throws dnnl::error where there is none. (A loop of its own, because in 2.x the search for the
-/// next one reads the description of the operation, which must still be alive.)
+/// true. Throws dnnl::error where there is none. (A loop of its own, because in 2.x the search for
+/// the next one reads the description of the operation, which must still be alive.)
 void for_each_convolution(
     const dnnl::engine& engine, dnnl::algorithm algorithm, const Desc& src, const Desc& weights,
     const Desc& bias, const Desc& dst, const Window& window, const dnnl::primitive_attr& attr,
