@@ -12,6 +12,7 @@
 #include "base/tensor.h"
 #include "base/text.h"
 #include "base/transient_heap.h"
+#include "support/temporary_folder.h"
 
 namespace hedge {
 namespace {
@@ -63,13 +64,12 @@ TEST(Tensor, TypesAndBytesAreChecked) {
 
 class Files : public testing::Test {
  protected:
-  void SetUp() override { std::filesystem::create_directories(folder_); }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
   [[nodiscard]] std::size_t entries() const {
     return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(folder_),
                                                   std::filesystem::directory_iterator()));
   }
-  std::filesystem::path folder_ = std::filesystem::temp_directory_path() / "hedge_files_test";
+  test::TemporaryFolder owner_;
+  std::filesystem::path folder_ = owner_.path();
 };
 
 TEST_F(Files, AreReplacedWholeOrNotAtAll) {

@@ -14,6 +14,7 @@
 #include "data/cifar_dataset.h"
 #include "data/dataset_names.h"
 #include "hedge/error.h"
+#include "support/temporary_folder.h"
 
 namespace hedge {
 namespace {
@@ -57,9 +58,6 @@ bool holds(const std::string& text, const std::string& part) {
 class DatasetFiles : public testing::Test {
  protected:
   void SetUp() override {
-    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-    root_ = fs::temp_directory_path() / (std::string("hedge_dataset_") + test->name());
-    fs::remove_all(root_);
     fs::create_directories(root_ / "work");
     before_ = fs::current_path();
     fs::current_path(root_ / "work");
@@ -68,7 +66,6 @@ class DatasetFiles : public testing::Test {
   }
   void TearDown() override {
     fs::current_path(before_);
-    fs::remove_all(root_);
     ::unsetenv("HEDGE_DATA");
     if (environment_) ::setenv("HEDGE_DATA", environment_->c_str(), 1);
   }
@@ -80,7 +77,8 @@ class DatasetFiles : public testing::Test {
     return Dataset::open(name, data)->size();
   }
 
-  fs::path root_;
+  test::TemporaryFolder folder_;
+  fs::path root_ = folder_.path();
   fs::path before_;
   std::optional<std::string> environment_;
 };

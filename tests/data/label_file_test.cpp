@@ -10,17 +10,13 @@
 
 #include "base/file.h"
 #include "hedge/error.h"
+#include "support/temporary_folder.h"
 
 namespace hedge {
 namespace {
 
 class LabelFile : public testing::Test {
  protected:
-  void SetUp() override {
-    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-    path_ = std::filesystem::temp_directory_path() / (std::string("hedge_labels_") + test->name());
-  }
-  void TearDown() override { std::filesystem::remove(path_); }
   void put(const std::string& bytes) const { std::ofstream(path_, std::ios::binary) << bytes; }
   std::string refusal(const std::string& bytes) const {
     put(bytes);
@@ -32,7 +28,8 @@ class LabelFile : public testing::Test {
     }
     return "accepted";
   }
-  std::filesystem::path path_;
+  test::TemporaryFolder folder_;
+  std::filesystem::path path_ = folder_.path() / "labels.txt";
 };
 
 TEST_F(LabelFile, GoldenAndBack) {

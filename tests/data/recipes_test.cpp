@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "hedge/error.h"
+#include "support/temporary_folder.h"
 
 namespace hedge {
 namespace {
@@ -34,17 +35,12 @@ void expect_refusal(const std::string& text, const std::string& part) {
 
 class RecipeFile : public testing::Test {
  protected:
-  void SetUp() override {
-    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-    path_ = std::filesystem::temp_directory_path() /
-            (std::string("hedge_recipe=") + test->name() + ".txt");
-  }
-  void TearDown() override { std::filesystem::remove(path_); }
   PreprocessingRecipe read(const std::string& content) {
     write_file(path_, content);
     return parse_recipe(path_.string());
   }
-  std::filesystem::path path_;
+  test::TemporaryFolder folder_;
+  std::filesystem::path path_ = folder_.path() / "the=recipe.txt";
 };
 
 TEST(Recipes, TableOfTheOriginal) {

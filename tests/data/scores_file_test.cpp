@@ -14,21 +14,15 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "hedge/error.h"
+#include "support/temporary_folder.h"
 
 namespace hedge {
 namespace {
 
 class ScoresFile : public testing::Test {
  protected:
-  void SetUp() override {
-    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-    folder_ =
-        std::filesystem::temp_directory_path() / (std::string("hedge_scores_") + test->name());
-    std::filesystem::remove_all(folder_);
-    std::filesystem::create_directory(folder_);
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-  std::filesystem::path folder_;
+  test::TemporaryFolder owner_;
+  std::filesystem::path folder_ = owner_.path();
 };
 
 TEST_F(ScoresFile, NpyGolden) {

@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "base/file.h"
+#include "support/temporary_folder.h"
 
 namespace hedge {
 namespace {
@@ -15,9 +16,6 @@ namespace {
 class Container : public testing::Test {
  protected:
   void SetUp() override {
-    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-    path_ = std::filesystem::temp_directory_path() /
-            (std::string("hedge_container_") + test->name() + ".engine");
     const auto bytes = std::make_shared<std::vector<std::byte>>(1000, std::byte{0x5a});
     container_.info.model = "tiny";
     container_.info.precision = "fp32";
@@ -31,8 +29,6 @@ class Container : public testing::Test {
                            {"rest", std::span(*bytes).first(3), bytes}};
     save_container(container_, path_);
   }
-  void TearDown() override { std::filesystem::remove(path_); }
-
   [[nodiscard]] std::vector<std::byte> file_bytes() const {
     const std::string text = read_text_file(path_);
     std::vector<std::byte> bytes(text.size());
@@ -50,7 +46,8 @@ class Container : public testing::Test {
   }
 
   EngineContainer container_;
-  std::filesystem::path path_;
+  test::TemporaryFolder folder_;
+  std::filesystem::path path_ = folder_.path() / "x.engine";
 };
 
 TEST_F(Container, RoundTrip) {

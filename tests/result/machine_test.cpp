@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "result/machine.h"
+#include "support/temporary_folder.h"
 
 #include <gtest/gtest.h>
 
@@ -18,16 +19,6 @@ using namespace std::string_view_literals;
 /// A folder that stands for the root of a system.
 class FakeRoot {
  public:
-  FakeRoot() {
-    std::string pattern = (fs::temp_directory_path() / "hedge-machine-XXXXXX").string();
-    path_ = ::mkdtemp(pattern.data());
-  }
-  FakeRoot(const FakeRoot&) = delete;
-  FakeRoot& operator=(const FakeRoot&) = delete;
-  ~FakeRoot() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
   void write(const fs::path& file, std::string_view text) const {
     fs::create_directories((path_ / file).parent_path());
     std::ofstream(path_ / file, std::ios::binary) << text;
@@ -35,7 +26,8 @@ class FakeRoot {
   [[nodiscard]] const fs::path& path() const { return path_; }
 
  private:
-  fs::path path_;
+  test::TemporaryFolder folder_;
+  fs::path path_ = folder_.path();
 };
 
 bool has_note(const MachineFacts& machine, std::string_view part) {
