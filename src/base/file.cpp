@@ -37,7 +37,8 @@ std::string reason(int error) {
 
 /// Opens a regular file for reading and tells its size.
 std::pair<int, std::size_t> open_regular(const std::filesystem::path& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  // Opening a pipe must not wait for a writer.
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) throw bad_input(fmt::format("{}: {}", path.string(), reason(errno)));
   struct stat status {};
   if (::fstat(fd, &status) != 0) {
@@ -93,8 +94,19 @@ std::string read_text_file(const std::filesystem::path& path, std::size_t max_by
 }
 
 AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
-  if (std::filesystem::is_directory(path_)) {
+  std::error_code error;
+  const auto status = std::filesystem::status(path_, error);
+  if (std::filesystem::is_directory(status)) {
     throw bad_input(fmt::format("{}: is a directory, a file name is needed", path_.string()));
+  }
+  // Renaming over a device or a pipe would replace it.
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
+    throw bad_input(fmt::format("{}: is no regular file; name another", path_.string()));
+  }
+  // A link stays, and what it names is replaced.
+  if (std::filesystem::is_symlink(path_, error)) {
+    const auto target = std::filesystem::weakly_canonical(path_, error);
+    if (!error) path_ = target;
   }
   std::string pattern = path_.string() + ".XXXXXX";
   descriptor_ = ::mkostemp(pattern.data(), O_CLOEXEC);
@@ -133,10 +145,17 @@ void AtomicFile::commit() {
   ::close(std::exchange(descriptor_, -1));
 }
 
-void write_file(const std::filesystem::path& path, std::string_view text) {
+namespace {
+
+bool is_device_or_pipe(const std::filesystem::path& path) {
   struct stat status {};
-  const bool exists = ::stat(path.c_str(), &status) == 0;
-  if (exists && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) {
+  return ::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode);
+}
+
+}  // namespace
+
+void write_file(const std::filesystem::path& path, std::string_view text) {
+  if (is_device_or_pipe(path)) {
     const Descriptor device(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
     if (device.get() < 0) throw bad_input(fmt::format("{}: {}", path.string(), reason(errno)));
     write_all(device.get(), std::as_bytes(std::span(text)), path);
@@ -145,6 +164,10 @@ void write_file(const std::filesystem::path& path, std::string_view text) {
   AtomicFile file(path);
   file.write(text);
   file.commit();
+}
+
+void require_writable(const std::filesystem::path& path) {
+  if (!is_device_or_pipe(path)) const AtomicFile probe(path);
 }
 
 }  // namespace hedge

@@ -36,7 +36,8 @@ std::string read_text_file(const std::filesystem::path& path, std::size_t max_by
 /// file or the whole new one. Without commit() the destructor removes it.
 class AtomicFile {
  public:
-  /// Throws bad_input when the folder is missing or not writable.
+  /// A link is followed. Throws bad_input when the folder is missing or not writable, and where
+  /// something other than a regular file has the name.
   explicit AtomicFile(std::filesystem::path path);
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
@@ -57,5 +58,9 @@ class AtomicFile {
 
 /// AtomicFile with one piece of text. A path of a device or pipe (/dev/stdout) is written directly.
 void write_file(const std::filesystem::path& path, std::string_view text);
+
+/// For before long work: throws bad_input where write_file() would find a missing or read-only
+/// folder.
+void require_writable(const std::filesystem::path& path);
 
 }  // namespace hedge

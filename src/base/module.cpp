@@ -26,7 +26,7 @@ std::string last_loader_error() {
 }  // namespace
 
 const char* module_abi() noexcept {
-  return HEDGE_VERSION " " HEDGE_BUILD_TYPE " " __VERSION__;
+  return HEDGE_MODULE_ABI;
 }
 
 std::vector<std::filesystem::path> module_folders() {

@@ -9,7 +9,11 @@
 namespace hedge {
 
 /// Modules and programs must come from the same build; each module exports
-/// `extern "C" const char* hedge_module_abi()` that returns this.
+/// `extern "C" const char* hedge_module_abi()` that returns HEDGE_MODULE_ABI. A literal, compiled
+/// into each: a function of libhedge would be compared with itself.
+#define HEDGE_MODULE_ABI HEDGE_VERSION " " HEDGE_BUILD_TYPE " " __VERSION__
+
+/// That of libhedge.
 [[nodiscard]] const char* module_abi() noexcept;
 
 /// A shared library of Hedge's own that is opened when first needed (a backend, the ONNX importer),

@@ -13,7 +13,8 @@ constexpr std::size_t kSlotBytes = 16384;
 constexpr std::size_t kSlots = 256;
 constexpr std::size_t kAlignment = alignof(std::max_align_t);
 
-struct Slot {
+// A cache line each: contexts of several threads must not share one.
+struct alignas(64) Slot {
   std::atomic<bool> taken{false};
   std::atomic<std::uint32_t> live{0};
   std::size_t top = 0;  ///< Only the thread whose scope is open moves it.

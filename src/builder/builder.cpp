@@ -175,6 +175,8 @@ EngineContainer build_engine(const std::filesystem::path& onnx, const EngineBuil
   Graph graph = import_model(onnx, options.batch);
   return naming(onnx, [&] {
     require_classifier(graph);
+    const std::int64_t parameters = parameter_count(graph);
+    const std::int64_t macs = multiply_accumulates(graph);
     optimize(graph);
     const std::string dataset = choose_dataset(name, options);
     EngineContainer container;
@@ -190,8 +192,8 @@ EngineContainer build_engine(const std::filesystem::path& onnx, const EngineBuil
         .builder_version = "Hedge " HEDGE_VERSION,
         .inputs = input_bindings(graph),
         .outputs = output_bindings(graph),
-        .parameters = parameter_count(graph),
-        .multiply_accumulates = multiply_accumulates(graph) / options.batch,
+        .parameters = parameters,
+        .multiply_accumulates = macs / options.batch,
         .batch = options.batch,
         .ends_in_softmax = ends_in_softmax(graph)};
     BackendEngine engine = backend.build(graph, build);
@@ -204,6 +206,7 @@ EngineContainer build_engine(const std::filesystem::path& onnx, const EngineBuil
 std::shared_ptr<const Engine> open_model(const std::filesystem::path& model,
                                          const EngineBuildOptions& options) {
   if (to_lower(model.extension().string()) != ".onnx") return open_engine(model, options);
+  log(LogLevel::kInfo, "building the engine in memory; build_engine keeps one");
   EngineContainer container = build_engine(model, options);
   return make_engine(std::move(container));
 }

@@ -4,7 +4,9 @@
 
 #include <filesystem>
 
+#include "base/cancellation.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "builder/builder.h"
 #include "cli/flags.h"
@@ -62,17 +64,23 @@ int build(const Program& program, const Options& options) {
   }
   (void)parse_count("--calib_num_images", options.calib_num_images, 1, 1'000'000'000);
   (void)parse_count("--calib_batch_size", options.calib_batch_size, 1, 1'000'000);
+  require_distinct({{"--onnx", options.onnx},
+                    {"--engine", options.engine},
+                    {"--timing_cache", options.timing_cache},
+                    {"--json", program.json_file()}});
+  if (!options.engine.empty()) require_writable(options.engine);
   const std::int64_t begin = SteadyClock::now_ns();
   const EngineContainer container = build_engine(
       options.onnx, {.backend = options.backend,
                      .precision = options.precision,
                      .dataset = options.dataset,
                      .preprocessing = stated_recipe(options.preprocess),
-                     .batch = parse_count("--engine_batch_size", options.batch, 1, 4096),
+                     .batch = parse_count("--engine_batch_size", options.batch, 1, kMostImages),
                      .optimization_level = static_cast<int>(
                          parse_count("--builderOptimizationLevel", options.level, 0, 1000)),
                      .threads = thread_count(options.threads),
                      .timing_cache = options.timing_cache});
+  if (cancellation_requested()) throw runtime_failure("cancelled; no engine was written");
   const std::filesystem::path path = engine_path(options, container.info);
   save_container(container, path);
   const EngineInfo& info = container.info;
@@ -89,7 +97,7 @@ int build(const Program& program, const Options& options) {
   json["file"] = path.string();
   json["engine"] = nlohmann::ordered_json(nlohmann::json(info));
   json["layers"] = nlohmann::ordered_json(container.layer_choices);
-  program.write_json(json.dump(2) + "\n");
+  program.write_json(json);
   return kExitSuccess;
 }
 
@@ -147,6 +155,6 @@ int main(int argc, char** argv) {
   app.add_flag_callback(
       "--skipInference", [] {}, "Accepted; building never infers");
   add_calibration_flags(app, options);
-  program.add_json_flag();
+  program.add_json_flag("schema hedge.engine/1");
   return program.run(argc, argv, [&] { return build(program, options); });
 }

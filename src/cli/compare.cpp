@@ -2,6 +2,8 @@
 // Two engines, or one with two sets of flags, side by side on the same images.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <optional>
 #include <vector>
 
 #include "base/cancellation.h"
@@ -41,15 +43,17 @@ struct Options {
 /// One side of the comparison.
 struct Contender {
   ModelOptions options;
-  std::string batch = "1";
+  std::string batch_text;
+  std::int64_t batch = 1;
   std::shared_ptr<const Engine> engine;
   std::unique_ptr<Dataset> dataset;
   std::unique_ptr<ExecutionContext> context;
+  std::optional<Preprocessing> prepare;
 
   void open(const std::string& side, const std::string& model, const std::string& flags) {
     CLI::App app;
     add_model_options(app, options);
-    app.add_option("--batch", batch);
+    app.add_option("--batch", batch_text);
     try {
       parse_arguments(app, split_command_line(flags), side);
     } catch (const CLI::ParseError&) {  // --help
@@ -58,27 +62,46 @@ struct Contender {
     if (options.model.empty()) options.model = model;
     engine = open_engine(options);
     dataset = open_dataset(*engine, options);
-    context = engine->create_context({.threads = thread_count(options.threads),
-                                      .batch = parse_count("--batch", batch, 1, 4096)});
+    prepare = preprocessing_of(*engine);
+    batch = batch_of(*engine, batch_text);
+    context = engine->create_context({.threads = thread_count(options.threads), .batch = batch});
   }
 
   /// The same image in each place of the batch.
   void load(std::size_t index) {
-    const Preprocessing prepare = preprocessing_of(*engine);
     const auto input = context->input();
     const Image image = dataset->image(index % dataset->size());
-    const std::size_t size = input.size() / static_cast<std::size_t>(std::stoll(batch));
-    for (std::size_t at = 0; at < input.size(); at += size) prepare(image, input.subspan(at, size));
+    const std::size_t size = input.size() / static_cast<std::size_t>(batch);
+    for (std::size_t at = 0; at < input.size(); at += size)
+      (*prepare)(image, input.subspan(at, size));
   }
 
   [[nodiscard]] Result result(const Summary& summary, const TimerOverhead& overhead) const {
-    Result result = describe_run("compare", *engine, options, std::stoll(batch));
+    Result result = describe_run("compare", *engine, options, batch);
     result.config.iterations = static_cast<std::int64_t>(summary.count);
     result.latency_us = latency_result(summary, kScopeInfer, overhead);
     result.memory = memory_result(*context);
     return result;
   }
 };
+
+/// Times of different work say nothing about the engines.
+void require_same_images(const Contender& a, const Contender& b) {
+  if (a.batch != b.batch) {
+    throw bad_input(
+        fmt::format("A has batch {}, B has {}: give both the same --batch (inference "
+                    "--batch=1,4 measures several)",
+                    a.batch, b.batch));
+  }
+  const Image first = a.dataset->image(0);
+  const Image second = b.dataset->image(0);
+  if (a.dataset->size() != b.dataset->size() || first.label != second.label ||
+      !std::equal(first.pixels.begin(), first.pixels.end(), second.pixels.begin(),
+                  second.pixels.end())) {
+    throw bad_input(fmt::format("A is measured on {}, B on {}: compare on the same images",
+                                a.engine->info().dataset, b.engine->info().dataset));
+  }
+}
 
 void print_side(const Program& program, const char* name, const Result& result) {
   program.print("{}  {} ({})\n", name, *result.model.file, name[0] == 'A' ? "first" : "second");
@@ -95,6 +118,7 @@ int compare(const Program& program, const Options& options) {
   Contender b;
   a.open("--a", options.a, options.flags_a);
   b.open("--b", options.b.empty() ? options.a : options.b, options.flags_b);
+  require_same_images(a, b);
   const std::int64_t pairs =
       parse_iterations(options.iterations, static_cast<std::int64_t>(a.dataset->size()));
   const std::int64_t runs = parse_count("--warmup", options.warm_up, 0, 1'000'000'000);
@@ -108,6 +132,7 @@ int compare(const Program& program, const Options& options) {
   PairedComparison<> comparison(static_cast<std::size_t>(pairs), seed);
   {
     ProgressBar progress(program, "comparing", pairs);
+    if (cancellation_requested()) throw runtime_failure("cancelled before the first pair");
     for (std::int64_t i = 0; i < pairs && !cancellation_requested(); ++i) {
       a.load(static_cast<std::size_t>(i));
       b.load(static_cast<std::size_t>(i));
@@ -136,7 +161,7 @@ int compare(const Program& program, const Options& options) {
   json["verdict"] = to_string(result.verdict);
   json["a"] = result_to_json(result_a);
   json["b"] = result_to_json(result_b);
-  program.write_json(json.dump(2) + "\n");
+  program.write_json(json);
   return cancellation_requested() ? kExitCancelled : kExitSuccess;
 }
 
@@ -156,6 +181,6 @@ int main(int argc, char** argv) {
   app.add_option("--warmup", options.warm_up, "Untimed inferences before (default 100)")
       ->type_name("N");
   app.add_option("--seed", options.seed, "Of the order within pairs (default 0)")->type_name("N");
-  program.add_json_flag();
+  program.add_json_flag("schema hedge.comparison/1");
   return program.run(argc, argv, [&] { return compare(program, options); });
 }

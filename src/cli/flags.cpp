@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <filesystem>
 
 #include "base/text.h"
 #include "hedge/error.h"
@@ -44,6 +45,35 @@ std::int64_t parse_iterations(const std::string& text, std::int64_t all) {
   if (text == "all") return all;
   const std::int64_t value = parse_count("--iterations", text, 0, kMostIterations);
   return value == 0 ? all : value;
+}
+
+void require_batch_within(const std::string& max_batch_size,
+                          const std::vector<std::int64_t>& batches) {
+  if (max_batch_size.empty()) return;
+  const std::int64_t most = parse_count("--maxBatchSize", max_batch_size, 1, kMostImages);
+  for (const std::int64_t batch : batches) {
+    if (batch > most) {
+      throw bad_input(fmt::format("--batch={}: above --maxBatchSize={}", batch, most));
+    }
+  }
+}
+
+void require_distinct(const std::vector<NamedFile>& files) {
+  const auto place = [](const std::string& path) {
+    std::error_code ignored;
+    return std::filesystem::weakly_canonical(path, ignored);
+  };
+  for (auto a = files.begin(); a != files.end(); ++a) {
+    for (auto b = a + 1; b != files.end(); ++b) {
+      std::error_code ignored;
+      const bool special = std::filesystem::is_character_file(a->path, ignored);
+      if (a->path.empty() || b->path.empty() || a->path == "-" || special) continue;
+      if (place(a->path) == place(b->path)) {
+        throw bad_input(fmt::format("{} and {} name the same file, {}; name another", a->flag,
+                                    b->flag, b->path));
+      }
+    }
+  }
 }
 
 std::vector<std::string> split_command_line(const std::string& line) {

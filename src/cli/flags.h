@@ -7,10 +7,18 @@
 
 namespace hedge::cli {
 
+/// The largest batch.
+inline constexpr std::int64_t kMostImages = 4096;
+
 /// A whole number given to a flag. Throws bad_input naming flag, text and range: no number, out of
 /// range.
 [[nodiscard]] std::int64_t parse_count(const std::string& flag, const std::string& text,
                                        std::int64_t low, std::int64_t high);
+
+/// The original's --maxBatchSize; nothing where it was not given. Throws bad_input for a larger
+/// batch.
+void require_batch_within(const std::string& max_batch_size,
+                          const std::vector<std::int64_t>& batches);
 
 /// "1,2,4,8".
 [[nodiscard]] std::vector<std::int64_t> parse_counts(const std::string& flag,
@@ -19,6 +27,14 @@ namespace hedge::cli {
 
 /// `--iterations`: 0 and "all" mean `all` of them.
 [[nodiscard]] std::int64_t parse_iterations(const std::string& text, std::int64_t all);
+
+/// A file that a flag names; nothing where it was not given, or for `-`.
+struct NamedFile {
+  std::string flag;
+  std::string path;
+};
+/// Throws bad_input where two flags name the same file, of which one would overwrite the other.
+void require_distinct(const std::vector<NamedFile>& files);
 
 /// Splits a line as a shell would, as far as blanks and quotes go.
 [[nodiscard]] std::vector<std::string> split_command_line(const std::string& line);

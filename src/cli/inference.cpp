@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "base/cancellation.h"
+#include "base/file.h"
+#include "base/log.h"
 #include "cli/flags.h"
 #include "cli/model_options.h"
 #include "cli/program.h"
@@ -32,7 +34,7 @@ constexpr const char* kExamples =
 struct Options {
   ModelOptions model;
   std::string iterations = "10000";
-  std::string batches = "1";
+  std::string batches;
   std::string warm_up = std::to_string(kDefaultWarmUpRuns);
   std::string max_batch_size;
   std::string predictions;
@@ -98,6 +100,12 @@ class Run {
         iterations, static_cast<std::int64_t>(timer.samples_ns().size()) * batch);
     result.config.warmup_iterations = warmed_up;
     result.accuracy = accuracy.result();
+    if (accuracy.without_class() > 0) {
+      result.warnings.push_back(fmt::format(
+          "{} images got no class: none of their scores is a number (NaN in the weights?)",
+          accuracy.without_class()));
+      log(LogLevel::kWarning, result.warnings.back());
+    }
     if (!timer.samples_ns().empty()) {
       const Summary summary = summarize(timer.samples_ns());
       result.latency_us = latency_result(summary, kScopeInfer, overhead);
@@ -148,17 +156,19 @@ class Run {
 };
 
 int measure_all(const Program& program, const Options& options) {
-  const auto batches = parse_counts("--batch", options.batches, 1, 4096);
   if (!options.scores.empty()) require_scores_extension(options.scores);
-  if (!options.max_batch_size.empty()) {
-    const std::int64_t most = parse_count("--maxBatchSize", options.max_batch_size, 1, 4096);
-    for (const std::int64_t batch : batches) {
-      if (batch > most) {
-        throw bad_input(fmt::format("--batch={}: above --maxBatchSize={}", batch, most));
-      }
-    }
+  require_distinct({{"--model", options.model.model},
+                    {"--predictions", options.predictions},
+                    {"--scores", options.scores},
+                    {"--json", program.json_file()}});
+  for (const std::string& file : {options.predictions, options.scores}) {
+    if (!file.empty()) require_writable(file);
   }
   const auto engine = open_engine(options.model);
+  const auto batches = options.batches.empty()
+                           ? std::vector{engine->info().batch}
+                           : parse_counts("--batch", options.batches, 1, kMostImages);
+  require_batch_within(options.max_batch_size, batches);
   const auto dataset = open_dataset(*engine, options.model);
   Run run(program, options, *engine, *dataset);
   std::vector<Result> results;
@@ -168,16 +178,21 @@ int measure_all(const Program& program, const Options& options) {
       if (cancellation_requested()) break;
       program.print("\n");
     }
-    measured = run.measure(batch);
-    run.print(measured.result);
-    results.push_back(measured.result);
+    Measured next = run.measure(batch);
+    run.print(next.result);
+    results.push_back(next.result);
+    // Predictions do not depend on the batch, but a run that was cut short has fewer.
+    const auto images = [](const Measured& m) {
+      return m.result.accuracy ? *m.result.accuracy->total : 0;
+    };
+    if (results.size() == 1 || images(next) > images(measured)) measured = std::move(next);
   }
-  // Predictions do not depend on the batch: those of the last one stand for all.
+  if (measured.result.accuracy->total == 0) return kExitCancelled;
   if (!options.predictions.empty()) write_labels(options.predictions, measured.predictions);
   if (!options.scores.empty()) {
     write_scores(options.scores, measured.scores, static_cast<std::size_t>(class_count(*engine)));
   }
-  program.write_json(results_to_text(results));
+  program.write_json_text(results_to_text(results));
   return cancellation_requested() ? kExitCancelled : kExitSuccess;
 }
 
@@ -195,7 +210,7 @@ int main(int argc, char** argv) {
                  "Images; 0 or all: the whole dataset (default 10000)")
       ->type_name("N");
   app.add_option("--batch", options.batches,
-                 "Images of one inference; a list is a sweep (default 1)")
+                 "Images of one inference; a list is a sweep (default: as built)")
       ->type_name("N[,N...]");
   app.add_option("--maxBatchSize", options.max_batch_size, "Refuse batches above it")
       ->type_name("N");
@@ -206,6 +221,6 @@ int main(int argc, char** argv) {
       ->type_name("FILE");
   app.add_option("--scores", options.scores, "Write the scores of each image, as .npy or .csv")
       ->type_name("FILE");
-  program.add_json_flag();
+  program.add_json_flag("schema hedge.result/1; of a sweep a list of them");
   return program.run(argc, argv, [&] { return measure_all(program, options); });
 }

@@ -116,7 +116,7 @@ int show(const Program& program, const Options& options) {
     onnx ? print_onnx(program, options, file, entry) : print_engine(program, options, file, entry);
     json["files"].push_back(entry);
   }
-  program.write_json(json.dump(2) + "\n");
+  program.write_json(json);
   return kExitSuccess;
 }
 
@@ -129,6 +129,6 @@ int main(int argc, char** argv) {
   Options options;
   program.app().add_option("FILE", options.files, "Engine and ONNX files");
   program.app().add_flag("--layers", options.layers, "Each layer too");
-  program.add_json_flag();
+  program.add_json_flag("schema hedge.info/1");
   return program.run(argc, argv, [&] { return show(program, options); });
 }

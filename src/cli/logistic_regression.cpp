@@ -104,7 +104,7 @@ int measure(const Program& program, const Options& options) {
                 kRows);
   program.print_text(timer_line(overhead));
   program.print_text(machine_notes(result.machine));
-  program.write_json(result_to_text(result));
+  program.write_json_text(result_to_text(result));
   return cancellation_requested() ? kExitCancelled : kExitSuccess;
 }
 
@@ -124,6 +124,6 @@ int main(int argc, char** argv) {
                  "latency (the default), or energy (comes later)");
   app.add_option("--iterations", options.iterations, "Decisions (default 1000000)")->type_name("N");
   app.add_option("--seed", options.seed, "Of the random scores (default 1)")->type_name("N");
-  program.add_json_flag();
+  program.add_json_flag("schema hedge.result/1");
   return program.run(argc, argv, [&] { return measure(program, options); });
 }

@@ -30,7 +30,7 @@ struct Options {
 bool write_set(const Program& program, const Options& options, const ShapesSet& set) {
   const auto number = [](const char* flag, const std::string& text, std::uint64_t fallback) {
     return text.empty() ? fallback
-                        : static_cast<std::uint64_t>(parse_count(flag, text, 1, 1'000'000'000'000));
+                        : static_cast<std::uint64_t>(parse_count(flag, text, 1, 10'000'000));
   };
   const std::uint64_t images = number("--images", options.images, set.images);
   const std::uint64_t seed = number("--seed", options.seed, set.seed);

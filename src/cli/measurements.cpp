@@ -26,7 +26,8 @@ constexpr const char* kExamples =
 struct Options {
   ModelOptions model;
   std::string iterations = "10000";
-  std::string batch = "1";
+  std::string batch;
+  std::string max_batch_size;
   std::string warm_up = std::to_string(kDefaultWarmUpRuns);
   bool latency = HEDGE_DEFAULT_LATENCY != 0;
   bool energy = HEDGE_DEFAULT_ENERGY != 0;
@@ -39,9 +40,10 @@ int measure(const Program& program, const Options& options) {
   if (!options.latency) {
     throw bad_input("nothing to measure: built with LATENCY=0 and ENERGY=0; give --latency");
   }
-  const std::int64_t batch = parse_count("--batch", options.batch, 1, 4096);
   const std::int64_t warm_up_runs = parse_count("--warmup", options.warm_up, 0, 1'000'000'000);
   const auto engine = open_engine(options.model);
+  const std::int64_t batch = batch_of(*engine, options.batch);
+  require_batch_within(options.max_batch_size, {batch});
   const auto dataset = open_dataset(*engine, options.model);
   const std::int64_t iterations =
       parse_iterations(options.iterations, static_cast<std::int64_t>(dataset->size()));
@@ -84,7 +86,7 @@ int measure(const Program& program, const Options& options) {
   program.print_text(timer_line(overhead));
   program.print_text(memory_line(*result.memory));
   program.print_text(machine_notes(result.machine));
-  program.write_json(result_to_text(result));
+  program.write_json_text(result_to_text(result));
   return cancellation_requested() ? kExitCancelled : kExitSuccess;
 }
 
@@ -99,7 +101,10 @@ int main(int argc, char** argv) {
   CLI::App& app = program.app();
   add_model_options(app, options.model);
   app.add_option("--iterations", options.iterations, "Inferences (default 10000)")->type_name("N");
-  app.add_option("--batch", options.batch, "Images of one inference (default 1)")->type_name("N");
+  app.add_option("--batch", options.batch, "Images of one inference (default: as built)")
+      ->type_name("N");
+  app.add_option("--maxBatchSize", options.max_batch_size, "Refuse batches above it")
+      ->type_name("N");
   app.add_option("--warmup", options.warm_up, "Untimed inferences before (default 100)")
       ->type_name("N");
   app.add_flag_callback(
@@ -111,6 +116,6 @@ int main(int argc, char** argv) {
       "Measure latency");
   app.add_flag_callback(
       "--energy", [&] { options.energy = true; }, "Measure energy (comes later)");
-  program.add_json_flag();
+  program.add_json_flag("schema hedge.result/1");
   return program.run(argc, argv, [&] { return measure(program, options); });
 }

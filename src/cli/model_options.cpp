@@ -4,8 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <thread>
 #include <vector>
 
+#include "base/log.h"
 #include "base/text.h"
 #include "cli/flags.h"
 #include "data/recipes.h"
@@ -76,7 +78,13 @@ std::optional<PreprocessingRecipe> stated_recipe(const std::string& preprocess) 
 }
 
 int thread_count(const std::string& text) {
-  return static_cast<int>(parse_count("--threads", text, 1, 1024));
+  const auto threads = static_cast<int>(parse_count("--threads", text, 1, 1024));
+  const auto cpus = static_cast<int>(std::thread::hardware_concurrency());
+  if (cpus > 0 && threads > cpus) {
+    log(LogLevel::kWarning,
+        fmt::format("--threads={}: there are only {} logical CPUs", threads, cpus));
+  }
+  return threads;
 }
 
 std::shared_ptr<const Engine> open_engine(const ModelOptions& options) {
@@ -108,6 +116,13 @@ std::unique_ptr<Dataset> open_dataset(const Engine& engine, const ModelOptions& 
     throw bad_input(fmt::format("{}: gives {} scores, but dataset {} has {} classes", options.model,
                                 class_count(engine), engine.info().dataset, dataset->classes()));
   }
+  if (class_count(engine) > dataset->classes()) {
+    log(LogLevel::kWarning,
+        fmt::format("{}: gives {} scores, dataset {} has {} classes; the first {} "
+                    "are taken to be them",
+                    options.model, class_count(engine), engine.info().dataset, dataset->classes(),
+                    dataset->classes()));
+  }
   return dataset;
 }
 
@@ -117,6 +132,10 @@ Preprocessing preprocessing_of(const Engine& engine) {
         "the engine states no preprocessing; give --preprocess=scale=...,mean=...,std=...");
   }
   return Preprocessing(*engine.info().preprocessing);
+}
+
+std::int64_t batch_of(const Engine& engine, const std::string& text) {
+  return text.empty() ? engine.info().batch : parse_count("--batch", text, 1, kMostImages);
 }
 
 int class_count(const Engine& engine) {

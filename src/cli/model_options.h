@@ -38,6 +38,8 @@ void add_precision_options(CLI::App& app, std::string& precision);
                                                     const ModelOptions& options);
 /// Throws bad_input where the engine states no recipe.
 [[nodiscard]] Preprocessing preprocessing_of(const Engine& engine);
+/// --batch of one inference: as built where the flag was not given.
+[[nodiscard]] std::int64_t batch_of(const Engine& engine, const std::string& text);
 /// Scores of one image.
 [[nodiscard]] int class_count(const Engine& engine);
 

@@ -48,11 +48,13 @@ int profile(const Program& program, const Options& options) {
   profiler->infer_profiled(ignored);
   LatencyRecorder<> whole(static_cast<std::size_t>(runs));
   std::int64_t done = 0;
-  ProgressBar progress(program, "profiling", runs);
-  for (; done < runs && !cancellation_requested(); ++done) {
-    whole.time([&] { context->infer(); });
-    profiler->infer_profiled(layer_ns);
-    progress.update(done);
+  {
+    ProgressBar progress(program, "profiling", runs);
+    for (; done < runs && !cancellation_requested(); ++done) {
+      whole.time([&] { context->infer(); });
+      profiler->infer_profiled(layer_ns);
+      progress.update(done);
+    }
   }
   if (done == 0) throw runtime_failure("cancelled before the first run");
   std::int64_t total = 0;
@@ -91,7 +93,7 @@ int profile(const Program& program, const Options& options) {
       sum_us, whole_us, 100 * (sum_us - whole_us) / whole_us, done);
   json["sum_us"] = sum_us;
   json["whole_us"] = whole_us;
-  program.write_json(json.dump(2) + "\n");
+  program.write_json(json);
   return cancellation_requested() ? kExitCancelled : kExitSuccess;
 }
 
@@ -106,6 +108,6 @@ int main(int argc, char** argv) {
   add_model_options(app, options.model);
   app.add_option("--iterations", options.iterations, "Runs (default 1000)")->type_name("N");
   app.add_option("--batch", options.batch, "Images of one inference (default 1)")->type_name("N");
-  program.add_json_flag();
+  program.add_json_flag("schema hedge.profile/1");
   return program.run(argc, argv, [&] { return profile(program, options); });
 }

@@ -51,6 +51,16 @@ std::string one_line(std::string text) {
 
 void parse_arguments(CLI::App& app, std::vector<std::string> arguments, const std::string& where) {
   const std::string at = where.empty() ? "" : where + ": ";
+  // CLI11 would take the next argument for the value of `--flag=`.
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const std::string& argument = arguments[i];
+    const bool empty_value = argument.starts_with("--") && argument.ends_with('=');
+    if (!empty_value && !argument.empty()) continue;
+    throw bad_input(fmt::format("{}{}: the value is empty; state one or leave the flag out", at,
+                                empty_value ? argument.substr(0, argument.size() - 1)
+                                : i > 0     ? arguments[i - 1]
+                                            : "the first argument"));
+  }
   app.allow_extras();
   std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back.
   try {
@@ -84,8 +94,9 @@ Program::Program(const std::string& name, const std::string& description,
   app_.get_formatter()->column_width(34);
 }
 
-void Program::add_json_flag() {
-  app_.add_option("--json", json_, "Write the result (schema hedge.result/1) to FILE; - is stdout")
+void Program::add_json_flag(const std::string& schema) {
+  app_.add_option("--json", json_,
+                  fmt::format("Write the result ({}) to FILE; - is stdout", schema))
       ->type_name("FILE");
 }
 
@@ -106,11 +117,15 @@ int Program::run(int argc, char** argv, const std::function<int()>& body) {
       print_log(level, message, quiet_, verbose_);
     });
     cancel_on_signals();
+    if (!json_.empty() && json_ != "-") require_writable(json_);
     const int status = body();
-    if (std::fflush(stdout) != 0) throw runtime_failure("stdout: cannot be written (disk full?)");
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
+      throw runtime_failure("stdout: cannot be written (disk full?)");
     return status;
   } catch (const Error& error) {
     fmt::print(stderr, "{}: error: {}\n", name_, one_line(error.what()));
+    if (cancellation_requested())
+      return kExitCancelled;  // It failed for lack of anything measured.
     return error.kind() == ErrorKind::kBadInput ? kExitBadInput : kExitFailure;
   } catch (const std::bad_alloc&) {
     fmt::print(stderr, "{}: error: out of memory\n", name_);
@@ -125,13 +140,19 @@ void Program::print_text(std::string_view text) const {
   std::fwrite(text.data(), 1, text.size(), stream);
 }
 
-void Program::write_json(std::string_view text) const {
+void Program::write_json_text(std::string_view text) const {
   if (json_.empty()) return;
   if (json_ == "-") {
     std::fwrite(text.data(), 1, text.size(), stdout);
   } else {
     write_file(json_, text);
   }
+}
+
+void Program::write_json(const nlohmann::ordered_json& json) const {
+  // Names of foreign files may hold what is no UTF-8.
+  write_json_text(json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) +
+                  "\n");
 }
 
 ProgressBar::ProgressBar(const Program& program, std::string label, std::int64_t total)

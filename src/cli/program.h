@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdint>
 #include <functional>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,8 +26,8 @@ class Program {
   Program(const std::string& name, const std::string& description, const std::string& examples);
 
   [[nodiscard]] CLI::App& app() { return app_; }
-  /// Adds --json=FILE.
-  void add_json_flag();
+  /// Adds --json=FILE; `schema` is the name of what is written.
+  void add_json_flag(const std::string& schema);
 
   /// Reads the flags, then runs `body`; returns the exit status.
   int run(int argc, char** argv, const std::function<int()>& body);
@@ -37,8 +38,11 @@ class Program {
     print_text(fmt::format(format, std::forward<Args>(args)...));
   }
   void print_text(std::string_view text) const;
+  /// Empty where --json was not given.
+  [[nodiscard]] const std::string& json_file() const { return json_; }
   /// Writes `text` to the file of --json; nothing without it.
-  void write_json(std::string_view text) const;
+  void write_json_text(std::string_view text) const;
+  void write_json(const nlohmann::ordered_json& json) const;
   [[nodiscard]] bool quiet() const { return quiet_; }
   [[nodiscard]] const std::string& name() const { return name_; }
 

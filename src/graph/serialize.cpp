@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+#include <limits>
+
 #include <array>
 #include <nlohmann/json.hpp>
 #include <string_view>
@@ -30,14 +33,31 @@ json write_tensor(const Tensor& tensor, std::vector<std::byte>& weights) {
   return {{"type", to_string(tensor.type())}, {"shape", tensor.shape()}, {"offset", offset}};
 }
 
+/// JSON has no infinities: bounds of a Clip may be.
+json write_float(float v) {
+  if (std::isfinite(v)) return v;
+  return std::isnan(v) ? "nan" : v > 0 ? "inf" : "-inf";
+}
+
+float read_float(const json& in) {
+  if (in == "inf") return std::numeric_limits<float>::infinity();
+  if (in == "-inf") return -std::numeric_limits<float>::infinity();
+  if (in == "nan") return std::numeric_limits<float>::quiet_NaN();
+  return in.get<float>();
+}
+
 json write_attribute(const Attributes::Value& value, std::vector<std::byte>& weights) {
   struct Writer {
     std::vector<std::byte>& weights;
     json operator()(std::int64_t v) const { return {{"int", v}}; }
-    json operator()(float v) const { return {{"float", v}}; }
+    json operator()(float v) const { return {{"float", write_float(v)}}; }
     json operator()(const std::string& v) const { return {{"string", v}}; }
     json operator()(const std::vector<std::int64_t>& v) const { return {{"ints", v}}; }
-    json operator()(const std::vector<float>& v) const { return {{"floats", v}}; }
+    json operator()(const std::vector<float>& v) const {
+      json list = json::array();
+      for (const float x : v) list.push_back(write_float(x));
+      return {{"floats", list}};
+    }
     json operator()(const std::vector<std::string>& v) const { return {{"strings", v}}; }
     json operator()(const Tensor& v) const { return {{"tensor", write_tensor(v, weights)}}; }
   };
@@ -51,8 +71,8 @@ json write_post_op(const PostOp& post_op) {
   }
   if (post_op.kind == PostOp::Kind::kAdd) out["operand"] = post_op.operand;
   if (post_op.kind == PostOp::Kind::kClip) {
-    out["min"] = post_op.alpha;
-    out["max"] = post_op.beta;
+    out["min"] = write_float(post_op.alpha);
+    out["max"] = write_float(post_op.beta);
   }
   return out;
 }
@@ -93,10 +113,14 @@ class Reader {
     const std::string& kind = in.begin().key();
     const json& value = in.begin().value();
     if (kind == "int") return json_integer<std::int64_t>(value);
-    if (kind == "float") return value.get<float>();
+    if (kind == "float") return read_float(value);
     if (kind == "string") return value.get<std::string>();
     if (kind == "ints") return json_integers<std::int64_t>(value);
-    if (kind == "floats") return value.get<std::vector<float>>();
+    if (kind == "floats") {
+      std::vector<float> list;
+      for (const json& x : value) list.push_back(read_float(x));
+      return list;
+    }
     if (kind == "strings") return value.get<std::vector<std::string>>();
     if (kind == "tensor") return tensor(value);
     throw bad_input(fmt::format("an attribute of unknown kind '{}'", kind));
@@ -143,8 +167,8 @@ class Reader {
       PostOp post_op{.kind = kind};
       if (kind == PostOp::Kind::kAdd) post_op.operand = json_integer<ValueId>(in.at("operand"));
       if (kind == PostOp::Kind::kClip) {
-        post_op.alpha = in.at("min").get<float>();
-        post_op.beta = in.at("max").get<float>();
+        post_op.alpha = read_float(in.at("min"));
+        post_op.beta = read_float(in.at("max"));
       }
       return post_op;
     }

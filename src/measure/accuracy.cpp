@@ -28,6 +28,7 @@ int Accuracy::add(int label, std::span<const float> scores) {
                                 scores.size(), classes_));
   }
   const int predicted = arg_max(scores);
+  without_class_ += predicted == kNoClass ? 1 : 0;
   ++total_;
   // A label below 0 must not agree with kNoClass.
   if (predicted == label && predicted != kNoClass) ++correct_;

@@ -35,6 +35,8 @@ class Accuracy {
 
   [[nodiscard]] std::int64_t total() const noexcept { return total_; }
   [[nodiscard]] std::int64_t correct() const noexcept { return correct_; }
+  /// Images whose scores are all NaN.
+  [[nodiscard]] std::int64_t without_class() const noexcept { return without_class_; }
   /// Images whose label is among the five largest scores (ties go to the lower class). Nothing
   /// below kTop5Classes classes.
   [[nodiscard]] std::optional<std::int64_t> correct_top5() const noexcept;
@@ -50,6 +52,7 @@ class Accuracy {
   std::int64_t total_ = 0;
   std::int64_t correct_ = 0;
   std::int64_t correct_top5_ = 0;
+  std::int64_t without_class_ = 0;
   std::vector<int> predictions_;
 };
 

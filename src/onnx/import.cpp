@@ -255,17 +255,17 @@ class Importer {
       node.inputs.push_back(input_value(proto, position, input));
     }
     while (!node.inputs.empty() && node.inputs.back() == kNoValue) node.inputs.pop_back();
-    // Outputs that nobody reads (a Dropout's mask) must not be asked of an operator.
+    // Outputs that nobody reads (a Dropout's mask) must not be asked of an operator; the first one
+    // there always is.
+    bool dead = true;
     for (const std::string& output : proto.output()) {
-      node.outputs.push_back(read_.contains(output) && !output.empty()
-                                 ? define(output, graph_.add_value(printable(output)))
-                                 : kNoValue);
+      const bool read = read_.contains(output) && !output.empty();
+      dead = dead && !read;
+      node.outputs.push_back(read ? define(output, graph_.add_value(printable(output))) : kNoValue);
     }
     while (node.outputs.size() > 1 && node.outputs.back() == kNoValue) node.outputs.pop_back();
-    if (node.op == nullptr) return;
-    const bool dead = std::all_of(node.outputs.begin(), node.outputs.end(),
-                                  [](ValueId id) { return id == kNoValue; });
-    if (dead) return;
+    if (node.op == nullptr || dead) return;
+    if (node.outputs[0] == kNoValue) node.outputs[0] = graph_.add_value(node.name + " (unread)");
     try {
       node.attributes = read_attributes(proto, tensors_);
     } catch (const Error& error) {
@@ -345,6 +345,6 @@ hedge::Graph* hedge_onnx_import(const std::byte* data, std::size_t size,
 }
 
 const char* hedge_module_abi() {
-  return hedge::module_abi();
+  return HEDGE_MODULE_ABI;
 }
 }

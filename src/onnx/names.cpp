@@ -13,7 +13,11 @@ constexpr std::size_t kLongestName = 200;
 }  // namespace
 
 std::string printable(std::string_view name) {
-  std::string text(name.substr(0, kLongestName));
+  std::size_t end = std::min(name.size(), kLongestName);
+  // Not in the middle of a character of UTF-8.
+  while (end > 0 && end < name.size() && (static_cast<unsigned char>(name[end]) & 0xC0U) == 0x80U)
+    --end;
+  std::string text(name.substr(0, end));
   std::replace_if(
       text.begin(), text.end(),
       [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }, '?');

@@ -164,7 +164,7 @@ struct Validity {
 /// One measurement of one model: a whole result file, or an element of a sweep's.
 struct Result {
   std::string program;
-  std::string time_utc;  ///< utc_time_text() of the start.
+  std::string time_utc;  ///< utc_time_text() of when it was made, after measuring.
   std::string hedge_version;
   ModelFacts model;
   MachineFacts machine;

@@ -87,6 +87,10 @@ TEST(Infer, AllocatesNothingAndLocksNothing) {
       EngineContainer container;
       container.info.backend = "cpu";
       container.info.precision = precision;
+      container.info.inputs = {{"in", graph.input_type(0).shape}};
+      for (const ValueId id : graph.outputs) {
+        container.info.outputs.push_back({graph.value(id).name, graph.value(id).type.shape});
+      }
       try {
         container.sections = require_backend("cpu")
                                  .build(graph, {.precision = precision,

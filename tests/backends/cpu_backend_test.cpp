@@ -112,7 +112,8 @@ TEST_P(CpuBackend, ThreadsDoNotChangeTheAnswer) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(SmallNets, CpuBackend, testing::Range(std::size_t{0}, std::size_t{7}),
+INSTANTIATE_TEST_SUITE_P(SmallNets, CpuBackend,
+                         testing::Range(std::size_t{0}, test::small_nets().size()),
                          [](const auto& info) {
                            std::string name = test::small_nets().at(info.param).first;
                            std::replace_if(

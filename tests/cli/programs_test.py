@@ -200,19 +200,25 @@ class Programs(unittest.TestCase):
             self.assertIn("the engine says fp32", done.stderr)  # The metadata wins over the name.
 
     def test_original_build_script(self):
-        """python3 build_engine.py ... in int8/, with fp32; int8 itself is said to be missing."""
-        line = ("python3 build_engine.py --onnx ../models/resnet8_shapes.onnx --engine " +
-                os.path.join(self.root, "script_shapes_fp32.engine") + " --precision {} "
-                "--calib_cache ./calibration.cache --calib_batch_size 2500 --dataset shapes "
-                "--calib_num_images 10000 --timing_cache " + os.path.join(self.root, "timing.cache"))
-        for precision in ("fp32", "int8"):
-            done = subprocess.run(line.format(precision), shell=True, cwd=os.path.join(SOURCE, "int8"),
-                                  text=True, capture_output=True, check=False)
-            if precision == "int8":
-                self.refused(done, "int8", "not there yet")
-            else:
-                self.assertEqual(done.returncode, 0, done.stderr)
-                self.assertIn("wrote", done.stdout)
+        """The two lines of the original, word for word, in int8/; INT8 itself is said to be missing."""
+        tree = os.path.join(self.root, "script")
+        os.makedirs(os.path.join(tree, "models"))
+        shutil.copytree(os.path.join(SOURCE, "int8"), os.path.join(tree, "int8"))
+        shutil.copy(DEMO, os.path.join(tree, "models", "resnet8_cifar.onnx"))
+        for line in ("python3 build_engine.py --onnx ../models/resnet8_cifar.onnx --engine "
+                     "../models/resnet8_cifar_int8.engine --precision int8 --calib_cache ./calibration.cache "
+                     "--calib_batch_size 2500 --dataset cifar --calib_num_images 10000",
+                     "python3 build_engine.py --onnx ../models/resnet8_cifar.onnx --engine "
+                     "../models/resnet8_cifar_int8.engine --precision int8 --calib_batch_size 2500 "
+                     "--calib_num_images 10000"):
+            for precision in ("int8", "fp32"):
+                done = subprocess.run(line.replace("--precision int8", "--precision " + precision), shell=True,
+                                      cwd=os.path.join(tree, "int8"), text=True, capture_output=True, check=False)
+                if precision == "int8":
+                    self.refused(done, "int8", "not there yet")
+                else:
+                    self.assertEqual(done.returncode, 0, done.stderr)
+                    self.assertIn("wrote", done.stdout)
 
     def test_configure_and_make_of_the_original(self):
         """mkdir build; cd build; cmake -DLATENCY=1 -DENERGY=0 ..; make, word for word."""
@@ -254,9 +260,9 @@ class Programs(unittest.TestCase):
             good = file.read()
         flipped = bytearray(good)
         flipped[len(good) // 2] ^= 4
-        for name, content in (("foreign", b"no engine" * 100), ("cut", good[:-5]),
-                              ("flipped", bytes(flipped)), ("empty", b"")):
-            self.refused(self.infer(model=self.file(f"{name}.engine", content)), name)
+        for name, content, word in (("a", b"no engine" * 100, "not a Hedge engine"), ("b", good[:-5], "truncated"),
+                                    ("c", bytes(flipped), "checksum"), ("d", b"", "is empty")):
+            self.refused(self.infer(model=self.file(f"{name}.engine", content)), word, f"{name}.engine")
 
     def test_bad_onnx(self):
         with open(DEMO, "rb") as file:
@@ -335,6 +341,66 @@ class Programs(unittest.TestCase):
                                   preexec_fn=small_files, capture_output=True, check=False)
             self.refused(done, folder, status=1)
             self.assertEqual([name for name in os.listdir(folder) if name != "timing.cache"], [])
+
+    def test_outputs_that_would_destroy_something(self):
+        pipe = os.path.join(self.root, "pipe")
+        os.mkfifo(pipe)
+        cache = "--timing_cache=" + os.path.join(self.root, "timing.cache")
+        self.refused(self.call("build_engine", f"--onnx={DEMO}", f"--engine={pipe}", cache), pipe)
+        self.refused(self.infer(model=pipe), pipe)
+        onnx = os.path.join(self.root, "own_shapes.onnx")
+        shutil.copy(DEMO, onnx)
+        self.refused(self.call("build_engine", f"--onnx={onnx}", f"--engine={onnx}", cache), "--onnx", "--engine")
+        self.refused(self.infer(f"--predictions={self.engine}"), "--model", "--predictions")
+        self.refused(self.infer("--json=same.out", "--predictions=same.out"), "--json", "--predictions")
+        target = self.file("target.json", b"old")
+        link = os.path.join(self.root, "link.json")
+        os.symlink(target, link)
+        self.assertEqual(self.infer("--iterations=10", f"--json={link}").returncode, 0)
+        self.assertTrue(os.path.islink(link))
+        with open(target) as text:
+            self.assertEqual(json.load(text)["schema"], "hedge.result/1")
+
+    def test_outputs_are_checked_before_measuring(self):
+        begin = time.monotonic()
+        self.refused(self.infer("--iterations=1000000", "--predictions=/no/p.txt"), "/no/p.txt")
+        self.refused(self.infer("--iterations=1000000", "--json=/no/p.json"), "/no/p.json")
+        self.assertLess(time.monotonic() - begin, 60)  # Far below the time of the inferences.
+
+    def test_empty_values(self):
+        for flag in ("--json", "--predictions", "--data", "--model"):
+            self.refused(self.call("inference", f"--model={self.engine}", f"{flag}=", "--iterations=10"),
+                         flag, "empty")
+            self.refused(self.call("inference", f"--model={self.engine}", flag, "", "--iterations=10"),
+                         flag, "empty")
+
+    def test_batch_as_built(self):
+        engine = os.path.join(self.root, "four_shapes_fp32.engine")
+        self.check_call("build_engine", f"--onnx={DEMO}", f"--engine={engine}", "--engine_batch_size=4",
+                        "--timing_cache=" + os.path.join(self.root, "timing.cache"))
+        result = self.result("--iterations=1000", model=engine)
+        self.assertEqual((result["config"]["batch"], result["latency_us"]["count"]), (4, 250))
+        self.refused(self.infer("--maxBatchSize=2", model=engine), "--maxBatchSize")
+        self.refused(self.call("hedge", "compare", engine, self.engine, f"--a=--data={self.data}",
+                               f"--b=--data={self.data}"), "batch")
+
+    def test_ctrl_c_before_anything_is_measured(self):
+        for arguments in ((["inference", "--warmup=100000000"]), (["measurements", "--warmup=100000000"]),
+                          (["build_engine"])):
+            if arguments[0] == "build_engine":
+                strong = os.path.join(SOURCE, "models", "resnet20w_shapes.onnx")
+                arguments += [f"--onnx={strong}", "--engine=" + os.path.join(self.root, "cancelled.engine"),
+                              "--builderOptimizationLevel=5",
+                              "--timing_cache=" + os.path.join(self.root, "cut.cache")]
+            else:
+                arguments += [f"--model={self.engine}", f"--data={self.data}"]
+            process = subprocess.Popen([os.path.join(BUILD, arguments[0]), *arguments[1:]], text=True,
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            time.sleep(1.5)
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=60)
+            self.assertEqual(process.returncode, 130, err)
+        self.assertFalse(os.path.exists(os.path.join(self.root, "cancelled.engine")))
 
     def test_ctrl_c_prints_what_was_measured(self):
         process = subprocess.Popen(

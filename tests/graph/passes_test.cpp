@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "graph/reference_executor.h"
 #include "graph/serialize.h"
@@ -84,6 +85,49 @@ TEST(Optimize, FoldsOneConstantIntoOneOfTwoReaders) {
   EXPECT_LT(test::relative_error(execute(after, input)[0].values<float>(),
                                  execute(before, input)[0].values<float>()),
             1e-5);
+}
+
+TEST(Optimize, LeavesAnAffineThatFindsNoConvolution) {
+  GraphBuilder g;  // Relu, then scale: Keras's order of batch-norms.
+  const ValueId x = g.node("Relu", {g.conv(g.input({1, 4, 6, 6}), 4, 8)});
+  const Graph before = g.finish({g.node("Flatten", {g.node("Mul", {x, g.weights({8, 1, 1})})})});
+  Graph after = before;
+  optimize(after);
+  const std::vector<Tensor> input{input_of(before)};
+  EXPECT_LT(test::relative_error(execute(after, input)[0].values<float>(),
+                                 execute(before, input)[0].values<float>()),
+            1e-5);
+}
+
+TEST(Optimize, KeepsWhatMovesElementsThoughTheShapeStays) {
+  for (const bool flip : {true, false}) {
+    GraphBuilder g;
+    const ValueId x = g.input({1, 3, 4, 4});
+    const ValueId moved =
+        flip ? g.node("Slice", {x, g.ints({-1}), g.ints({-100}), g.ints({1}), g.ints({-1})})
+             : g.node("Pad", {x, g.ints({0, 0, 2, 0, 0, 0, -2, 0})});
+    const Graph before = g.finish({g.node("Flatten", {moved})});
+    Graph after = before;
+    optimize(after);
+    const std::vector<Tensor> input{input_of(before)};
+    EXPECT_EQ(test::relative_error(execute(after, input)[0].values<float>(),
+                                   execute(before, input)[0].values<float>()),
+              0)
+        << (flip ? "flip" : "shift");
+  }
+}
+
+TEST(Serialize, KeepsInfiniteBounds) {
+  GraphBuilder g;
+  const float infinity = std::numeric_limits<float>::infinity();
+  const ValueId x = g.conv(g.input({1, 2, 3, 3}), 2, 2);
+  Graph graph = g.finish({g.node("Clip", {x}, {{"min", -0.1F}, {"max", infinity}})});
+  optimize(graph);
+  const auto owner = std::make_shared<const SerializedGraph>(serialize(graph));
+  const Graph back = deserialize(std::as_bytes(std::span(owner->structure)), owner->weights, owner);
+  ASSERT_FALSE(back.nodes.front().post_ops.empty());
+  EXPECT_EQ(back.nodes.front().post_ops[0].beta, infinity);
+  EXPECT_EQ(back.nodes.front().post_ops[0].alpha, -0.1F);
 }
 
 TEST(Serialize, RoundTrip) {

@@ -231,6 +231,15 @@ TEST(Import, UnreadNodesAndOutputsDoNotMatter) {
   EXPECT_EQ(run(b.import(), {-1, 2}), (std::vector<float>{-1, 2}));
 }
 
+TEST(Import, AFirstOutputThatNobodyReads) {
+  ModelBuilder b;
+  b.input("x", {1, 4}).output("y");
+  add_int(b.node("Split", {"x"}, {"unread", "y"}), "axis", 1);
+  Graph graph = b.import();
+  optimize(graph);
+  EXPECT_EQ(run(graph, {1, 2, 3, 4}), (std::vector<float>{3, 4}));
+}
+
 // ---- what is refused
 
 TEST(Import, NamesEveryUnsupportedOperatorAndOpenExtentAtOnce) {

@@ -10,7 +10,8 @@
 
 namespace hedge::test {
 
-/// A new, empty folder that goes with its owner. Tests run side by side: a fixed name would be shared.
+/// A new, empty folder that goes with its owner. Tests run side by side: a fixed name would be
+/// shared.
 class TemporaryFolder {
  public:
   TemporaryFolder() {

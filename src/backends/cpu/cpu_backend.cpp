@@ -97,11 +97,25 @@ json describe_layers(const Plan& plan, const std::string& precision) {
   return layers;
 }
 
-class CpuModel final : public CompiledModel {
+/// Programs believe the metadata: it must be that of the graph.
+void require_as_described(const Graph& graph, const EngineInfo& info) {
+  bool same = graph.inputs.size() == 1 && info.inputs.size() == 1 &&
+              graph.outputs.size() == info.outputs.size() &&
+              graph.input_type(0).shape == info.inputs[0].shape &&
+              info.inputs[0].shape.at(0) == info.batch;
+  for (std::size_t i = 0; same && i < graph.outputs.size(); ++i) {
+    same = graph.value(graph.outputs[i]).type.shape == info.outputs[i].shape;
+  }
+  if (!same) throw bad_input("the engine's metadata and graph differ; build the engine again");
+}
+
+class CpuModel final : public CompiledModel, public std::enable_shared_from_this<CpuModel> {
  public:
   explicit CpuModel(std::shared_ptr<const Plan> plan) : plan_(std::move(plan)) {}
   [[nodiscard]] std::unique_ptr<ExecutionContext> create_context() const override {
-    return std::make_unique<CpuContext>(plan_);
+    // The context keeps the model alive, so that the engine finds it again for the next one.
+    return std::make_unique<CpuContext>(
+        std::shared_ptr<const Plan>(shared_from_this(), plan_.get()));
   }
 
  private:
@@ -151,7 +165,7 @@ class CpuBackend final : public Backend {
                            .tactics = read_tactics(find_section(sections, "tactics"))};
     const Section& weights = find_section(sections, "weights");
     Graph graph = deserialize(find_section(sections, "graph").bytes, weights.bytes, weights.owner);
-    if (graph.inputs.size() != 1) throw bad_input("the engine's graph has not one input");
+    require_as_described(graph, info);
     if (options.batch != info.batch) set_batch(graph, options.batch);
     return std::make_shared<CpuModel>(compile(graph, plan));
   }
@@ -161,7 +175,7 @@ class CpuBackend final : public Backend {
 }  // namespace hedge::cpu
 
 extern "C" const char* hedge_module_abi() {
-  return hedge::module_abi();
+  return HEDGE_MODULE_ABI;
 }
 extern "C" const hedge::Backend* hedge_backend() {
   static const hedge::cpu::CpuBackend backend;

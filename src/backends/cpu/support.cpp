@@ -67,6 +67,10 @@ std::string why_unsupported(const Graph& graph, const Node& node) {
   if (node.op->name.ends_with("Pool") && graph.value(node.inputs[0]).type.shape.size() != 4) {
     return "only over planes (4 axes)";
   }
+  if (is_op(node, "AveragePool") && node.attributes.get_int("ceil_mode", 0) != 0 &&
+      node.attributes.get_int("count_include_pad", 0) != 0) {
+    return "ceil_mode with count_include_pad, which oneDNN divides otherwise than ONNX";
+  }
   if (is_op(node, "Add") &&
       graph.value(node.inputs[0]).type.shape != graph.value(node.outputs[0]).type.shape) {
     return "a first operand that is broadcast";

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "backends/cpu/cpu_context.h"
@@ -35,21 +36,41 @@ std::int64_t median_ns(CpuContext& context, int runs) {
   return samples[static_cast<std::size_t>(runs / 2)];
 }
 
-/// oneDNN's fallbacks are there for completeness, not for speed.
+/// oneDNN's fallbacks are there for completeness, not for speed, and the one over GEMM takes a lock
+/// at every call.
 bool worth_timing(const std::string& implementation) {
-  return implementation.find("ref") == std::string::npos;
+  return implementation.find("ref") == std::string::npos &&
+         implementation.find("gemm:") == std::string::npos;
 }
 
 /// What the choice depends on: machine, library, precision, threads and the net's layers.
+std::string cpu_name() {
+  std::ifstream info("/proc/cpuinfo");
+  for (std::string line; std::getline(info, line);) {
+    if (line.starts_with("model name") || line.starts_with("CPU part")) return line;
+  }
+  return {};
+}
+
 std::string cache_key(const Graph& graph, const TunerOptions& options) {
   std::string text =
-      fmt::format("oneDNN {} {} type {} threads {}", library_version(), effective_isa(),
-                  static_cast<int>(options.plan.precision), options.plan.threads);
+      fmt::format("oneDNN {} {} {} type {} threads {}", library_version(), effective_isa(),
+                  cpu_name(), static_cast<int>(options.plan.precision), options.plan.threads);
   for (const Node& node : graph.nodes) {
     text += fmt::format("\n{}", node.op->name == "Conv" ? convolution_kind(graph, node)
                                                         : std::string(node.op->name));
+    text += " " + to_string(graph.value(node.outputs[0]).type.shape);  // The batch too.
+    for (const char* name : {"pads", "dilations"}) {
+      text += fmt::format(" {}", fmt::join(node.attributes.get_ints(name), ","));
+    }
   }
   return sha256_hex(std::as_bytes(std::span(text)));
+}
+
+Error not_a_cache(const std::filesystem::path& path) {
+  return bad_input(fmt::format(
+      "{}: is not a timing cache of Hedge; delete it or name another with --timing_cache",
+      path.string()));
 }
 
 json read_cache(const std::filesystem::path& path) {
@@ -60,9 +81,7 @@ json read_cache(const std::filesystem::path& path) {
   } catch (const json::exception&) {
     // Refused below, together with other schemas.
   }
-  throw bad_input(fmt::format(
-      "{}: is not a timing cache of Hedge; delete it or name another with --timing_cache",
-      path.string()));
+  throw not_a_cache(path);
 }
 
 Tactics tune(const Graph& graph, const TunerOptions& options) {
@@ -105,15 +124,18 @@ Tactics choose_tactics(const Graph& graph, const TunerOptions& options) {
   if (const auto known = cache.find(key); known != cache.end()) {
     try {
       return known->get<Tactics>();
-    } catch (const json::exception& error) {
-      throw bad_input(
-          fmt::format("{}: {}; delete it", options.timing_cache.string(), error.what()));
+    } catch (const json::exception&) {
+      throw not_a_cache(options.timing_cache);
     }
   }
   Tactics tactics = tune(graph, options);
   if (!options.timing_cache.empty() && !cancellation_requested()) {
     cache[key] = tactics;
-    write_file(options.timing_cache, cache.dump(1) + "\n");
+    try {
+      write_file(options.timing_cache, cache.dump(1) + "\n");
+    } catch (const Error& error) {
+      log(LogLevel::kWarning, fmt::format("the timing cache is not kept: {}", error.what()));
+    }
   }
   return tactics;
 }

@@ -77,7 +77,7 @@ class NullBackend final : public Backend {
 }  // namespace hedge
 
 extern "C" const char* hedge_module_abi() {
-  return hedge::module_abi();
+  return HEDGE_MODULE_ABI;
 }
 extern "C" const hedge::Backend* hedge_backend() {
   static const hedge::NullBackend backend;

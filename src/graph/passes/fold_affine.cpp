@@ -79,14 +79,13 @@ std::size_t channel_of(const Node& producer, const Shape& weights, std::size_t i
 
 /// Conv or Gemm with constant weights and a bias of one number a channel, or none.
 bool takes_affine(const Graph& graph, const Node& producer, std::size_t channels) {
+  if (!is_op(producer, "Gemm") && !is_op(producer, "Conv")) return false;
   if (!producer.post_ops.empty() || !constant_floats(graph, producer.inputs.at(1))) return false;
   if (is_op(producer, "Gemm")) {
     if (producer.attributes.get_float("alpha", 1) != 1 ||
         producer.attributes.get_float("beta", 1) != 1) {
       return false;
     }
-  } else if (!is_op(producer, "Conv")) {
-    return false;
   }
   if (producer.inputs.size() < 3 || producer.inputs[2] == kNoValue) return true;
   const auto bias = constant_floats(graph, producer.inputs[2]);

@@ -7,6 +7,26 @@
 namespace hedge {
 namespace {
 
+/// Whether input `index` is absent, or known and all `value`.
+bool all_are(const Graph& graph, const Node& node, std::size_t index, std::int64_t value) {
+  if (index >= node.inputs.size() || node.inputs[index] == kNoValue) return true;
+  if (!graph.is_constant(node.inputs[index])) return false;
+  const auto values = graph.value(node.inputs[index]).constant->to_int64();
+  return std::all_of(values.begin(), values.end(), [&](std::int64_t v) { return v == value; });
+}
+
+/// Pads of 0, and slices from 0 in steps of 1. The shapes alone do not tell: a flip keeps them too.
+bool keeps_every_place(const Graph& graph, const Node& node) {
+  if (is_op(node, "Pad")) {
+    const auto pads = node.attributes.get_ints("pads");
+    return all_are(graph, node, 1, 0) &&
+           std::all_of(pads.begin(), pads.end(), [](std::int64_t pad) { return pad == 0; });
+  }
+  const auto starts = node.attributes.get_ints("starts");
+  return all_are(graph, node, 1, 0) && all_are(graph, node, 4, 1) &&
+         std::all_of(starts.begin(), starts.end(), [](std::int64_t start) { return start == 0; });
+}
+
 bool moves_nothing(const Graph& graph, const Node& node) {
   if (!node.post_ops.empty() || node.inputs.empty() || node.inputs[0] == kNoValue) return false;
   if (is_op(node, "Identity") || is_op(node, "Dropout")) return true;
@@ -14,8 +34,11 @@ bool moves_nothing(const Graph& graph, const Node& node) {
   const TensorType& out = graph.value(node.outputs.at(0)).type;
   if (is_op(node, "Cast")) return in.type == out.type;
   if (is_op(node, "Reshape") || is_op(node, "Flatten") || is_op(node, "Squeeze") ||
-      is_op(node, "Unsqueeze") || is_op(node, "Pad") || is_op(node, "Slice")) {
+      is_op(node, "Unsqueeze")) {
     return in == out;
+  }
+  if (is_op(node, "Pad") || is_op(node, "Slice")) {
+    return in == out && keeps_every_place(graph, node);
   }
   if (is_op(node, "Concat")) return node.inputs.size() == 1;
   if (is_op(node, "Transpose")) {
