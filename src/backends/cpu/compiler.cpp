@@ -172,7 +172,10 @@ void Compiler::add_step(const Node& node, const AnyPrimitive& any, std::vector<A
   }
   plan_->steps.push_back({node.name,
                           fmt::format("{} {}{}", node.op->name, any.implementation, suffix),
-                          any.primitive, std::move(arguments), macs});
+                          any.primitive,
+                          {},
+                          std::move(arguments),
+                          macs});
 }
 
 void Compiler::add_reorder(const std::string& name, const Located& from, const Located& to) {
@@ -185,8 +188,12 @@ void Compiler::add_reorder(const std::string& name, const Located& from, const L
     arguments.push_back({DNNL_ARG_SCRATCHPAD, desc.scratchpad_desc(),
                          add_storage(desc.scratchpad_desc().get_size())});
   }
-  plan_->steps.push_back({name, fmt::format("reorder {}", desc.impl_info_str()),
-                          dnnl::reorder(desc), std::move(arguments), 0});
+  plan_->steps.push_back({name,
+                          fmt::format("reorder {}", desc.impl_info_str()),
+                          dnnl::reorder(desc),
+                          {},
+                          std::move(arguments),
+                          0});
 }
 
 Compiler::PostOps Compiler::post_ops(const Node& node) const {

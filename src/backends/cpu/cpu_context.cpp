@@ -55,7 +55,16 @@ std::byte* CpuContext::address_of(const Storage& storage) {
 
 void CpuContext::bind() {
   for (const Step& step : plan_->steps) {
-    BoundStep bound{step.primitive.get(), {}};
+    BoundStep bound;
+    bound.own = step.own;
+    if (step.own.run != nullptr) {
+      for (const Argument& argument : step.arguments) {
+        bound.buffers.push_back(address_of(plan_->storages.at(argument.storage)));
+      }
+      steps_.push_back(std::move(bound));
+      continue;
+    }
+    bound.primitive = step.primitive.get();
     for (const Argument& argument : step.arguments) {
       memories_.emplace_back(argument.desc, plan_->engine,
                              address_of(plan_->storages.at(argument.storage)));
@@ -75,6 +84,10 @@ std::span<const float> CpuContext::output(std::size_t index) const {
 }
 
 void CpuContext::run(const BoundStep& step) {
+  if (step.own.run != nullptr) {
+    step.own.run(step.own.parameters.get(), step.buffers.data());
+    return;
+  }
   const dnnl_status_t status =
       dnnl_primitive_execute(step.primitive, stream_.get(), static_cast<int>(step.arguments.size()),
                              step.arguments.data());

@@ -25,10 +25,13 @@ class CpuContext final : public ExecutionContext, public LayerProfiler {
   void infer_profiled(std::span<std::int64_t> layer_ns) override;
 
  private:
-  /// What oneDNN's C interface takes; the C++ one builds a vector of it in each call.
+  /// A primitive with what oneDNN's C interface takes (the C++ one builds a vector of it in each
+  /// call), or a kernel of our own with its addresses.
   struct BoundStep {
     const_dnnl_primitive_t primitive = nullptr;
     std::vector<dnnl_exec_arg_t> arguments;
+    Kernel own;
+    std::vector<std::byte*> buffers;
   };
 
   [[nodiscard]] std::byte* address_of(const Storage& storage);

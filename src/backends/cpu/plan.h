@@ -26,16 +26,24 @@ struct Buffer {
 };
 
 struct Argument {
-  int id = 0;  ///< DNNL_ARG_SRC, ...
+  int id = 0;  ///< DNNL_ARG_SRC, ...; of no meaning to our own kernels, nor is desc.
   Desc desc;
   std::size_t storage = 0;  ///< Index into Plan::storages.
 };
 
-/// One primitive with everything but addresses.
+/// A kernel that is not oneDNN's. `buffers` are the addresses of the step's arguments, in their
+/// order; `parameters` is everything else, made once when the plan is compiled.
+struct Kernel {
+  void (*run)(const void* parameters, std::byte* const* buffers) = nullptr;
+  std::shared_ptr<const void> parameters;
+};
+
+/// One primitive, or one kernel of our own, with everything but addresses.
 struct Step {
-  std::string name;    ///< Of the graph's node; "reorder" steps add what they are for.
-  std::string kernel;  ///< oneDNN's implementation and what is fused into it.
-  dnnl::primitive primitive;
+  std::string name;           ///< Of the graph's node; "reorder" steps add what they are for.
+  std::string kernel;         ///< The implementation's name and what is fused into it.
+  dnnl::primitive primitive;  ///< Empty where `own` is set.
+  Kernel own;
   std::vector<Argument> arguments;
   std::int64_t multiply_accumulates = 0;
 };
