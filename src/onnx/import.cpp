@@ -21,6 +21,7 @@
 #include "graph/operators/operator.h"
 #include "onnx/attribute_reader.h"
 #include "onnx/names.h"
+#include "onnx/normalize.h"
 #include "onnx/tensor_reader.h"
 #include "onnx/wire.h"
 
@@ -31,8 +32,6 @@ namespace {
 constexpr std::int64_t kOldestOpset = 7;
 // The newest one whose changes to our operators have been read.
 constexpr std::int64_t kNewestOpset = 22;
-// From this opset on Softmax works along one axis; before, over all axes from `axis` on.
-constexpr std::int64_t kSoftmaxAlongOneAxis = 13;
 
 onnx::ModelProto parse(std::span<const std::byte> bytes) {
   check_model_framing(bytes);
@@ -129,7 +128,7 @@ class Importer {
     throw_problems();
     validate(graph_);
     infer_shapes(graph_);
-    check_old_softmax();
+    normalize_softmax(graph_, opset_);
     set_batch(graph_, options_.batch);
     return std::move(graph_);
   }
@@ -152,7 +151,7 @@ class Importer {
     std::map<std::string, std::vector<std::string>> unsupported;
     for (int i = 0; i < proto_.node_size(); ++i) {
       const onnx::NodeProto& node = proto_.node(i);
-      if (is_standard_domain(node.domain()) && find_operator(node.op_type()) != nullptr) continue;
+      if (is_standard_domain(node.domain()) && operator_for(node.op_type()) != nullptr) continue;
       unsupported[printable(operator_name(node))].push_back(printable(node_name(node, i)));
     }
     if (unsupported.empty()) return;
@@ -250,42 +249,28 @@ class Importer {
     Node node;
     node.name = printable(node_name(proto, position));
     const bool supported = is_standard_domain(proto.domain());
-    node.op = supported ? find_operator(proto.op_type()) : nullptr;
+    node.op = supported ? operator_for(proto.op_type()) : nullptr;
     for (const std::string& input : proto.input()) {
       node.inputs.push_back(input_value(proto, position, input));
     }
     while (!node.inputs.empty() && node.inputs.back() == kNoValue) node.inputs.pop_back();
-    // Outputs that nobody reads (a Dropout's mask) must not be asked of an operator; the first one
-    // there always is.
+    // Outputs that nobody reads (a Dropout's mask) are not asked of an operator, but keep their
+    // place: a Split has as many parts as outputs. The first one there always is.
     bool dead = true;
     for (const std::string& output : proto.output()) {
       const bool read = read_.contains(output) && !output.empty();
       dead = dead && !read;
       node.outputs.push_back(read ? define(output, graph_.add_value(printable(output))) : kNoValue);
     }
-    while (node.outputs.size() > 1 && node.outputs.back() == kNoValue) node.outputs.pop_back();
     if (node.op == nullptr || dead) return;
     if (node.outputs[0] == kNoValue) node.outputs[0] = graph_.add_value(node.name + " (unread)");
     try {
       node.attributes = read_attributes(proto, tensors_);
+      normalize(graph_, node, proto.op_type(), opset_);
     } catch (const Error& error) {
       problem(fmt::format("{}: {}", describe(proto, position), error.what()));
     }
-    normalize(node);
     graph_.nodes.push_back(std::move(node));
-  }
-
-  /// Defaults that changed between opsets, to the newest meaning.
-  void normalize(Node& node) const {
-    if (node.op->name == "Softmax" && opset_ < kSoftmaxAlongOneAxis &&
-        !node.attributes.has("axis")) {
-      node.attributes.set("axis", std::int64_t{1});
-    }
-    // Absent "axes" of the newer form come as an empty input; of the older as an attribute: both
-    // are read by the operators. BatchNormalization of opset 7 to 8 may carry "spatial" = 1.
-    if (node.op->name == "BatchNormalization" && node.attributes.get_int("spatial", 1) == 1) {
-      node.attributes.erase("spatial");
-    }
   }
 
   void add_outputs() {
@@ -296,24 +281,6 @@ class Importer {
         problem(fmt::format("no node makes the output '{}'", printable(output.name())));
       } else {
         graph_.outputs.push_back(found->second);
-      }
-    }
-  }
-
-  /// The old Softmax over several axes at once is the new one only where a single axis of them is
-  /// longer than 1, and that is the first.
-  void check_old_softmax() const {
-    if (opset_ >= kSoftmaxAlongOneAxis) return;
-    for (const Node& node : graph_.nodes) {
-      if (node.op->name != "Softmax") continue;
-      const Shape& shape = graph_.value(node.inputs[0]).type.shape;
-      auto axis = node.attributes.get_int("axis", 1);
-      if (axis < 0) axis += static_cast<std::int64_t>(shape.size());
-      if (std::any_of(shape.begin() + axis + 1, shape.end(), [](auto n) { return n != 1; })) {
-        throw bad_input(fmt::format(
-            "{} (Softmax): of opset {}, over all axes from {} of shape {}; convert the model to "
-            "opset 13 or newer",
-            node.name, opset_, axis, to_string(shape)));
       }
     }
   }
