@@ -122,7 +122,7 @@ class Importer {
     collect_names();
     require_supported_operators();
     add_initializers();
-    add_input();
+    add_inputs();
     const std::vector<int> order = topological_order(proto_);
     for (const int position : order) add_node(position);
     add_outputs();
@@ -130,7 +130,6 @@ class Importer {
     validate(graph_);
     infer_shapes(graph_);
     check_old_softmax();
-    set_batch(graph_, options_.batch);
     return std::move(graph_);
   }
 
@@ -177,6 +176,7 @@ class Importer {
     }
     for (auto& tensor : *proto_.mutable_initializer()) {
       if (!read_.contains(tensor.name())) continue;
+      initializers_.insert(tensor.name());
       try {
         define(tensor.name(), graph_.add_constant(printable(tensor.name()), tensors_.read(tensor)));
       } catch (const Error& error) {
@@ -187,17 +187,18 @@ class Importer {
     }
   }
 
-  /// Extents of an input; the first one may be open and is then the batch.
-  Shape input_shape(const onnx::ValueInfoProto& input) {
+  /// Type of an input; the first extent may be open and is then the batch.
+  TensorType input_type(const onnx::ValueInfoProto& input) {
     const auto& type = input.type();
     if (!type.has_tensor_type() || !type.tensor_type().has_shape()) {
       problem(fmt::format("input '{}' is no tensor, or has no shape", printable(input.name())));
-      return {options_.batch};
+      return {};
     }
-    const auto element = graph_data_type(type.tensor_type().elem_type());
-    if (element != DataType::kFloat32) {
-      problem(fmt::format("input '{}' is not of floating point; Hedge feeds preprocessed images",
-                          printable(input.name())));
+    DataType element = DataType::kFloat32;
+    try {
+      element = require_data_type(type.tensor_type().elem_type());
+    } catch (const Error& error) {
+      problem(fmt::format("input '{}': {}", printable(input.name()), error.what()));
     }
     Shape shape;
     const auto& dims = type.tensor_type().shape().dim();
@@ -212,26 +213,15 @@ class Importer {
       }
       shape.push_back(known ? dim.dim_value() : (axis == 0 ? options_.batch : 1));
     }
-    return shape;
+    return {element, shape};
   }
 
-  void add_input() {
-    std::vector<const onnx::ValueInfoProto*> inputs;
+  void add_inputs() {
     for (const auto& input : proto_.input()) {
       // Before IR version 4 initializers were listed as inputs too.
-      if (read_.contains(input.name()) && !values_.contains(input.name())) inputs.push_back(&input);
-    }
-    if (inputs.size() != 1) {
-      std::vector<std::string> names;
-      for (const auto* input : inputs)
-        names.push_back(fmt::format("'{}'", printable(input->name())));
-      problem(inputs.empty() ? "no input that a node reads"
-                             : fmt::format("{} inputs, {}; an image classifier has one",
-                                           inputs.size(), join_words(names)));
-    }
-    for (const auto* input : inputs) {
-      const TensorType type{DataType::kFloat32, input_shape(*input)};
-      const ValueId id = define(input->name(), graph_.add_value(printable(input->name()), type));
+      if (!read_.contains(input.name()) || initializers_.contains(input.name())) continue;
+      const ValueId id =
+          define(input.name(), graph_.add_value(printable(input.name()), input_type(input)));
       graph_.inputs.push_back({id, {}});
     }
   }
@@ -325,6 +315,7 @@ class Importer {
   Graph graph_;
   std::unordered_map<std::string, ValueId> values_;
   std::set<std::string> read_;
+  std::set<std::string> initializers_;
   std::vector<std::string> problems_;
 };
 
