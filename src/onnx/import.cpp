@@ -20,6 +20,7 @@
 #include "base/text.h"
 #include "graph/operators/operator.h"
 #include "onnx/attribute_reader.h"
+#include "onnx/input_types.h"
 #include "onnx/names.h"
 #include "onnx/tensor_reader.h"
 #include "onnx/wire.h"
@@ -187,43 +188,21 @@ class Importer {
     }
   }
 
-  /// Type of an input; the first extent may be open and is then the batch.
-  TensorType input_type(const onnx::ValueInfoProto& input) {
-    const auto& type = input.type();
-    if (!type.has_tensor_type() || !type.tensor_type().has_shape()) {
-      problem(fmt::format("input '{}' is no tensor, or has no shape", printable(input.name())));
-      return {};
-    }
-    DataType element = DataType::kFloat32;
-    try {
-      element = require_data_type(type.tensor_type().elem_type());
-    } catch (const Error& error) {
-      problem(fmt::format("input '{}': {}", printable(input.name()), error.what()));
-    }
-    Shape shape;
-    const auto& dims = type.tensor_type().shape().dim();
-    for (int axis = 0; axis < dims.size(); ++axis) {
-      const auto& dim = dims[axis];
-      const bool known = dim.has_dim_value() && dim.dim_value() > 0;
-      if (!known && axis > 0) {
-        problem(fmt::format(
-            "input '{}' has a dynamic shape: axis {} is '{}'; fix it (for example with "
-            "onnxruntime.tools.make_dynamic_shape_fixed)",
-            printable(input.name()), axis, dim.has_dim_param() ? printable(dim.dim_param()) : "?"));
-      }
-      shape.push_back(known ? dim.dim_value() : (axis == 0 ? options_.batch : 1));
-    }
-    return {element, shape};
-  }
-
   void add_inputs() {
+    std::vector<const onnx::ValueInfoProto*> inputs;
     for (const auto& input : proto_.input()) {
       // Before IR version 4 initializers were listed as inputs too.
-      if (!read_.contains(input.name()) || initializers_.contains(input.name())) continue;
-      const ValueId id =
-          define(input.name(), graph_.add_value(printable(input.name()), input_type(input)));
+      if (read_.contains(input.name()) && !initializers_.contains(input.name())) {
+        inputs.push_back(&input);
+      }
+    }
+    const InputTypes types(inputs, options_);
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      const std::string& name = inputs[i]->name();
+      const ValueId id = define(name, graph_.add_value(printable(name), types.types()[i]));
       graph_.inputs.push_back({id, {}});
     }
+    for (const std::string& text : types.problems()) problem(text);
   }
 
   ValueId input_value(const onnx::NodeProto& node, int position, const std::string& name) {

@@ -4,7 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <span>
+#include <string>
 
 #include "graph/graph.h"
 
@@ -13,6 +15,9 @@ namespace hedge {
 struct ImportOptions {
   std::int64_t batch = 1;        ///< Given to a symbolic or unset first extent of an input.
   std::filesystem::path folder;  ///< Where external data files are looked for.
+  /// Extents of inputs, by name; they fill what the file leaves open and must agree with what it
+  /// states. The name "" is the only input.
+  std::map<std::string, Shape> shapes{};
 };
 
 /// ONNX bytes to a graph with all shapes inferred: any number of inputs, of any element type (where
