@@ -20,6 +20,7 @@
 #include "base/text.h"
 #include "graph/operators/operator.h"
 #include "onnx/attribute_reader.h"
+#include "onnx/input_types.h"
 #include "onnx/names.h"
 #include "onnx/normalize.h"
 #include "onnx/tensor_reader.h"
@@ -121,7 +122,7 @@ class Importer {
     collect_names();
     require_supported_operators();
     add_initializers();
-    add_input();
+    add_inputs();
     const std::vector<int> order = topological_order(proto_);
     for (const int position : order) add_node(position);
     add_outputs();
@@ -129,7 +130,6 @@ class Importer {
     validate(graph_);
     infer_shapes(graph_);
     normalize_softmax(graph_, opset_);
-    set_batch(graph_, options_.batch);
     return std::move(graph_);
   }
 
@@ -176,6 +176,7 @@ class Importer {
     }
     for (auto& tensor : *proto_.mutable_initializer()) {
       if (!read_.contains(tensor.name())) continue;
+      initializers_.insert(tensor.name());
       try {
         define(tensor.name(), graph_.add_constant(printable(tensor.name()), tensors_.read(tensor)));
       } catch (const Error& error) {
@@ -186,53 +187,21 @@ class Importer {
     }
   }
 
-  /// Extents of an input; the first one may be open and is then the batch.
-  Shape input_shape(const onnx::ValueInfoProto& input) {
-    const auto& type = input.type();
-    if (!type.has_tensor_type() || !type.tensor_type().has_shape()) {
-      problem(fmt::format("input '{}' is no tensor, or has no shape", printable(input.name())));
-      return {options_.batch};
-    }
-    const auto element = graph_data_type(type.tensor_type().elem_type());
-    if (element != DataType::kFloat32) {
-      problem(fmt::format("input '{}' is not of floating point; Hedge feeds preprocessed images",
-                          printable(input.name())));
-    }
-    Shape shape;
-    const auto& dims = type.tensor_type().shape().dim();
-    for (int axis = 0; axis < dims.size(); ++axis) {
-      const auto& dim = dims[axis];
-      const bool known = dim.has_dim_value() && dim.dim_value() > 0;
-      if (!known && axis > 0) {
-        problem(fmt::format(
-            "input '{}' has a dynamic shape: axis {} is '{}'; fix it (for example with "
-            "onnxruntime.tools.make_dynamic_shape_fixed)",
-            printable(input.name()), axis, dim.has_dim_param() ? printable(dim.dim_param()) : "?"));
-      }
-      shape.push_back(known ? dim.dim_value() : (axis == 0 ? options_.batch : 1));
-    }
-    return shape;
-  }
-
-  void add_input() {
+  void add_inputs() {
     std::vector<const onnx::ValueInfoProto*> inputs;
     for (const auto& input : proto_.input()) {
       // Before IR version 4 initializers were listed as inputs too.
-      if (read_.contains(input.name()) && !values_.contains(input.name())) inputs.push_back(&input);
+      if (read_.contains(input.name()) && !initializers_.contains(input.name())) {
+        inputs.push_back(&input);
+      }
     }
-    if (inputs.size() != 1) {
-      std::vector<std::string> names;
-      for (const auto* input : inputs)
-        names.push_back(fmt::format("'{}'", printable(input->name())));
-      problem(inputs.empty() ? "no input that a node reads"
-                             : fmt::format("{} inputs, {}; an image classifier has one",
-                                           inputs.size(), join_words(names)));
-    }
-    for (const auto* input : inputs) {
-      const TensorType type{DataType::kFloat32, input_shape(*input)};
-      const ValueId id = define(input->name(), graph_.add_value(printable(input->name()), type));
+    const InputTypes types(inputs, options_);
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      const std::string& name = inputs[i]->name();
+      const ValueId id = define(name, graph_.add_value(printable(name), types.types()[i]));
       graph_.inputs.push_back({id, {}});
     }
+    for (const std::string& text : types.problems()) problem(text);
   }
 
   ValueId input_value(const onnx::NodeProto& node, int position, const std::string& name) {
@@ -292,6 +261,7 @@ class Importer {
   Graph graph_;
   std::unordered_map<std::string, ValueId> values_;
   std::set<std::string> read_;
+  std::set<std::string> initializers_;
   std::vector<std::string> problems_;
 };
 
