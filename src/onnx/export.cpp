@@ -114,10 +114,11 @@ class Exporter {
     proto_ = model_.mutable_graph();
     proto_->set_name(graph_.name.empty() ? "graph" : graph_.name);
     name_values();
+    for (const Node& node : graph_.nodes) made_.insert(node.outputs.begin(), node.outputs.end());
     for (std::size_t i = 0; i < graph_.inputs.size(); ++i) write_input(i);
     for (const Node& node : graph_.nodes) write_node(node);
     for (const ValueId id : graph_.outputs) {
-      write_value_info(name(id), graph_.value(id).type, *proto_->add_output());
+      write_value_info(read(id), graph_.value(id).type, *proto_->add_output());
     }
     return model_.SerializeAsString();
   }
@@ -173,7 +174,7 @@ class Exporter {
     static const std::string absent;
     if (id == kNoValue) return absent;
     const Value& value = graph_.value(id);
-    if (value.constant && written_.insert(id).second) {
+    if (value.constant && !made_.contains(id) && written_.insert(id).second) {
       onnx::TensorProto& tensor = *proto_->add_initializer();
       write_tensor(*value.constant, tensor);
       tensor.set_name(name(id));
@@ -225,7 +226,8 @@ class Exporter {
   std::vector<std::string> names_;  ///< By value.
   std::set<std::string> taken_;
   std::set<std::string> node_names_;
-  std::set<ValueId> written_;
+  std::set<ValueId> made_;     ///< By a node: a constant all the same where that node's inputs are.
+  std::set<ValueId> written_;  ///< As an initializer.
   onnx::ModelProto model_;
   onnx::GraphProto* proto_ = nullptr;
 };
