@@ -2,8 +2,6 @@
 #include "onnx/import.h"
 
 #include <gtest/gtest.h>
-#include <onnx/onnx_pb.h>
-
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -16,6 +14,7 @@
 #include "graph/passes/passes.h"
 #include "graph/reference_executor.h"
 #include "hedge/error.h"
+#include "onnx/format.pb.h"
 #include "support/graph_builder.h"
 
 namespace hedge {
