@@ -31,9 +31,8 @@ std::string standard_spelling(const std::string& domain) {
 
 template <class Attributes>
 const onnx::AttributeProto* find_attribute(const Attributes& attributes, const std::string& name) {
-  const auto found =
-      std::find_if(attributes.begin(), attributes.end(),
-                   [&](const auto& attribute) { return attribute.name() == name; });
+  const auto found = std::find_if(attributes.begin(), attributes.end(),
+                                  [&](const auto& attribute) { return attribute.name() == name; });
   return found == attributes.end() ? nullptr : &*found;
 }
 
@@ -44,8 +43,8 @@ class Inliner {
       const FunctionKey key{standard_spelling(function.domain()), function.name(),
                             function.overload()};
       if (!functions_.emplace(key, &function).second) {
-        throw bad_input(fmt::format("the function '{}' is defined twice",
-                                    printable(function.name())));
+        throw bad_input(
+            fmt::format("the function '{}' is defined twice", printable(function.name())));
       }
     }
   }
@@ -66,8 +65,8 @@ class Inliner {
 
  private:
   [[nodiscard]] const onnx::FunctionProto* find(const onnx::NodeProto& node) const {
-    const auto found = functions_.find(
-        {standard_spelling(node.domain()), node.op_type(), node.overload()});
+    const auto found =
+        functions_.find({standard_spelling(node.domain()), node.op_type(), node.overload()});
     return found == functions_.end() ? nullptr : found->second;
   }
 

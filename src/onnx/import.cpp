@@ -21,13 +21,12 @@
 #include "onnx/input_types.h"
 #include "onnx/model_file.h"
 #include "onnx/names.h"
+#include "onnx/normalize.h"
 #include "onnx/tensor_reader.h"
+#include "onnx/unsupported.h"
 
 namespace hedge {
 namespace {
-
-// From this opset on Softmax works along one axis; before, over all axes from `axis` on.
-constexpr std::int64_t kSoftmaxAlongOneAxis = 13;
 
 class Importer {
  public:
@@ -40,7 +39,8 @@ class Importer {
   Graph run() {
     graph_.name = printable(proto_.name());
     collect_names();
-    require_supported_operators();
+    // First of all, because nothing else matters to somebody whose model cannot run.
+    for (std::string& text : unsupported_operators(proto_)) problem(std::move(text));
     add_initializers();
     add_inputs();
     const std::vector<int> order = topological_order(proto_);
@@ -49,7 +49,7 @@ class Importer {
     throw_problems();
     validate(graph_);
     infer_shapes(graph_);
-    check_old_softmax();
+    normalize_softmax(graph_);
     return std::move(graph_);
   }
 
@@ -64,23 +64,6 @@ class Importer {
   void collect_names() {
     for (const auto& node : proto_.node()) read_.insert(node.input().begin(), node.input().end());
     for (const auto& output : proto_.output()) read_.insert(output.name());
-  }
-
-  /// First of all, because nothing else matters to somebody whose model cannot run.
-  void require_supported_operators() {
-    std::map<std::string, std::vector<std::string>> unsupported;
-    for (int i = 0; i < proto_.node_size(); ++i) {
-      const onnx::NodeProto& node = proto_.node(i);
-      if (is_standard_domain(node.domain()) && find_operator(node.op_type()) != nullptr) continue;
-      unsupported[printable(operator_name(node))].push_back(printable(node_name(node, i)));
-    }
-    if (unsupported.empty()) return;
-    std::vector<std::string> parts;
-    for (const auto& [name, nodes] : unsupported) {
-      parts.push_back(fmt::format("{} (node{} {})", name, nodes.size() == 1 ? "" : "s",
-                                  fmt::join(nodes, ", ")));
-    }
-    problem("operators that Hedge does not have: " + join_words(parts));
   }
 
   ValueId define(const std::string& name, ValueId id) {
@@ -128,8 +111,8 @@ class Importer {
     if (name.empty()) return kNoValue;
     const auto found = values_.find(name);
     if (found != values_.end()) return found->second;
-    problem(fmt::format("{} reads '{}', which nothing makes", describe(node, position),
-                        printable(name)));
+    problem(fmt::format("{} reads '{}', which no input, initializer or node gives",
+                        describe(node, position), printable(name)));
     return define(name, graph_.add_value(printable(name)));
   }
 
@@ -137,43 +120,35 @@ class Importer {
     onnx::NodeProto& proto = *proto_.mutable_node(position);
     Node node;
     node.name = printable(node_name(proto, position));
-    const bool supported = is_standard_domain(proto.domain());
-    node.op = supported ? find_operator(proto.op_type()) : nullptr;
+    node.op = operator_for(proto.domain(), proto.op_type());
     for (const std::string& input : proto.input()) {
       node.inputs.push_back(input_value(proto, position, input));
     }
     while (!node.inputs.empty() && node.inputs.back() == kNoValue) node.inputs.pop_back();
-    // Outputs that nobody reads (a Dropout's mask) must not be asked of an operator; the first one
-    // there always is.
+    // Outputs that nobody reads (a Dropout's mask) are not asked of an operator, but keep their
+    // place: a Split has as many parts as outputs. The first one there always is.
     bool dead = true;
     for (const std::string& output : proto.output()) {
       const bool read = read_.contains(output) && !output.empty();
       dead = dead && !read;
       node.outputs.push_back(read ? define(output, graph_.add_value(printable(output))) : kNoValue);
     }
-    while (node.outputs.size() > 1 && node.outputs.back() == kNoValue) node.outputs.pop_back();
     if (node.op == nullptr || dead) return;
     if (node.outputs[0] == kNoValue) node.outputs[0] = graph_.add_value(node.name + " (unread)");
     try {
       node.attributes = read_attributes(proto, tensors_);
+      normalize(graph_, node, proto.op_type(), opset_of(position));
     } catch (const Error& error) {
       problem(fmt::format("{}: {}", describe(proto, position), error.what()));
     }
-    normalize(node, opsets_[static_cast<std::size_t>(position)]);
     graph_.nodes.push_back(std::move(node));
   }
 
-  /// Defaults that changed between opsets, to the newest meaning.
-  static void normalize(Node& node, std::int64_t opset) {
-    if (node.op->name == "Softmax" && opset < kSoftmaxAlongOneAxis &&
-        !node.attributes.has("axis")) {
-      node.attributes.set("axis", std::int64_t{1});
-    }
-    // Absent "axes" of the newer form come as an empty input; of the older as an attribute: both
-    // are read by the operators. BatchNormalization of opset 7 to 8 may carry "spatial" = 1.
-    if (node.op->name == "BatchNormalization" && node.attributes.get_int("spatial", 1) == 1) {
-      node.attributes.erase("spatial");
-    }
+  /// Operators of other domains are taken where they mean what the newest standard ones do.
+  [[nodiscard]] std::int64_t opset_of(int position) const {
+    return is_standard_domain(proto_.node(position).domain())
+               ? opsets_[static_cast<std::size_t>(position)]
+               : kNewestOpset;
   }
 
   void add_outputs() {
@@ -184,24 +159,6 @@ class Importer {
         problem(fmt::format("no node makes the output '{}'", printable(output.name())));
       } else {
         graph_.outputs.push_back(found->second);
-      }
-    }
-  }
-
-  /// The old Softmax over several axes at once is the new one only where a single axis of them is
-  /// longer than 1, and that is the first.
-  void check_old_softmax() const {
-    if (opset_ >= kSoftmaxAlongOneAxis) return;
-    for (const Node& node : graph_.nodes) {
-      if (node.op->name != "Softmax") continue;
-      const Shape& shape = graph_.value(node.inputs[0]).type.shape;
-      auto axis = node.attributes.get_int("axis", 1);
-      if (axis < 0) axis += static_cast<std::int64_t>(shape.size());
-      if (std::any_of(shape.begin() + axis + 1, shape.end(), [](auto n) { return n != 1; })) {
-        throw bad_input(fmt::format(
-            "{} (Softmax): of opset {}, over all axes from {} of shape {}; convert the model to "
-            "opset 13 or newer",
-            node.name, opset_, axis, to_string(shape)));
       }
     }
   }
