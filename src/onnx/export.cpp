@@ -2,7 +2,7 @@
 #include "onnx/export.h"
 
 #include <fmt/format.h>
-#include <onnx/onnx_pb.h>
+#include "onnx/format.pb.h"
 
 #include <array>
 #include <memory>
