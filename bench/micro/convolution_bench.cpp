@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "backends/cpu/dnnl_compat.h"
-#include "backends/cpu/kernels/kernels.h"
+#include "backends/cpu/kernels/nhwc/kernels.h"
 
 namespace hedge::cpu {
 namespace {

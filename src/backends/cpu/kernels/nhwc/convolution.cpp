@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
-#include "backends/cpu/kernels/kernels.h"
-#include "backends/cpu/kernels/parallel.h"
+#include "backends/cpu/kernels/nhwc/kernels.h"
+#include "backends/cpu/kernels/nhwc/parallel.h"
 
 namespace hedge::cpu {
 namespace {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "backends/cpu/kernels/kernel.h"
-#include "backends/cpu/kernels/kernel_set.h"
+#include "backends/cpu/kernels/nhwc/kernel_set.h"
 
 // Kernels of our own over fp32. Images lie as NHWC without gaps. The buffers of each are named in
 // order.

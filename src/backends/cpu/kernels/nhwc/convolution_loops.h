@@ -7,8 +7,8 @@
 
 #include <utility>
 
-#include "backends/cpu/kernels/kernel_set.h"
-#include "backends/cpu/kernels/simd.h"
+#include "backends/cpu/kernels/nhwc/kernel_set.h"
+#include "backends/cpu/kernels/nhwc/simd.h"
 
 namespace hedge::cpu {
 namespace {

@@ -2,8 +2,8 @@
 // Depthwise convolution, pooling and addition: each channel for itself, many channels at once.
 #pragma once
 
-#include "backends/cpu/kernels/kernel_set.h"
-#include "backends/cpu/kernels/simd.h"
+#include "backends/cpu/kernels/nhwc/kernel_set.h"
+#include "backends/cpu/kernels/nhwc/simd.h"
 
 namespace hedge::cpu {
 namespace {
@@ -21,66 +21,99 @@ Range taps_inside(int start, int kernel, int dilation, int extent) {
 }
 
 struct DepthwiseArguments {
-  const float* image;
+  const float* first_row;  ///< The first of `rows`, at the plane's left edge.
   const float* weights;
   float* dst;
   const float* residual;
   int x;
-  int top;  ///< Row of the first tap.
-  Range rows;
+  Range rows;  ///< Of the window, inside the plane.
 };
 
 int padded_channels(const Geometry& g) {
   return (g.channels + kLanes - 1) / kLanes * kLanes;
 }
 
-/// Some pixels of a row side by side: each input column is read once for all pixels that it serves.
-template <int kPixels, int kKernel, int kStride, bool kInterior>
-void depthwise_tile(const DepthwisePlan& plan, const DepthwiseArguments& at) {
+/// What a tile's loops need, by value: a store of a result could otherwise have changed it.
+struct DepthwiseTile {
+  const float* rows;     ///< The first row inside the plane, at the tile's first column.
+  const float* weights;  ///< Of that row.
+  const float* bias;
+  const float* residual;
+  const float* zeros;
+  float* dst;
+  std::ptrdiff_t channels, row_step, tap_step;
+  int row_count, left, in_w;
+  Vec low, high;
+};
+
+/// A vector of channels of some pixels side by side: each input column is read once for all pixels
+/// that it serves. `there`: the channels, where they are fewer than a vector has.
+template <int kPixels, int kKernel, int kStride, bool kInterior, bool kWhole>
+HEDGE_INLINE void depthwise_channels(const DepthwiseTile& t, std::ptrdiff_t c, int there) {
   constexpr int kColumns = (kPixels - 1) * kStride + kKernel;
-  const Geometry& g = plan.geometry;
-  const Vec low = splat(plan.bounds.low);
-  const Vec high = splat(plan.bounds.high);
-  const std::ptrdiff_t channels = g.channels;
-  const std::ptrdiff_t width = padded_channels(g);
-  const int left = at.x * kStride - g.pad_left;
-  for (int c = 0; c < g.channels; c += kLanes) {
-    const int there = g.channels - c;
-    Vec sum[kPixels];
+  Vec sum[kPixels];
+  HEDGE_UNROLL
+  for (int m = 0; m < kPixels; ++m) sum[m] = load(t.bias + c);
+  const float* row = t.rows + c;
+  const float* tap = t.weights + c;
+  for (int i = 0; i < t.row_count; ++i, row += t.row_step, tap += kKernel * t.tap_step) {
+    Vec w[kKernel];
     HEDGE_UNROLL
-    for (int m = 0; m < kPixels; ++m) sum[m] = load(at.weights + c);
-    for (int i = at.rows.first; i < at.rows.last; ++i) {
-      const float* row =
-          at.image +
-          (static_cast<std::ptrdiff_t>(at.top + i * g.dilation_h) * g.in_w + left) * g.channels + c;
-      const float* tap = at.weights + (1 + i * kKernel) * width + c;
-      Vec w[kKernel];
-      HEDGE_UNROLL
-      for (int j = 0; j < kKernel; ++j) w[j] = load(tap + j * width);
-      HEDGE_UNROLL
-      for (int column = 0; column < kColumns; ++column) {
-        const bool inside = kInterior || (left + column >= 0 && left + column < g.in_w);
-        const float* from = inside ? row + column * channels : plan.zeros;
-        const Vec x = there >= kLanes ? load(from) : load_some(from, there);
-        HEDGE_UNROLL
-        for (int m = 0; m < kPixels; ++m) {
-          const int j = column - m * kStride;
-          if (j >= 0 && j < kKernel) sum[m] += x * w[j];
-        }
-      }
-    }
+    for (int j = 0; j < kKernel; ++j) w[j] = load(tap + j * t.tap_step);
     HEDGE_UNROLL
-    for (int m = 0; m < kPixels; ++m) {
-      const std::ptrdiff_t offset = static_cast<std::ptrdiff_t>(m) * g.channels + c;
-      if (there >= kLanes) {
-        if (at.residual != nullptr) sum[m] += load(at.residual + offset);
-        store(at.dst + offset, bounded(sum[m], low, high));
-      } else {
-        if (at.residual != nullptr) sum[m] += load_some(at.residual + offset, there);
-        store_some(at.dst + offset, bounded(sum[m], low, high), there);
+    for (int column = 0; column < kColumns; ++column) {
+      const bool inside = kInterior || (t.left + column >= 0 && t.left + column < t.in_w);
+      const float* from = inside ? row + column * t.channels : t.zeros;
+      Vec x = kWhole ? load(from) : load_some(from, there);
+      keep(x);
+      HEDGE_UNROLL
+      for (int m = 0; m < kPixels; ++m) {
+        const int j = column - m * kStride;
+        if (j >= 0 && j < kKernel) sum[m] += x * w[j];
       }
     }
   }
+  HEDGE_UNROLL
+  for (int m = 0; m < kPixels; ++m) {
+    const std::ptrdiff_t offset = m * t.channels + c;
+    if (t.residual != nullptr) {
+      sum[m] += kWhole ? load(t.residual + offset) : load_some(t.residual + offset, there);
+    }
+    if constexpr (kWhole) {
+      store(t.dst + offset, bounded(sum[m], t.low, t.high));
+    } else {
+      store_some(t.dst + offset, bounded(sum[m], t.low, t.high), there);
+    }
+  }
+}
+
+template <int kPixels, int kKernel, int kStride, bool kInterior>
+void depthwise_tile(const DepthwisePlan& plan, const DepthwiseArguments& at) {
+  const Geometry& g = plan.geometry;
+  const std::ptrdiff_t width = padded_channels(g);
+  const int left = at.x * kStride - g.pad_left;
+  const DepthwiseTile tile{
+      .rows = at.first_row + static_cast<std::ptrdiff_t>(left) * g.channels,
+      .weights = at.weights + (1 + at.rows.first * kKernel) * width,
+      .bias = at.weights,
+      .residual = at.residual,
+      .zeros = plan.zeros,
+      .dst = at.dst,
+      .channels = g.channels,
+      .row_step = static_cast<std::ptrdiff_t>(g.channels) * g.in_w * g.dilation_h,
+      .tap_step = width,
+      .row_count = at.rows.last - at.rows.first,
+      .left = left,
+      .in_w = g.in_w,
+      .low = splat(plan.bounds.low),
+      .high = splat(plan.bounds.high)};
+  std::ptrdiff_t c = 0;
+  for (; c + kLanes <= tile.channels; c += kLanes) {
+    depthwise_channels<kPixels, kKernel, kStride, kInterior, true>(tile, c, kLanes);
+  }
+  if (c == tile.channels) return;
+  depthwise_channels<kPixels, kKernel, kStride, kInterior, false>(
+      tile, c, static_cast<int>(tile.channels - c));
 }
 
 /// One pixel, any window.
@@ -94,9 +127,9 @@ void depthwise_pixel(const DepthwisePlan& plan, const DepthwiseArguments& at) {
     Vec sum = load(at.weights + c);
     for (int i = at.rows.first; i < at.rows.last; ++i) {
       const std::ptrdiff_t row =
-          static_cast<std::ptrdiff_t>(at.top + i * g.dilation_h) * g.in_w + left;
+          static_cast<std::ptrdiff_t>((i - at.rows.first) * g.dilation_h) * g.in_w + left;
       for (int j = columns.first; j < columns.last; ++j) {
-        const float* from = at.image + (row + j * g.dilation_w) * g.channels + c;
+        const float* from = at.first_row + (row + j * g.dilation_w) * g.channels + c;
         const Vec x = there >= kLanes ? load(from) : load_some(from, there);
         sum += x * load(at.weights + (1 + i * g.kernel_w + j) * width + c);
       }
@@ -136,11 +169,12 @@ void run_depthwise(const DepthwisePlan& plan, const ConvolutionBuffers& buffers,
   for (int job = first; job < last; ++job) {
     const std::ptrdiff_t out_row = static_cast<std::ptrdiff_t>(job) * g.out_w * g.channels;
     DepthwiseArguments at;
-    at.image =
-        buffers.src + static_cast<std::ptrdiff_t>(job / g.out_h) * g.in_h * g.in_w * g.channels;
+    const int top = job % g.out_h * g.stride_h - g.pad_top;
     at.weights = buffers.weights;
-    at.top = job % g.out_h * g.stride_h - g.pad_top;
-    at.rows = taps_inside(at.top, g.kernel_h, g.dilation_h, g.in_h);
+    at.rows = taps_inside(top, g.kernel_h, g.dilation_h, g.in_h);
+    const std::ptrdiff_t first_row =
+        static_cast<std::ptrdiff_t>(job / g.out_h) * g.in_h + top + at.rows.first * g.dilation_h;
+    at.first_row = buffers.src + first_row * g.in_w * g.channels;
     for (int x = 0; x < g.out_w;) {
       const std::ptrdiff_t offset = out_row + static_cast<std::ptrdiff_t>(x) * g.channels;
       at.x = x;

@@ -56,5 +56,15 @@ HEDGE_INLINE Vec larger(Vec a, Vec b) {
   return a > b ? a : b;
 }
 
+/// Keeps a value that is used several times from being read from memory each time: GCC takes an
+/// operand in memory for free, and loads are what these loops wait for.
+HEDGE_INLINE void keep([[maybe_unused]] Vec& v) {
+#if defined(__x86_64__)
+  asm("" : "+v"(v));
+#elif defined(__aarch64__)
+  asm("" : "+w"(v));
+#endif
+}
+
 }  // namespace
 }  // namespace hedge::cpu

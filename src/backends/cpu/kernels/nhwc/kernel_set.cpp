@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "backends/cpu/kernels/kernel_set.h"
+#include "backends/cpu/kernels/nhwc/kernel_set.h"
 
 namespace hedge::cpu {
 

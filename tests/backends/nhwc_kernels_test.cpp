@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Our own kernels against the reference executor, in every instruction set that this machine has.
 
-#include "backends/cpu/kernels/kernels.h"
+#include "backends/cpu/kernels/nhwc/kernels.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>

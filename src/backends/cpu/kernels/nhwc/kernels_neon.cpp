@@ -4,8 +4,8 @@
 #define HEDGE_LANES 4
 #define HEDGE_WIDEST_TILE_1 12
 #define HEDGE_WIDEST_TILE_2 8
-#include "backends/cpu/kernels/convolution_loops.h"
-#include "backends/cpu/kernels/plane_loops.h"
+#include "backends/cpu/kernels/nhwc/convolution_loops.h"
+#include "backends/cpu/kernels/nhwc/plane_loops.h"
 
 namespace hedge::cpu {
 extern const KernelSet kNeonKernels;

@@ -7,8 +7,8 @@
 #include <cmath>
 #include <cstring>
 
-#include "backends/cpu/kernels/kernels.h"
-#include "backends/cpu/kernels/parallel.h"
+#include "backends/cpu/kernels/nhwc/kernels.h"
+#include "backends/cpu/kernels/nhwc/parallel.h"
 
 namespace hedge::cpu {
 namespace {
