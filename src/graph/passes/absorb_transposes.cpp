@@ -74,13 +74,16 @@ bool to_reshape(Graph& graph, Node& node) {
 
 /// Whether the node is a function of each element of `x` and of nothing else that varies.
 bool is_elementwise(const Graph& graph, const Node& node, ValueId x) {
-  if (is_op(node, "Identity") || is_op(node, "Dropout")) {
-    return std::none_of(node.post_ops.begin(), node.post_ops.end(), [](const PostOp& post_op) {
-      return post_op.kind == PostOp::Kind::kAdd;
-    });
-  }
+  if (node.op == nullptr || has_further_outputs(node)) return false;
   const auto activation = activation_of(graph, node);
-  return activation && activation->varying == x;
+  if (activation && activation->varying == x) return true;
+  if (!node.op->pointwise || node.inputs[0] != x) return false;
+  // Its other inputs must be there where it moves to.
+  return std::all_of(node.inputs.begin() + 1, node.inputs.end(),
+                     [&](ValueId id) { return id == kNoValue || graph.is_constant(id); }) &&
+         std::all_of(node.post_ops.begin(), node.post_ops.end(), [](const PostOp& post_op) {
+           return post_op.kind != PostOp::Kind::kAdd;
+         });
 }
 
 /// transpose then f = f then transpose, for elementwise f: moves the transpose down, towards
@@ -90,8 +93,9 @@ bool below_unary(Graph& graph, const GraphIndex& index, Node& node) {
   if (index.is_output[out] || index.consumers[out].size() != 1) return false;
   Node& reader = graph.nodes[static_cast<std::size_t>(index.consumers[out][0])];
   if (!is_elementwise(graph, reader, node.outputs[0])) return false;
-  const TensorType narrow = graph.value(node.inputs[0]).type;
-  const ValueId between = graph.add_value(reader.name + ".transposed", narrow);
+  const ValueId between = graph.add_value(
+      reader.name + ".transposed",
+      {graph.value(reader.outputs[0]).type.type, graph.value(node.inputs[0]).type.shape});
   std::replace(reader.inputs.begin(), reader.inputs.end(), node.outputs[0], node.inputs[0]);
   node.inputs[0] = between;
   node.outputs[0] = reader.outputs[0];
