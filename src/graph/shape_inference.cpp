@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "graph/graph.h"
-#include "graph/operators/operator.h"
+#include "graph/operators/common.h"
 #include "graph/reference_executor.h"
 
 namespace hedge {
@@ -70,15 +70,18 @@ class Inference {
       graph_.value(id).type = types[i];
     }
     for (const PostOp& post_op : node.post_ops) {
-      if (post_op.operand != kNoValue && graph_.value(post_op.operand).type != types.at(0)) {
-        throw bad_input("a post-op's operand has another shape than the result");
+      if (post_op.operand == kNoValue) continue;
+      const TensorType& operand = graph_.value(post_op.operand).type;
+      if (operand.type != types.at(0).type ||
+          operators::broadcast(operand.shape, types[0].shape) != types[0].shape) {
+        throw bad_input("a post-op's operand does not fit the result");
       }
     }
   }
 
   /// What is known before the run becomes a constant: shapes computed in the graph, mostly.
   void evaluate_if_known(Node& node) {
-    const bool only_shape_matters = node.op->name == "Shape";
+    const bool only_shape_matters = node.op->name == "Shape" || node.op->name == "Size";
     std::vector<Tensor> inputs;
     for (const ValueId id : node.inputs) {
       if (id == kNoValue) {
