@@ -96,7 +96,8 @@ std::shared_ptr<const Plan> Compiler::run() {
   const std::size_t storage = add_storage(plan_->input_elements * sizeof(float));
   plan_->storages[storage].buffer.place = Buffer::Place::kInput;
   produce(input.value,
-          {shape.empty() ? row_major(shape, Type::f32) : Desc(Dims(shape), Type::f32, strides), storage});
+          {shape.empty() ? row_major(shape, Type::f32) : Desc(Dims(shape), Type::f32, strides),
+           storage});
 
   for (node_index_ = 0; node_index_ < graph_.nodes.size(); ++node_index_) {
     compile(graph_.nodes[node_index_]);
@@ -261,26 +262,28 @@ void Compiler::add_step(const Node& node, const AnyPrimitive& any, std::vector<A
     arguments.push_back(
         {DNNL_ARG_SCRATCHPAD, any.scratchpad, add_storage(any.scratchpad.get_size())});
   }
-  std::int64_t macs = 0;
-  if (node.op->macs != nullptr) {
-    std::vector<const Value*> inputs;
-    for (const ValueId id : node.inputs) {
-      inputs.push_back(id == kNoValue ? nullptr : &graph_.value(id));
-    }
-    macs = node.op->macs(node, inputs, graph_.value(node.outputs[0]).type);
-  }
   plan_->steps.push_back({node.name,
                           fmt::format("{} {}{}", node.op->name, any.implementation, suffix),
                           any.primitive,
                           {},
                           std::move(arguments),
-                          macs});
+                          multiply_accumulates_of(node)});
+}
+
+std::int64_t Compiler::multiply_accumulates_of(const Node& node) const {
+  if (node.op->macs == nullptr) return 0;
+  std::vector<const Value*> inputs;
+  for (const ValueId id : node.inputs) {
+    inputs.push_back(id == kNoValue ? nullptr : &graph_.value(id));
+  }
+  return node.op->macs(node, inputs, graph_.value(node.outputs[0]).type);
 }
 
 void Compiler::add_reorder(const std::string& name, const Located& from, const Located& to) {
   dnnl::primitive_attr attr;
   attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   const dnnl::reorder::primitive_desc desc(plan_->engine, from.desc, plan_->engine, to.desc, attr);
+  if (is_slow(desc.impl_info_str()) && add_own_reorder(name, from, to)) return;
   std::vector<Argument> arguments{argument(DNNL_ARG_FROM, from), argument(DNNL_ARG_TO, to)};
   if (desc.scratchpad_desc().get_size() > 0) {
     arguments.push_back({DNNL_ARG_SCRATCHPAD, desc.scratchpad_desc(),
@@ -307,6 +310,7 @@ Compiler::PostOps Compiler::no_post_ops() {
 
 Compiler::PostOps Compiler::post_ops(const Node& node, std::size_t begin) const {
   PostOps result = no_post_ops();
+  result.begin = begin;
   dnnl::post_ops chain;
   const TensorType& type = graph_.value(node.outputs[0]).type;
   for (result.count = begin; result.count < node.post_ops.size(); ++result.count) {
@@ -336,8 +340,7 @@ std::size_t Compiler::result_storage(const Node& node, const Desc& dst, ValueId 
   const bool in_arena = plan_->storages[operand.storage].buffer.place == Buffer::Place::kArena;
   if (in_arena && storage_last_use_[operand.storage] <= node_index_ &&
       std::find(sources.begin(), sources.end(), operand.storage) == sources.end() &&
-      operand.offset == 0 &&
-      plan_->storages[operand.storage].bytes == dst.get_size()) {
+      operand.offset == 0 && plan_->storages[operand.storage].bytes == dst.get_size()) {
     return operand.storage;
   }
   const Located copy = new_result(dst);
@@ -352,11 +355,10 @@ void Compiler::finish(const Node& node, const Located& located, std::size_t done
     const PostOp& post_op = node.post_ops[i];
     if (post_op.kind == PostOp::Kind::kAdd) {
       const Shape& shape = graph_.value(node.outputs[0]).type.shape;
-      last = add_binary(node, dnnl::algorithm::binary_add, kernels::BinaryOp::kAdd,
-                        {last, shape, kNoValue},
-                        {locate(post_op.operand), graph_.value(post_op.operand).type.shape,
-                         post_op.operand},
-                        shape, no_post_ops());
+      last = add_binary(
+          node, dnnl::algorithm::binary_add, kernels::BinaryOp::kAdd, {last, shape, kNoValue},
+          {locate(post_op.operand), graph_.value(post_op.operand).type.shape, post_op.operand},
+          shape, no_post_ops());
     } else {
       add_activation(node, post_op, last, last);
     }
@@ -373,9 +375,8 @@ void Compiler::place_outputs() {
     const std::size_t bytes = plan_->output_elements.back() * sizeof(float);
     const Located last = locate(id);
     const bool direct = plan_->storages[last.storage].buffer.place == Buffer::Place::kArena &&
-                        !is_raw(id) && type_of(last.desc) == Type::f32 &&
-                        is_row_major(last.desc) && last.offset == 0 &&
-                        plan_->storages[last.storage].bytes == bytes &&
+                        !is_raw(id) && type_of(last.desc) == Type::f32 && is_row_major(last.desc) &&
+                        last.offset == 0 && plan_->storages[last.storage].bytes == bytes &&
                         !(last.storage < taken.size() && taken[last.storage]);
     if (direct) {  // The last step writes where the caller reads.
       taken[last.storage] = true;
@@ -396,8 +397,9 @@ void Compiler::place_outputs() {
 std::shared_ptr<const Plan> compile(const Graph& graph, const PlanOptions& options) {
   const auto require_floats = [](const char* what, const Value& value) {
     if (value.type.type == DataType::kFloat32) return;
-    throw bad_input(fmt::format("the {} {} is {}; the cpu backend takes a model whose {} is float32",
-                                what, value.name, to_string(value.type.type), what));
+    throw bad_input(
+        fmt::format("the {} {} is {}; the cpu backend takes a model whose {} is float32", what,
+                    value.name, to_string(value.type.type), what));
   };
   require_floats("input", graph.value(graph.inputs.at(0).value));
   require_floats("first output", graph.value(graph.outputs.at(0)));

@@ -198,6 +198,8 @@ void Compiler::add_activation(const Node& node, const PostOp& activation, const 
   for (const Eltwise& part : eltwise_of(activation)) {
     const AnyPrimitive primitive = eltwise(plan_->engine, part.algorithm, source.desc, part.alpha,
                                            part.beta, no_post_ops().attr);
+    if (is_slow(primitive.implementation) && add_own_activation(node, activation, source, to))
+      return;
     add_step(node, primitive, {argument(DNNL_ARG_SRC, source), argument(DNNL_ARG_DST, to)},
              fmt::format(" {}", to_string(activation.kind)));
     source = to;
@@ -240,10 +242,10 @@ Located Compiler::relaid(const Node& node, const Operand& operand, const Desc& w
     return {wanted, add_weights(tensor, row_major(dims_of(wanted), Type::f32), wanted)};
   }
   const Located to = new_result(wanted);
-  add_reorder(fmt::format("{} (for {})",
-                          operand.id == kNoValue ? node.name : graph_.value(operand.id).name,
-                          node.name),
-              operand.located, to);
+  add_reorder(
+      fmt::format("{} (for {})", operand.id == kNoValue ? node.name : graph_.value(operand.id).name,
+                  node.name),
+      operand.located, to);
   return to;
 }
 

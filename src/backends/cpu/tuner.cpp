@@ -8,6 +8,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "backends/cpu/compiler.h"
 #include "backends/cpu/cpu_context.h"
 #include "base/cancellation.h"
 #include "base/clock.h"
@@ -39,8 +40,8 @@ std::int64_t median_ns(CpuContext& context, int runs) {
 /// oneDNN's fallbacks are there for completeness, not for speed, and the one over GEMM takes a lock
 /// at every call.
 bool worth_timing(const std::string& implementation) {
-  return implementation.find("ref") == std::string::npos &&
-         implementation.find("gemm:") == std::string::npos;
+  return implementation.starts_with(kOwnPrefix) ||
+         (!is_slow(implementation) && implementation.find("gemm:") == std::string::npos);
 }
 
 /// What the choice depends on: machine, library, precision, threads and the net's layers.
@@ -53,9 +54,9 @@ std::string cpu_name() {
 }
 
 std::string cache_key(const Graph& graph, const TunerOptions& options) {
-  std::string text =
-      fmt::format("oneDNN {} {} {} type {} threads {}", library_version(), effective_isa(),
-                  cpu_name(), static_cast<int>(options.plan.precision), options.plan.threads);
+  std::string text = fmt::format("oneDNN {} {} own {} {} type {} threads {}", library_version(),
+                                 effective_isa(), kernel_set().name, cpu_name(),
+                                 static_cast<int>(options.plan.precision), options.plan.threads);
   for (const Node& node : graph.nodes) {
     text += fmt::format("\n{}", node.op->name == "Conv" ? convolution_kind(graph, node)
                                                         : std::string(node.op->name));
@@ -93,23 +94,40 @@ Tactics tune(const Graph& graph, const TunerOptions& options) {
   const int runs =
       static_cast<int>(std::clamp<std::int64_t>(options.level * 7'000'000 / once, 5, 200));
 
-  for (const auto& [kind, implementations] : convolution_tactics(graph, options.plan)) {
+  const auto try_candidate = [&](const PlanOptions& candidate, const std::string& what) {
+    CpuContext reigning(compile(graph, best));
+    CpuContext challenger(compile(graph, candidate));
+    // Interleaved, so that a drift of the clock does not choose.
+    std::array<std::int64_t, 2> total{};
+    for (int round = 0; round < 3; ++round) {
+      total[0] += median_ns(reigning, runs);
+      total[1] += median_ns(challenger, runs);
+    }
+    const double gain = 1.0 - static_cast<double>(total[1]) / static_cast<double>(total[0]);
+    log(LogLevel::kDebug, fmt::format("{} {:+.1f} %", what, -100 * gain));
+    if (gain > kLeastGain) best = candidate;
+  };
+  const auto tactics = convolution_tactics(graph, options.plan);
+  // All layers by our own kernels at once: one alone among oneDNN's pays for reorders.
+  PlanOptions own = best;
+  for (const auto& [kind, implementations] : tactics) {
+    for (const std::string& implementation : implementations) {
+      if (implementation.starts_with(kOwnPrefix) && implementation != implementations.front()) {
+        own.tactics[kind] = implementation;
+      }
+    }
+  }
+  if (!own.tactics.empty()) try_candidate(own, "all by our own kernels");
+  for (const auto& [kind, implementations] : tactics) {
     for (const std::string& implementation : implementations) {
       if (cancellation_requested()) return best.tactics;
-      if (!worth_timing(implementation) || implementation == implementations.front()) continue;
+      const auto chosen = best.tactics.find(kind);
+      const bool reigns = implementation ==
+                          (chosen == best.tactics.end() ? implementations.front() : chosen->second);
+      if (!worth_timing(implementation) || reigns) continue;
       PlanOptions candidate = best;
       candidate.tactics[kind] = implementation;
-      CpuContext reigning(compile(graph, best));
-      CpuContext challenger(compile(graph, candidate));
-      // Interleaved, so that a drift of the clock does not choose.
-      std::array<std::int64_t, 2> total{};
-      for (int round = 0; round < 3; ++round) {
-        total[0] += median_ns(reigning, runs);
-        total[1] += median_ns(challenger, runs);
-      }
-      const double gain = 1.0 - static_cast<double>(total[1]) / static_cast<double>(total[0]);
-      log(LogLevel::kDebug, fmt::format("{}: {} {:+.1f} %", kind, implementation, -100 * gain));
-      if (gain > kLeastGain) best = candidate;
+      try_candidate(candidate, fmt::format("{}: {}", kind, implementation));
     }
   }
   return best.tactics;

@@ -108,6 +108,10 @@ bool is_depthwise(const Convolution& layer) {
          layer.groups == layer.out_channels;
 }
 
+std::string convolution_name(const Convolution& layer, const KernelSet& set) {
+  return fmt::format("hedge:{}:{}", is_depthwise(layer) ? "depthwise" : "igemm", set.name);
+}
+
 NamedKernel make_convolution(const Convolution& layer, const KernelSet& set) {
   const auto zeros = static_cast<std::size_t>(layer.geometry.channels + set.lanes);
   if (is_depthwise(layer)) {
@@ -117,7 +121,7 @@ NamedKernel make_convolution(const Convolution& layer, const KernelSet& set) {
     parameters->plan = {layer.geometry, layer.bounds, parameters->zeros.data()};
     parameters->threads = layer.threads;
     parameters->residual = layer.residual;
-    return {{run_depthwise, parameters}, fmt::format("hedge:depthwise:{}", set.name)};
+    return {{run_depthwise, parameters}, convolution_name(layer, set)};
   }
   auto parameters = std::make_shared<ConvolutionParameters>();
   parameters->set = &set;
@@ -127,7 +131,7 @@ NamedKernel make_convolution(const Convolution& layer, const KernelSet& set) {
   parameters->threads = layer.threads;
   parameters->jobs = jobs_of(parameters->plan, set.lanes);
   parameters->residual = layer.residual;
-  return {{run_convolution, parameters}, fmt::format("hedge:igemm:{}", set.name)};
+  return {{run_convolution, parameters}, convolution_name(layer, set)};
 }
 
 std::vector<float> pack_weights(const Convolution& layer, const KernelSet& set,

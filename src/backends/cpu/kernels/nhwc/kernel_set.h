@@ -30,14 +30,14 @@ struct Bounds {
 
 /// Work is cut into jobs 0 .. jobs-1 that threads may share out.
 struct ConvolutionPlan {
-  Geometry geometry;
+  Geometry geometry{};
   int groups = 1;
   int out_channels = 0;  ///< All groups together.
   int vectors = 1;       ///< Vectors of output channels that a tile computes: 1 or 2.
   int tiles = 1;         ///< Of a row of output pixels; their widths differ by one at most.
   int tiles_a_job = 1;
   bool rows_first = true;  ///< Whether consecutive jobs share pixels rather than weights.
-  Bounds bounds;
+  Bounds bounds{};
   const float* zeros = nullptr;  ///< As many as a group has channels: what padding reads.
 };
 
@@ -53,17 +53,17 @@ struct ConvolutionBuffers {
 
 /// `weights`: the bias, then for each tap a weight a channel, in rows of whole vectors.
 struct DepthwisePlan {
-  Geometry geometry;
-  Bounds bounds;
+  Geometry geometry{};
+  Bounds bounds{};
   const float* zeros = nullptr;  ///< One for each channel.
 };
 
 struct PoolPlan {
-  Geometry geometry;
+  Geometry geometry{};
   bool largest = false;            ///< The largest, else the mean.
   bool count_padding = false;      ///< Whether the mean divides by the whole window.
   int padded_h = 0, padded_w = 0;  ///< What count_padding counts: up to the end of the padding.
-  Bounds bounds;
+  Bounds bounds{};
 };
 
 struct KernelSet {

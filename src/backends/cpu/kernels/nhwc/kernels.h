@@ -22,7 +22,7 @@ inline constexpr Bounds kUnbounded{-__builtin_huge_valf(), __builtin_huge_valf()
 
 /// A convolution, or with planes of 1x1 a fully connected layer.
 struct Convolution {
-  Geometry geometry;
+  Geometry geometry{};
   int groups = 1;
   int out_channels = 0;
   bool residual = false;
@@ -31,6 +31,8 @@ struct Convolution {
 };
 
 [[nodiscard]] bool is_depthwise(const Convolution& layer);
+/// "hedge:igemm:neon"; asks for no more of the layer than its channels and groups.
+[[nodiscard]] std::string convolution_name(const Convolution& layer, const KernelSet& set);
 /// Buffers: source, packed weights, result, and the residual where there is one (may be the
 /// result's own).
 [[nodiscard]] NamedKernel make_convolution(const Convolution& layer, const KernelSet& set);
