@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whole nets whose convolutions all run by our own kernels, as on CPUs where oneDNN has no fast ones.
+// Whole nets whose convolutions all run by our own kernels, as on CPUs where oneDNN has no fast
+// ones.
 
 #include <gtest/gtest.h>
 
@@ -28,7 +29,8 @@ TEST(OwnLayers, AgreeWithTheReferenceExecutor) {
   for (const auto& [name, make] : test::small_nets()) {
     for (const std::int64_t batch : {1, 3}) {
       for (const int threads : {1, 2}) {
-        SCOPED_TRACE(name + " batch " + std::to_string(batch) + " threads " + std::to_string(threads));
+        SCOPED_TRACE(name + " batch " + std::to_string(batch) + " threads " +
+                     std::to_string(threads));
         Graph graph = make();
         optimize(graph);
         if (batch != 1) set_batch(graph, batch);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// No layer of these nets runs by a reference kernel, oneDNN's or ours, on any CPU that Hedge is built
-// for: this one, the same with AVX2 alone (another run of this test, see CMakeLists.txt), arm64.
+// No layer of these nets runs by a reference kernel, oneDNN's or ours, on any CPU that Hedge is
+// built for: this one, the same with AVX2 alone (another run of this test, see CMakeLists.txt),
+// arm64.
 
 #include <gtest/gtest.h>
 
@@ -18,8 +19,7 @@ namespace {
 std::string slow_layers(Graph graph) {
   optimize(graph);
   const BackendEngine engine = require_backend("cpu").build(
-      graph,
-      {.precision = "fp32", .optimization_level = 0, .threads = 1, .timing_cache = {}});
+      graph, {.precision = "fp32", .optimization_level = 0, .threads = 1, .timing_cache = {}});
   std::string slow;
   for (const auto& layer : engine.layer_choices) {
     const std::string kernel = layer.at("kernel");

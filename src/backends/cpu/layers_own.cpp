@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Layers by our own kernels over NHWC: where oneDNN has but its reference, or where a tactic says so.
+// Layers by our own kernels over NHWC: where oneDNN has but its reference, or where a tactic says
+// so.
 
 #include <fmt/format.h>
 
@@ -113,8 +114,7 @@ void Compiler::add_own_convolution(const Node& node) {
   const bool biased = node.inputs.size() > 2 && node.inputs[2] != kNoValue;
   add_own_product(node, std::move(layer), with_desc(node.inputs[0], nhwc(in), node.name), nhwc(out),
                   constant_data(graph_, node.inputs[1]),
-                  biased ? constant_data(graph_, node.inputs[2]) : nullptr,
-                  own_post_ops(node, 0));
+                  biased ? constant_data(graph_, node.inputs[2]) : nullptr, own_post_ops(node, 0));
 }
 
 /// Rows of the last axis times weights [out][in].
@@ -207,8 +207,8 @@ bool Compiler::add_own_activation(const Node& node, const PostOp& activation, co
       !is_packed(from.desc)) {
     return false;
   }
-  const NamedKernel kernel = make_clip(from.desc.get_size() / sizeof(float),
-                                       narrowed(kUnbounded, activation), own_set());
+  const NamedKernel kernel =
+      make_clip(from.desc.get_size() / sizeof(float), narrowed(kUnbounded, activation), own_set());
   add_own_step(node,
                fmt::format("{} {} {}", node.op->name, kernel.name, to_string(activation.kind)),
                kernel.kernel, {argument(0, from), argument(0, to)});
