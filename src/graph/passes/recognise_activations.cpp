@@ -194,13 +194,13 @@ bool recognise_at(Graph& graph, const GraphIndex& index, std::int32_t i) {
 bool recognise_activations(Graph& graph) {
   bool changed = false;
   // From the end, so that a whole pattern is seen before its parts.
+  GraphIndex index(graph);
   for (auto i = static_cast<std::int32_t>(graph.nodes.size()); i-- > 0;) {
-    const GraphIndex index(graph);
-    if (recognise_at(graph, index, i)) {
-      changed = true;
-      remove_dead_nodes(graph);
-      i = std::min(i, static_cast<std::int32_t>(graph.nodes.size()));
-    }
+    if (!recognise_at(graph, index, i)) continue;
+    changed = true;
+    remove_dead_nodes(graph);
+    index = GraphIndex(graph);
+    i = std::min(i, static_cast<std::int32_t>(graph.nodes.size()));
   }
   return changed;
 }
