@@ -72,5 +72,30 @@ TEST(OwnLayers, NeedNoReordersAmongThemselves) {
   }
 }
 
+/// MobileNetV2's layers, small: expansion, depthwise in both strides, projection, residual. On a
+/// CPU for which oneDNN has no fast kernels none of them falls to its slow ones.
+TEST(OwnLayers, StandInForSlowOnes) {
+  test::GraphBuilder g;
+  const auto clip = [&](ValueId x) {
+    return g.node("Clip", {x, g.constant(Tensor::from<float>({}, std::vector<float>{0.F})),
+                           g.constant(Tensor::from<float>({}, std::vector<float>{6.F}))});
+  };
+  const ValueId x = clip(g.conv(g.input({1, 3, 16, 16}), 3, 16, 3, 2));
+  const ValueId wide = clip(g.conv(clip(g.conv(x, 16, 96, 1)), 96, 96, 3, 1, 96));
+  const ValueId sum = g.node("Add", {x, g.conv(wide, 96, 16, 1)});
+  const ValueId narrow = clip(g.conv(clip(g.conv(sum, 16, 96, 1)), 96, 96, 3, 2, 96));
+  const ValueId pool = g.node("MaxPool", {g.conv(narrow, 96, 24, 1)},
+                              {{"kernel_shape", test::Ints{2, 2}}, {"strides", test::Ints{2, 2}}});
+  const ValueId pooled = g.node("GlobalAveragePool", {pool});
+  const ValueId scores = g.node("Gemm", {g.node("Flatten", {pooled}), g.weights({24, 10})});
+  Graph graph = g.finish({g.node("Softmax", {scores})});
+  optimize(graph);
+  for (const Step& step : compile(graph, {})->steps) {
+    EXPECT_EQ(step.kernel.find("ref:"), std::string::npos) << step.kernel;
+    EXPECT_EQ(step.kernel.find(":ref"), std::string::npos) << step.kernel;
+    EXPECT_EQ(step.kernel.find("simple"), std::string::npos) << step.kernel;
+  }
+}
+
 }  // namespace
 }  // namespace hedge::cpu
