@@ -12,3 +12,5 @@ set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
 set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
 # A core without SVE, as edge boards have it: qemu's default one would hide what oneDNN lacks there.
 set(CMAKE_CROSSCOMPILING_EMULATOR qemu-aarch64;-cpu;cortex-a72;-L;${CMAKE_SYSROOT})
+# The build folder is copied to the board as it is.
+set(CMAKE_BUILD_RPATH_USE_ORIGIN ON)
