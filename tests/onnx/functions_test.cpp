@@ -103,7 +103,8 @@ TEST(Functions, AbsentInputsAndUnreadOutputs) {
   b.floats("six", {}, {6});
   b.node("Bound", {"x", "", "six"}, {"", "y", "same"}).set_domain(kDomain);
   const Graph graph = b.import();
-  const auto out = execute(graph, std::vector{Tensor::from<float>({1, 2}, std::vector<float>{-9, 9})});
+  const auto out =
+      execute(graph, std::vector{Tensor::from<float>({1, 2}, std::vector<float>{-9, 9})});
   EXPECT_EQ(out[0].values<float>()[0], -9);
   EXPECT_EQ(out[0].values<float>()[1], 6);
   EXPECT_EQ(out[1].values<float>()[1], 9);
@@ -141,7 +142,8 @@ TEST(Functions, ThatCallThemselvesOrMultiplyAreRefused) {
   for (int level = 0; level < 20; ++level) {
     auto& function = add_function(bomb, "F" + std::to_string(level), {"x"}, {"y"});
     for (int i = 0; i < 10; ++i) {
-      add_node(function, "F" + std::to_string(level + 1), {"x"}, {i == 0 ? "y" : "z" + std::to_string(i)})
+      add_node(function, "F" + std::to_string(level + 1), {"x"},
+               {i == 0 ? "y" : "z" + std::to_string(i)})
           .set_domain(kDomain);
     }
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The list in docs/operators.md is that of the code. Its counts are checked by the conformance test,
-// which is not run where ONNX's node tests cannot be had.
+// The list in docs/operators.md is that of the code. Its counts are checked by the conformance
+// test, which is not run where ONNX's node tests cannot be had.
 #include <gtest/gtest.h>
 
 #include "base/file.h"

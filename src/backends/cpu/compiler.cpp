@@ -96,7 +96,8 @@ std::shared_ptr<const Plan> Compiler::run() {
   const std::size_t storage = add_storage(plan_->input_elements * sizeof(float));
   plan_->storages[storage].buffer.place = Buffer::Place::kInput;
   produce(input.value,
-          {shape.empty() ? row_major(shape, Type::f32) : Desc(Dims(shape), Type::f32, strides), storage});
+          {shape.empty() ? row_major(shape, Type::f32) : Desc(Dims(shape), Type::f32, strides),
+           storage});
 
   for (node_index_ = 0; node_index_ < graph_.nodes.size(); ++node_index_) {
     compile(graph_.nodes[node_index_]);
@@ -336,8 +337,7 @@ std::size_t Compiler::result_storage(const Node& node, const Desc& dst, ValueId 
   const bool in_arena = plan_->storages[operand.storage].buffer.place == Buffer::Place::kArena;
   if (in_arena && storage_last_use_[operand.storage] <= node_index_ &&
       std::find(sources.begin(), sources.end(), operand.storage) == sources.end() &&
-      operand.offset == 0 &&
-      plan_->storages[operand.storage].bytes == dst.get_size()) {
+      operand.offset == 0 && plan_->storages[operand.storage].bytes == dst.get_size()) {
     return operand.storage;
   }
   const Located copy = new_result(dst);
@@ -352,11 +352,10 @@ void Compiler::finish(const Node& node, const Located& located, std::size_t done
     const PostOp& post_op = node.post_ops[i];
     if (post_op.kind == PostOp::Kind::kAdd) {
       const Shape& shape = graph_.value(node.outputs[0]).type.shape;
-      last = add_binary(node, dnnl::algorithm::binary_add, kernels::BinaryOp::kAdd,
-                        {last, shape, kNoValue},
-                        {locate(post_op.operand), graph_.value(post_op.operand).type.shape,
-                         post_op.operand},
-                        shape, no_post_ops());
+      last = add_binary(
+          node, dnnl::algorithm::binary_add, kernels::BinaryOp::kAdd, {last, shape, kNoValue},
+          {locate(post_op.operand), graph_.value(post_op.operand).type.shape, post_op.operand},
+          shape, no_post_ops());
     } else {
       add_activation(node, post_op, last, last);
     }
@@ -373,9 +372,8 @@ void Compiler::place_outputs() {
     const std::size_t bytes = plan_->output_elements.back() * sizeof(float);
     const Located last = locate(id);
     const bool direct = plan_->storages[last.storage].buffer.place == Buffer::Place::kArena &&
-                        !is_raw(id) && type_of(last.desc) == Type::f32 &&
-                        is_row_major(last.desc) && last.offset == 0 &&
-                        plan_->storages[last.storage].bytes == bytes &&
+                        !is_raw(id) && type_of(last.desc) == Type::f32 && is_row_major(last.desc) &&
+                        last.offset == 0 && plan_->storages[last.storage].bytes == bytes &&
                         !(last.storage < taken.size() && taken[last.storage]);
     if (direct) {  // The last step writes where the caller reads.
       taken[last.storage] = true;
@@ -396,8 +394,9 @@ void Compiler::place_outputs() {
 std::shared_ptr<const Plan> compile(const Graph& graph, const PlanOptions& options) {
   const auto require_floats = [](const char* what, const Value& value) {
     if (value.type.type == DataType::kFloat32) return;
-    throw bad_input(fmt::format("the {} {} is {}; the cpu backend takes a model whose {} is float32",
-                                what, value.name, to_string(value.type.type), what));
+    throw bad_input(
+        fmt::format("the {} {} is {}; the cpu backend takes a model whose {} is float32", what,
+                    value.name, to_string(value.type.type), what));
   };
   require_floats("input", graph.value(graph.inputs.at(0).value));
   require_floats("first output", graph.value(graph.outputs.at(0)));

@@ -243,9 +243,23 @@ std::vector<Tensor> run_resize(const Node& node, Tensors in) {
   return {out};
 }
 
+std::int64_t resize_steps(const Node& node, Inputs in, const TensorType& output) {
+  const std::string mode = interpolation(node);
+  std::int64_t steps = element_count(output.shape);
+  for (const AxisResize& axis : resized_axes(node, in, in[0]->type.shape)) {
+    if (axis.in == axis.out && axis.scale == 1) continue;
+    steps = bounded_product(steps, mode == "nearest" ? 1 : mode == "linear" ? 2 : 4);
+  }
+  return steps;
+}
+
 constexpr std::array kTable{
     // X, roi (only for tf_crop_and_resize), scales, sizes
-    Operator{.name = "Resize", .max_inputs = 4, .infer = infer_resize, .execute = run_resize},
+    Operator{.name = "Resize",
+             .max_inputs = 4,
+             .infer = infer_resize,
+             .execute = run_resize,
+             .steps = resize_steps},
 };
 
 }  // namespace

@@ -18,6 +18,12 @@ bool matmul_to_gemm(Graph& graph, Node& node) {
   return true;
 }
 
+bool sum_to_add(Node& node) {
+  if (!is_op(node, "Sum") || node.inputs.size() != 2) return false;
+  node.op = &get_operator("Add");
+  return true;
+}
+
 bool reduce_mean_to_pool(Graph& graph, Node& node) {
   if (!is_op(node, "ReduceMean")) return false;
   const TensorType& type = graph.value(node.inputs[0]).type;
@@ -74,8 +80,8 @@ bool canonicalize(Graph& graph) {
   bool changed = false;
   for (Node& node : graph.nodes) {
     if (node.op == nullptr) continue;
-    changed |= matmul_to_gemm(graph, node) || reduce_mean_to_pool(graph, node) ||
-               batch_norm_to_conv(graph, node);
+    changed |= matmul_to_gemm(graph, node) || sum_to_add(node) ||
+               reduce_mean_to_pool(graph, node) || batch_norm_to_conv(graph, node);
   }
   return changed;
 }

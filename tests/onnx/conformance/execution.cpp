@@ -232,15 +232,18 @@ Outcome run_by_cpu_backend(const NodeTest& test, bool& by_kernels) {
     by_kernels = all_by_kernels(container.layer_choices);
     context = make_engine(std::move(container))->create_context({});
   } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kBadInput) throw;
     return skipped(error.what());
   }
+  // oneDNN approximates: its logarithm of 1 is -1.4e-6.
+  Tolerance tolerance = tolerance_of(test);
+  tolerance.absolute = std::max(tolerance.absolute, 1e-5);
   const Tensor input = to_tensor(test.inputs[*image]);
   std::copy(input.values<float>().begin(), input.values<float>().end(), context->input().begin());
   context->infer();
   for (std::size_t i = 0; i < test.outputs.size(); ++i) {
     const Tensor expected = to_tensor(test.outputs[i]);
-    const std::string text =
-        difference(context->output(i), expected.values<float>(), tolerance_of(test));
+    const std::string text = difference(context->output(i), expected.values<float>(), tolerance);
     if (!text.empty()) return {Outcome::Status::kFailed, fmt::format("output {} {}", i, text)};
   }
   return {Outcome::Status::kPassed, {}};
