@@ -91,6 +91,16 @@ void require_classifier(const Graph& graph) {
   }
 }
 
+/// The first extent that --shape states is not what decides.
+void warn_of_another_batch(const Graph& graph, const EngineBuildOptions& options) {
+  const Shape shape = graph.input_type(0).shape;
+  if (options.shapes.empty() || shape[0] == options.batch) return;
+  log(LogLevel::kWarning,
+      fmt::format("--shape={} begins with {}, but the engine is built for batches of {} "
+                  "(--engine_batch_size)",
+                  to_string(shape), shape[0], options.batch));
+}
+
 /// The recipe that was stated, or the one that goes with the names, fitted to the input's shape.
 PreprocessingRecipe choose_recipe(const EngineName& name, const std::string& dataset,
                                   const EngineBuildOptions& options, const Shape& input) {
@@ -139,6 +149,11 @@ void check_flags(const std::filesystem::path& file, const EngineBuildOptions& op
                     "the ONNX file with --backend={}",
                     file.string(), info.backend, options.backend, options.backend));
   }
+  if (!options.shapes.empty()) {
+    throw bad_input(
+        fmt::format("{}: is an engine, built for inputs of {}; --shape is for ONNX files",
+                    file.string(), to_string(info.inputs.front().shape)));
+  }
   if (!options.precision.empty() && options.precision != info.precision) {
     log(LogLevel::kWarning, fmt::format("the engine was built with precision {}, which "
                                         "--precision={} does not change; build another one",
@@ -164,11 +179,12 @@ std::shared_ptr<const Engine> open_engine(const std::filesystem::path& file,
 
 }  // namespace
 
-Graph import_model(const std::filesystem::path& onnx, std::int64_t batch) {
+Graph import_model(const std::filesystem::path& onnx, std::int64_t batch,
+                   const std::map<std::string, Shape>& shapes) {
   const auto file = MappedFile::open(onnx);
   const auto module = Module::load("onnx");
   auto* import = module->function<decltype(hedge_onnx_import)>("hedge_onnx_import");
-  const ImportOptions options{.batch = batch, .folder = onnx.parent_path()};
+  const ImportOptions options{.batch = batch, .folder = onnx.parent_path(), .shapes = shapes};
   return naming(onnx, [&] {
     const std::unique_ptr<Graph> graph(
         import(file->bytes().data(), file->bytes().size(), &options));
@@ -189,9 +205,10 @@ EngineContainer build_engine(const std::filesystem::path& onnx, const EngineBuil
     log(LogLevel::kInfo, fmt::format("no precision given: taking {}, the default of backend {}",
                                      build.precision, backend.name()));
   }
-  Graph graph = import_model(onnx, options.batch);
+  Graph graph = import_model(onnx, options.batch, options.shapes);
   return naming(onnx, [&] {
     require_classifier(graph);
+    warn_of_another_batch(graph, options);
     set_batch(graph, options.batch);
     const std::int64_t parameters = parameter_count(graph);
     const std::int64_t macs = multiply_accumulates(graph);

@@ -51,6 +51,13 @@ void add_precision_options(CLI::App& app, std::string& precision) {
       "--noTF32", [] {}, "Accepted; only GPUs have TF32");
 }
 
+void add_shape_option(CLI::App& app, std::string& shape) {
+  app.add_option("--shape,--shapes", shape,
+                 "Extents of the input where the ONNX file leaves them open: 1x3x224x224 or "
+                 "NAME:1x3x224x224")
+      ->type_name("SHAPE");
+}
+
 void add_model_options(CLI::App& app, ModelOptions& options) {
   app.add_option("-m,--model", options.model,
                  "Engine file, or ONNX file to build in memory and run")
@@ -68,6 +75,7 @@ void add_model_options(CLI::App& app, ModelOptions& options) {
   app.add_option("--data", options.data,
                  "Folder of the datasets (default: $HEDGE_DATA, else data, else ../data)")
       ->type_name("DIR");
+  add_shape_option(app, options.shape);
   app.add_option("--threads", options.threads, "Threads of one inference (default 1)")
       ->type_name("N");
 }
@@ -95,6 +103,7 @@ std::shared_ptr<const Engine> open_engine(const ModelOptions& options) {
                                     .precision = options.precision,
                                     .dataset = options.dataset,
                                     .preprocessing = stated_recipe(options.preprocess),
+                                    .shapes = parse_shapes(options.shape),
                                     .threads = thread_count(options.threads),
                                     .timing_cache = {}});
 }

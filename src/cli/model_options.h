@@ -22,11 +22,14 @@ struct ModelOptions {
   std::string preprocess;
   std::string data;
   std::string threads = "1";
+  std::string shape;
 };
 
 void add_model_options(CLI::App& app, ModelOptions& options);
 /// --precision and the original's --fp16, --int8, --fp8, --best, --noTF32 beside it.
 void add_precision_options(CLI::App& app, std::string& precision);
+/// --shape, and trtexec's --shapes, as parse_shapes reads it.
+void add_shape_option(CLI::App& app, std::string& shape);
 /// --preprocess, parsed; nothing where it was not given.
 [[nodiscard]] std::optional<PreprocessingRecipe> stated_recipe(const std::string& preprocess);
 

@@ -5,7 +5,7 @@
 #include <array>
 #include <string_view>
 
-#include "graph/operators/operator.h"
+#include "base/text.h"
 #include "onnx/names.h"
 #include "onnx/normalize.h"
 #include "onnx/tensor_reader.h"
@@ -45,19 +45,10 @@ bool matches(const NodeTest& test, const Limit& limit) {
   return test.name.starts_with(limit.prefix);
 }
 
-/// Of the types that are newer than the protobuf files that Hedge may be built with.
 std::string type_name(std::int32_t type) {
-  constexpr std::array<std::string_view, 7> kNewer{"float8e4m3fn",   "float8e4m3fnuz", "float8e5m2",
-                                                   "float8e5m2fnuz", "uint4",          "int4",
-                                                   "float4e2m1"};
-  constexpr std::int32_t kFirstNewer = 17;
-  if (type >= kFirstNewer && type < kFirstNewer + static_cast<std::int32_t>(kNewer.size())) {
-    return std::string(kNewer.at(static_cast<std::size_t>(type - kFirstNewer)));
-  }
-  std::string name = TensorProto::DataType_IsValid(type) ? TensorProto::DataType_Name(type) : "?";
-  std::transform(name.begin(), name.end(), name.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return name;
+  return TensorProto::DataType_IsValid(type)
+             ? to_lower(TensorProto::DataType_Name(static_cast<TensorProto::DataType>(type)))
+             : std::to_string(type);
 }
 
 std::string missing_type(const NodeTest& test) {
@@ -75,9 +66,7 @@ std::string missing_type(const NodeTest& test) {
 
 std::string missing_operator(const NodeTest& test) {
   for (const auto& node : test.model.graph().node()) {
-    if (!is_standard_domain(node.domain()) || operator_for(node.op_type()) == nullptr) {
-      return operator_name(node);
-    }
+    if (operator_for(node.domain(), node.op_type()) == nullptr) return operator_name(node);
   }
   return {};
 }
