@@ -181,6 +181,13 @@ TEST(Import, AFirstOutputThatNobodyReads) {
   EXPECT_EQ(run(graph, {1, 2, 3, 4}), (std::vector<float>{3, 4}));
 }
 
+TEST(Import, ALastOutputThatNobodyReads) {
+  ModelBuilder b(11);  // No sizes: as many even parts as there are outputs.
+  b.input("x", {1, 6}).output("y");
+  add_int(b.node("Split", {"x"}, {"unread", "y", "unread too"}), "axis", 1);
+  EXPECT_EQ(run(b.import(), {1, 2, 3, 4, 5, 6}), (std::vector<float>{3, 4}));
+}
+
 // ---- what is refused
 
 TEST(Import, NamesEveryUnsupportedOperatorAndOpenExtentAtOnce) {

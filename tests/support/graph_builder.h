@@ -57,6 +57,13 @@ class GraphBuilder {
     graph_.nodes.push_back(std::move(node));
     return graph_.nodes.back().outputs[0];
   }
+  std::pair<ValueId, ValueId> node_of_two(const std::string& op,
+                                          const std::vector<ValueId>& inputs) {
+    const ValueId first = node(op, inputs);
+    const ValueId second = graph_.add_value(graph_.nodes.back().name + ":1");
+    graph_.nodes.back().outputs.push_back(second);
+    return {first, second};
+  }
   /// 3x3 (or kxk) convolution with bias, "same" padding.
   ValueId conv(ValueId x, std::int64_t in, std::int64_t out, std::int64_t kernel = 3,
                std::int64_t stride = 1, std::int64_t group = 1) {
@@ -66,6 +73,8 @@ class GraphBuilder {
                  {"strides", std::vector<std::int64_t>{stride, stride}},
                  {"group", group}});
   }
+  /// What there is so far, without outputs or inferred shapes.
+  [[nodiscard]] const Graph& unfinished() const { return graph_; }
   Graph finish(const std::vector<ValueId>& outputs) {
     graph_.outputs = outputs;
     infer_shapes(graph_);
