@@ -101,7 +101,9 @@ void normalize(Graph& graph, Node& node, std::string_view op_type, std::int64_t 
     throw bad_input(fmt::format("the mask of Dropout of opset {} is not supported", opset));
   }
   if (is_softmax(node) && opset < kSoftmaxAlongOneAxis) {
-    node.attributes.set(kOverAllAxes, node.attributes.get_int("axis", 1));
+    const std::int64_t axis = node.attributes.get_int("axis", 1);
+    node.attributes.set("axis", axis);  // Also so that shape inference checks it.
+    node.attributes.set(kOverAllAxes, axis);
   }
 }
 

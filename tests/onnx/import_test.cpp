@@ -146,6 +146,13 @@ TEST(Import, OldSoftmaxWorksFromAxisOne) {
   }
 }
 
+TEST(Import, OldSoftmaxOfAVectorHasNoAxisOne) {
+  ModelBuilder b(11);
+  b.input("x", {3}).output("y");
+  b.node("Softmax", {"x"}, {"y"});
+  EXPECT_TRUE(mentions(b.refusal(), {"Softmax_1", "axis 1"})) << b.refusal();
+}
+
 TEST(Import, OldSoftmaxOverSeveralAxesAtOnce) {
   const std::vector<float> x = {0, std::log(2.F), std::log(3.F), std::log(4.F)};
   for (const bool logarithm : {false, true}) {

@@ -22,7 +22,7 @@ Graph normalized(const std::string& op_type, std::int64_t opset, const Shape& sh
   Graph graph = g.unfinished();
   Node node;
   node.name = "old";
-  node.op = operator_for(op_type);
+  node.op = operator_for("", op_type);
   for (const auto& [name, value] : attributes) node.attributes.set(name, value);
   node.inputs = inputs;
   node.outputs = {graph.add_value("y")};
