@@ -46,6 +46,34 @@ def one(op, *initializers, shape=(1, 3, 6, 6), opset=13, **attributes):
     return model([helper.make_node(op, inputs, ["y"], **attributes)], initializers, shape, opset)
 
 
+def several_inputs():
+    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ("N", 4)),
+              helper.make_tensor_value_info("i", TensorProto.INT64, (2,)),
+              helper.make_tensor_value_info("c", TensorProto.BOOL, ())]
+    nodes = [helper.make_node("Gather", ["x", "i"], ["g"], axis=1), helper.make_node("Where", ["c", "g", "i2"], ["y"])]
+    graph = helper.make_graph(nodes, "g", inputs, [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+                              [floats("i2", 2)])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8).SerializeToString()
+
+
+def functions():
+    """A function that calls another, with an attribute by reference, one by default, and an overload."""
+    opsets = [helper.make_opsetid("", 18), helper.make_opsetid("f", 1)]
+    leak = helper.make_node("LeakyRelu", ["x"], ["y"])
+    leak.attribute.add(name="alpha", type=onnx.AttributeProto.FLOAT, ref_attr_name="slope")
+    inner = helper.make_function("f", "Leak", ["x"], ["y"], [leak], opsets,
+                                 attribute_protos=[helper.make_attribute("slope", 0.5)])
+    outer = helper.make_function(
+        "f", "Twice", ["x", "absent"], ["z", "x"],
+        [helper.make_node("Leak", ["x"], ["y"], domain="f"), helper.make_node("Add", ["y", "y"], ["z"])], opsets)
+    made = onnx.ModelProto.FromString(model([helper.make_node("Twice", ["x"], ["t", "s"], domain="f"),
+                                             helper.make_node("Leak", ["t"], ["l"], domain="f", slope=0.1),
+                                             helper.make_node("Add", ["l", "s"], ["y"])], opset=18))
+    made.opset_import.append(helper.make_opsetid("f", 1))
+    made.functions.extend([inner, outer])
+    return made.SerializeToString()
+
+
 def seeds():
     conv = floats("w", 4, 3, 3, 3)
     yield "conv", one("Conv", conv, floats("b", 4), pads=[1, 1, 1, 1], strides=[2, 2])
@@ -120,6 +148,15 @@ def seeds():
          helper.make_node("Concat", ["n", "m"], ["t"], axis=0), helper.make_node("Cast", ["t"], ["u"], to=7),
          helper.make_node("Reshape", ["x", "u"], ["y"])], [ints("i", 0), ints("m", -1)])
     yield "open_batch", model([helper.make_node("Relu", ["x"], ["y"])], shape=("N", 3, 6, 6))
+    yield "several_inputs", several_inputs()
+    yield "functions", functions()
+    yield "microsoft", model(
+        [helper.make_node("QuantizeLinear", ["x", "s", "z"], ["q"], domain="com.microsoft"),
+         helper.make_node("DequantizeLinear", ["q", "s", "z"], ["y"], domain="com.microsoft")],
+        [numpy_helper.from_array(np.float32(0.1), "s"), numpy_helper.from_array(np.int8(3), "z")])
+    yield "constants", model(
+        [helper.make_node("Constant", [], ["a"], value_float=0.5), helper.make_node("Constant", [], ["b"], value_ints=[2, 3]),
+         helper.make_node("ConstantOfShape", ["b"], ["c"]), helper.make_node("Add", ["x", "a"], ["y"])])
     yield "residual_shapes", model(
         [helper.make_node("Conv", ["x", "w", "b"], ["c"], pads=[1, 1, 1, 1]),
          helper.make_node("Add", ["c", "x"], ["a"]), helper.make_node("Relu", ["a"], ["r"]),

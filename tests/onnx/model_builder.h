@@ -61,14 +61,15 @@ class ModelBuilder {
     return node;
   }
 
-  Graph import(std::int64_t batch = 1) {
+  Graph import(std::int64_t batch = 1) { return import({.batch = batch, .folder = {}}); }
+  Graph import(const ImportOptions& options) {
     const std::string bytes = model_.SerializeAsString();
-    return import_onnx(std::as_bytes(std::span(bytes)), {.batch = batch, .folder = {}});
+    return import_onnx(std::as_bytes(std::span(bytes)), options);
   }
   /// The message with which the model is refused.
-  std::string refusal() {
+  std::string refusal(const ImportOptions& options = {}) {
     try {
-      (void)import();
+      (void)import(options);
     } catch (const Error& error) {
       return error.what();
     }
