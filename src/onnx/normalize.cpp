@@ -27,9 +27,9 @@ void normalize_resize(Graph& graph, Node& node) {
   ValueId scales = node.inputs.size() > 1 ? node.inputs[1] : kNoValue;
   if (node.attributes.has("scales")) {
     const auto values = node.attributes.get_floats("scales");
-    scales = graph.add_constant(
-        node.name + ".scales",
-        Tensor::from<float>({static_cast<std::int64_t>(values.size())}, values));
+    scales =
+        graph.add_constant(node.name + ".scales",
+                           Tensor::from<float>({static_cast<std::int64_t>(values.size())}, values));
     node.attributes.erase("scales");
   }
   node.inputs = {node.inputs.at(0), kNoValue, scales};

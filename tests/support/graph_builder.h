@@ -68,7 +68,8 @@ class GraphBuilder {
     (void)node("Split", {x, ints(parts)}, {{"axis", axis}});
     Node& split = graph_.nodes.back();
     while (split.outputs.size() < parts.size()) {
-      split.outputs.push_back(graph_.add_value(split.name + ":" + std::to_string(split.outputs.size())));
+      split.outputs.push_back(
+          graph_.add_value(split.name + ":" + std::to_string(split.outputs.size())));
     }
     return split.outputs;
   }

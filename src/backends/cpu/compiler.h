@@ -84,7 +84,9 @@ class Compiler {
   [[nodiscard]] std::size_t add_weights(const Tensor& tensor, const Desc& plain,
                                         const Desc& wanted);
   [[nodiscard]] Located add_raw_constant(const Tensor& tensor);
-  [[nodiscard]] Located new_result(const Desc& desc) { return {desc, add_storage(desc.get_size())}; }
+  [[nodiscard]] Located new_result(const Desc& desc) {
+    return {desc, add_storage(desc.get_size())};
+  }
 
   // Post-ops of a node: the first `count` go into the primitive, by its attribute and by the buffer
   // that the residual sum goes into; finish() adds a step for each of the others.
@@ -124,10 +126,9 @@ class Compiler {
   [[nodiscard]] std::optional<Located> add_library_binary(const Node& node,
                                                           dnnl::algorithm algorithm,
                                                           const Operand& a, const Operand& b,
-                                                          const Desc& layout,
-                                                          const PostOps& fused);
-  [[nodiscard]] Located add_own_binary(const Node& node, kernels::BinaryOp op, Operand a,
-                                       Operand b, const Shape& shape, const PostOps& fused);
+                                                          const Desc& layout, const PostOps& fused);
+  [[nodiscard]] Located add_own_binary(const Node& node, kernels::BinaryOp op, Operand a, Operand b,
+                                       const Shape& shape, const PostOps& fused);
   [[nodiscard]] Operand widened_operand(const Node& node, Operand operand, std::size_t rank);
   [[nodiscard]] Located relaid(const Node& node, const Operand& operand, const Desc& wanted);
   [[nodiscard]] dnnl::convolution_forward::primitive_desc choose_convolution(

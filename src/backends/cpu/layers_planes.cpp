@@ -70,9 +70,8 @@ Obstacle Compiler::compile_pooling(const Node& node) {
                     : dnnl::algorithm::pooling_avg_exclude_padding;
   }
   const Located src = packed(node.inputs[0], node.name);
-  const AnyPrimitive pool =
-      pooling(plan_->engine, algorithm, src.desc, any_layout(out, type_of(src.desc)), window,
-              no_post_ops().attr);
+  const AnyPrimitive pool = pooling(plan_->engine, algorithm, src.desc,
+                                    any_layout(out, type_of(src.desc)), window, no_post_ops().attr);
   const Located dst = new_result(pool.dst);
   add_step(node, pool, {argument(DNNL_ARG_SRC, src), argument(DNNL_ARG_DST, dst)}, {});
   finish(node, dst, 0);
@@ -123,9 +122,8 @@ Obstacle Compiler::compile_normalization(const Node& node) {
     if (scales != rows.columns) return "a scale that is broadcast";
   } else if (is_op(node, "InstanceNormalization") || is_op(node, "GroupNormalization")) {
     if (shape.size() < 3) return "no plane";
-    const std::int64_t groups = is_op(node, "InstanceNormalization")
-                                    ? shape[1]
-                                    : node.attributes.get_int("num_groups", 1);
+    const std::int64_t groups =
+        is_op(node, "InstanceNormalization") ? shape[1] : node.attributes.get_int("num_groups", 1);
     const std::int64_t plane = product(shape, 2, shape.size());
     rows.columns = shape[1] / groups * plane;
     rows.channels = scales;

@@ -127,11 +127,11 @@ void Compiler::add_product(const Node& node, const Tensor& weights, bool transpo
   const Desc bias_desc = bias ? Desc({out.back()}, Type::f32, Tag::a) : Desc();
   const Shape matrix{rows, in.back()};
   const bool is_matrix = in.size() == 2;
-  const auto desc = inner_product_desc(plan_->engine,
-                                       is_matrix ? any_layout(matrix, options_.precision)
-                                                 : row_major(matrix, options_.precision),
-                                       any_layout(w, options_.precision), bias_desc,
-                                       row_major({rows, out.back()}, result_type), fused.attr);
+  const auto desc = inner_product_desc(
+      plan_->engine,
+      is_matrix ? any_layout(matrix, options_.precision) : row_major(matrix, options_.precision),
+      any_layout(w, options_.precision), bias_desc, row_major({rows, out.back()}, result_type),
+      fused.attr);
   Located src = is_matrix ? with_desc(node.inputs[0], desc.src_desc(), node.name)
                           : with_desc(node.inputs[0], row_major(in, options_.precision), node.name);
   src.desc = desc.src_desc();
@@ -192,7 +192,8 @@ Obstacle Compiler::compile_matmul(const Node& node) {
   if (!gemm && a.size() > 1 && b.size() == 2 && constant_floats(graph_, node.inputs[1])) {
     Tensor bias;
     if (!node.post_ops.empty() && node.post_ops[0].kind == PostOp::Kind::kAdd) {
-      const auto given = per_channel(graph_, node.post_ops[0].operand, a.size(), a.size() - 1, columns);
+      const auto given =
+          per_channel(graph_, node.post_ops[0].operand, a.size(), a.size() - 1, columns);
       if (given) bias = Tensor::from<float>({columns}, std::span(*given));
     }
     add_product(node, *graph_.value(node.inputs[1]).constant, false, bias, options_.precision,
@@ -243,8 +244,8 @@ Obstacle Compiler::compile_batched_product(const Node& node, Shape a, Shape b) {
   if (biased) {
     dst = add_binary(node, dnnl::algorithm::binary_add, kernels::BinaryOp::kAdd,
                      {dst, shape, kNoValue},
-                     {packed(node.inputs[2], node.name),
-                      graph_.value(node.inputs[2]).type.shape, node.inputs[2]},
+                     {packed(node.inputs[2], node.name), graph_.value(node.inputs[2]).type.shape,
+                      node.inputs[2]},
                      shape, no_post_ops());
   }
   finish(node, dst, fused.count);

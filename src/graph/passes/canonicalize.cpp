@@ -42,8 +42,8 @@ bool reduce_mean_to_pool(Graph& graph, std::size_t i) {
   flatten.op = &get_operator("Flatten");
   flatten.outputs = node.outputs;
   const Shape& in = graph.value(node.inputs[0]).type.shape;
-  node.outputs = {graph.add_value(node.name + ".pooled",
-                                  {DataType::kFloat32, {in[0], in[1], 1, 1}})};
+  node.outputs = {
+      graph.add_value(node.name + ".pooled", {DataType::kFloat32, {in[0], in[1], 1, 1}})};
   flatten.inputs = node.outputs;
   graph.nodes.insert(graph.nodes.begin() + static_cast<std::ptrdiff_t>(i) + 1, std::move(flatten));
   return true;

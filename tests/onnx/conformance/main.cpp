@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs ONNX's own node tests: test-conformance FOLDER [NAME]. FOLDER is onnx/backend/test/data/node of
-// the wheel onnx 1.16.2; NAME is part of the tests' names.
+// Runs ONNX's own node tests: test-conformance FOLDER [NAME]. FOLDER is onnx/backend/test/data/node
+// of the wheel onnx 1.16.2; NAME is part of the tests' names.
 #include <fmt/format.h>
 
 #include <cstdio>
@@ -24,9 +24,8 @@ int run_program(const std::filesystem::path& folder, const std::string& name) {
   }
   std::vector<NodeTest> tests = read_node_tests(folder);
   const auto stale = stale_limits(tests);
-  std::erase_if(tests, [&](const NodeTest& test) {
-    return test.name.find(name) == std::string::npos;
-  });
+  std::erase_if(tests,
+                [&](const NodeTest& test) { return test.name.find(name) == std::string::npos; });
   const Report report = run_all(tests);
   for (const auto& [op, tally] : report.operators) {
     for (const auto& [reason, count] : tally.skipped) {

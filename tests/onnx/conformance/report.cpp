@@ -20,8 +20,8 @@ int sum(const std::map<std::string, int>& counts) {
 
 void Report::add(const NodeTest& test, const Outcomes& outcomes) {
   using Status = Outcome::Status;
-  for (const auto& [way, outcome] : {std::pair{"reference", &outcomes.reference},
-                                     std::pair{"cpu backend", &outcomes.cpu}}) {
+  for (const auto& [way, outcome] :
+       {std::pair{"reference", &outcomes.reference}, std::pair{"cpu backend", &outcomes.cpu}}) {
     if (outcome->status != Status::kFailed) continue;
     failures.push_back(fmt::format("{} ({}): {}", test.name, way, outcome->reason));
   }

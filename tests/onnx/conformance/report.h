@@ -20,10 +20,10 @@ struct Tally {
 
 /// Everything that one run of all tests found out.
 struct Report {
-  std::map<std::string, Tally> operators;    ///< Those that Hedge has.
-  std::map<std::string, int> not_claimed;    ///< Tests of each operator that it has not.
-  int passed_as_functions = 0;  ///< Expanded tests of operators that it has not.
-  std::vector<std::string> failures;  ///< A line each.
+  std::map<std::string, Tally> operators;  ///< Those that Hedge has.
+  std::map<std::string, int> not_claimed;  ///< Tests of each operator that it has not.
+  int passed_as_functions = 0;             ///< Expanded tests of operators that it has not.
+  std::vector<std::string> failures;       ///< A line each.
 
   void add(const NodeTest& test, const Outcomes& outcomes);
   void add_not_claimed(const NodeTest& test);

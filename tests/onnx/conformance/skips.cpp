@@ -31,9 +31,9 @@ bool matches(const NodeTest& test, const Limit& limit) {
 
 /// Of the types that are newer than the protobuf files that Hedge may be built with.
 std::string type_name(std::int32_t type) {
-  constexpr std::array<std::string_view, 7> kNewer{
-      "float8e4m3fn", "float8e4m3fnuz", "float8e5m2", "float8e5m2fnuz", "uint4", "int4",
-      "float4e2m1"};
+  constexpr std::array<std::string_view, 7> kNewer{"float8e4m3fn",   "float8e4m3fnuz", "float8e5m2",
+                                                   "float8e5m2fnuz", "uint4",          "int4",
+                                                   "float4e2m1"};
   constexpr std::int32_t kFirstNewer = 17;
   if (type >= kFirstNewer && type < kFirstNewer + static_cast<std::int32_t>(kNewer.size())) {
     return std::string(kNewer.at(static_cast<std::size_t>(type - kFirstNewer)));
