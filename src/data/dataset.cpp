@@ -24,7 +24,7 @@ struct Source {
 Source source_of(const std::string& dataset) {
   if (dataset == "cifar") {
     return {{"test_batch.bin", "cifar-10-batches-bin/test_batch.bin"},
-            "download https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz and unpack it there"};
+            "download it: hedge fetch-data cifar10 --data=DIR"};
   }
   return {{"shapes_test.bin"}, "make it: hedge make-data shapes DIR"};
 }
