@@ -9,7 +9,9 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   try {
-    (void)hedge::import_onnx(std::as_bytes(std::span(data, size)), {.batch = 1, .folder = {}});
+    hedge::Graph graph =
+        hedge::import_onnx(std::as_bytes(std::span(data, size)), {.batch = 1, .folder = {}});
+    hedge::set_batch(graph, 2);
   } catch (const hedge::Error&) {
   }
   return 0;

@@ -57,20 +57,37 @@ bool ends_in_softmax(const Graph& graph) {
   });
 }
 
-/// A classifier has one input with four axes and scores with the batch first.
+/// For messages: "'x' (float32 1x3x32x32)".
+std::string describe(const std::string& name, const TensorType& type) {
+  return fmt::format("'{}' ({} {})", name, to_string(type.type), to_string(type.shape));
+}
+
+/// A classifier has one input, of floats with four axes, and float scores with the batch first.
 void require_classifier(const Graph& graph) {
-  if (graph.inputs.size() != 1) {
-    throw bad_input(fmt::format("{} inputs; a classifier has one", graph.inputs.size()));
+  std::vector<std::string> inputs;
+  for (std::size_t i = 0; i < graph.inputs.size(); ++i) {
+    inputs.push_back(describe(graph.value(graph.inputs[i].value).name, graph.input_type(i)));
   }
-  const Shape input = graph.input_type(0).shape;
-  if (input.size() != 4) {
-    throw bad_input(fmt::format("the input has shape {}; images have four axes (batch first)",
-                                to_string(input)));
+  if (inputs.empty()) throw bad_input("no input; an image classifier takes one image");
+  if (inputs.size() != 1) {
+    throw bad_input(fmt::format("{} inputs, {}; an image classifier takes one image", inputs.size(),
+                                join_words(inputs)));
   }
-  const Shape& output = graph.value(graph.outputs.at(0)).type.shape;
-  if (output.empty() || output[0] != input[0]) {
-    throw bad_input(fmt::format("the output has shape {}; the first axis must be the batch of {}",
-                                to_string(output), input[0]));
+  const TensorType input = graph.input_type(0);
+  if (input.type != DataType::kFloat32 || input.shape.size() != 4) {
+    throw bad_input(fmt::format(
+        "the input is {}; an image classifier takes floats with four axes (batch first)",
+        inputs[0]));
+  }
+  for (const ValueId id : graph.outputs) {
+    const Value& output = graph.value(id);
+    const bool scores = id == graph.outputs[0];
+    if (output.type.type != DataType::kFloat32 ||
+        (scores && (output.type.shape.empty() || output.type.shape[0] != input.shape[0]))) {
+      throw bad_input(
+          fmt::format("the output is {}; an image classifier gives floats, the batch of {} first",
+                      describe(output.name, output.type), input.shape[0]));
+    }
   }
 }
 
@@ -175,6 +192,7 @@ EngineContainer build_engine(const std::filesystem::path& onnx, const EngineBuil
   Graph graph = import_model(onnx, options.batch);
   return naming(onnx, [&] {
     require_classifier(graph);
+    set_batch(graph, options.batch);
     const std::int64_t parameters = parameter_count(graph);
     const std::int64_t macs = multiply_accumulates(graph);
     optimize(graph);

@@ -2,6 +2,7 @@
 // What this machine is, which backends it has, and what a model holds.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <vector>
 
@@ -55,12 +56,18 @@ std::string shapes(const std::vector<Binding>& bindings) {
 void print_onnx(const Program& program, const Options& options, const std::string& file,
                 nlohmann::ordered_json& json) {
   const Graph graph = import_model(file);
+  const bool one_input = graph.inputs.size() == 1 && !graph.input_type(0).shape.empty();
+  const std::int64_t batch = one_input ? graph.input_type(0).shape[0] : 1;
+  const std::int64_t macs = multiply_accumulates(graph) / std::max<std::int64_t>(batch, 1);
   std::map<std::string, int> counts;
   for (const Node& node : graph.nodes) ++counts[std::string(node.op->name)];
   std::vector<std::string> operators;
   for (const auto& [name, count] : counts) operators.push_back(fmt::format("{} {}", count, name));
   program.print("{}: ONNX model '{}'\n", file, graph.name);
-  program.print("  input      {}\n", to_string(graph.input_type(0).shape));
+  for (std::size_t i = 0; i < graph.inputs.size(); ++i) {
+    program.print("  input      {} {}\n", graph.value(graph.inputs[i].value).name,
+                  to_string(graph.input_type(i).shape));
+  }
   for (const ValueId id : graph.outputs) {
     program.print("  output     {} {}\n", graph.value(id).name,
                   to_string(graph.value(id).type.shape));
@@ -68,12 +75,11 @@ void print_onnx(const Program& program, const Options& options, const std::strin
   program.print("  layers     {}\n", join_words(operators));
   program.print(
       "  holds      {} parameters ({:.2f} MB in fp32), {} multiply-accumulates an image\n",
-      parameter_count(graph), static_cast<double>(parameter_count(graph)) * 4e-6,
-      multiply_accumulates(graph));
+      parameter_count(graph), static_cast<double>(parameter_count(graph)) * 4e-6, macs);
   json = {{"file", file},
           {"kind", "onnx"},
           {"parameters", parameter_count(graph)},
-          {"multiply_accumulates", multiply_accumulates(graph)},
+          {"multiply_accumulates", macs},
           {"operators", counts}};
   if (!options.layers) return;
   for (const Node& node : graph.nodes) {

@@ -78,7 +78,7 @@ class Inference {
 
   /// What is known before the run becomes a constant: shapes computed in the graph, mostly.
   void evaluate_if_known(Node& node) {
-    const bool only_shape_matters = node.op->name == "Shape";
+    const bool only_shape_matters = node.op->name == "Shape" || node.op->name == "Size";
     std::vector<Tensor> inputs;
     for (const ValueId id : node.inputs) {
       if (id == kNoValue) {

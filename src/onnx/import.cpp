@@ -20,7 +20,9 @@
 #include "base/text.h"
 #include "graph/operators/operator.h"
 #include "onnx/attribute_reader.h"
+#include "onnx/input_types.h"
 #include "onnx/names.h"
+#include "onnx/normalize.h"
 #include "onnx/tensor_reader.h"
 #include "onnx/wire.h"
 
@@ -31,8 +33,6 @@ namespace {
 constexpr std::int64_t kOldestOpset = 7;
 // The newest one whose changes to our operators have been read.
 constexpr std::int64_t kNewestOpset = 22;
-// From this opset on Softmax works along one axis; before, over all axes from `axis` on.
-constexpr std::int64_t kSoftmaxAlongOneAxis = 13;
 
 onnx::ModelProto parse(std::span<const std::byte> bytes) {
   check_model_framing(bytes);
@@ -122,15 +122,14 @@ class Importer {
     collect_names();
     require_supported_operators();
     add_initializers();
-    add_input();
+    add_inputs();
     const std::vector<int> order = topological_order(proto_);
     for (const int position : order) add_node(position);
     add_outputs();
     throw_problems();
     validate(graph_);
     infer_shapes(graph_);
-    check_old_softmax();
-    set_batch(graph_, options_.batch);
+    normalize_softmax(graph_, opset_);
     return std::move(graph_);
   }
 
@@ -152,7 +151,7 @@ class Importer {
     std::map<std::string, std::vector<std::string>> unsupported;
     for (int i = 0; i < proto_.node_size(); ++i) {
       const onnx::NodeProto& node = proto_.node(i);
-      if (is_standard_domain(node.domain()) && find_operator(node.op_type()) != nullptr) continue;
+      if (is_standard_domain(node.domain()) && operator_for(node.op_type()) != nullptr) continue;
       unsupported[printable(operator_name(node))].push_back(printable(node_name(node, i)));
     }
     if (unsupported.empty()) return;
@@ -177,6 +176,7 @@ class Importer {
     }
     for (auto& tensor : *proto_.mutable_initializer()) {
       if (!read_.contains(tensor.name())) continue;
+      initializers_.insert(tensor.name());
       try {
         define(tensor.name(), graph_.add_constant(printable(tensor.name()), tensors_.read(tensor)));
       } catch (const Error& error) {
@@ -187,53 +187,21 @@ class Importer {
     }
   }
 
-  /// Extents of an input; the first one may be open and is then the batch.
-  Shape input_shape(const onnx::ValueInfoProto& input) {
-    const auto& type = input.type();
-    if (!type.has_tensor_type() || !type.tensor_type().has_shape()) {
-      problem(fmt::format("input '{}' is no tensor, or has no shape", printable(input.name())));
-      return {options_.batch};
-    }
-    const auto element = graph_data_type(type.tensor_type().elem_type());
-    if (element != DataType::kFloat32) {
-      problem(fmt::format("input '{}' is not of floating point; Hedge feeds preprocessed images",
-                          printable(input.name())));
-    }
-    Shape shape;
-    const auto& dims = type.tensor_type().shape().dim();
-    for (int axis = 0; axis < dims.size(); ++axis) {
-      const auto& dim = dims[axis];
-      const bool known = dim.has_dim_value() && dim.dim_value() > 0;
-      if (!known && axis > 0) {
-        problem(fmt::format(
-            "input '{}' has a dynamic shape: axis {} is '{}'; fix it (for example with "
-            "onnxruntime.tools.make_dynamic_shape_fixed)",
-            printable(input.name()), axis, dim.has_dim_param() ? printable(dim.dim_param()) : "?"));
-      }
-      shape.push_back(known ? dim.dim_value() : (axis == 0 ? options_.batch : 1));
-    }
-    return shape;
-  }
-
-  void add_input() {
+  void add_inputs() {
     std::vector<const onnx::ValueInfoProto*> inputs;
     for (const auto& input : proto_.input()) {
       // Before IR version 4 initializers were listed as inputs too.
-      if (read_.contains(input.name()) && !values_.contains(input.name())) inputs.push_back(&input);
+      if (read_.contains(input.name()) && !initializers_.contains(input.name())) {
+        inputs.push_back(&input);
+      }
     }
-    if (inputs.size() != 1) {
-      std::vector<std::string> names;
-      for (const auto* input : inputs)
-        names.push_back(fmt::format("'{}'", printable(input->name())));
-      problem(inputs.empty() ? "no input that a node reads"
-                             : fmt::format("{} inputs, {}; an image classifier has one",
-                                           inputs.size(), join_words(names)));
-    }
-    for (const auto* input : inputs) {
-      const TensorType type{DataType::kFloat32, input_shape(*input)};
-      const ValueId id = define(input->name(), graph_.add_value(printable(input->name()), type));
+    const InputTypes types(inputs, options_);
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      const std::string& name = inputs[i]->name();
+      const ValueId id = define(name, graph_.add_value(printable(name), types.types()[i]));
       graph_.inputs.push_back({id, {}});
     }
+    for (const std::string& text : types.problems()) problem(text);
   }
 
   ValueId input_value(const onnx::NodeProto& node, int position, const std::string& name) {
@@ -250,42 +218,28 @@ class Importer {
     Node node;
     node.name = printable(node_name(proto, position));
     const bool supported = is_standard_domain(proto.domain());
-    node.op = supported ? find_operator(proto.op_type()) : nullptr;
+    node.op = supported ? operator_for(proto.op_type()) : nullptr;
     for (const std::string& input : proto.input()) {
       node.inputs.push_back(input_value(proto, position, input));
     }
     while (!node.inputs.empty() && node.inputs.back() == kNoValue) node.inputs.pop_back();
-    // Outputs that nobody reads (a Dropout's mask) must not be asked of an operator; the first one
-    // there always is.
+    // Outputs that nobody reads (a Dropout's mask) are not asked of an operator, but keep their
+    // place: a Split has as many parts as outputs. The first one there always is.
     bool dead = true;
     for (const std::string& output : proto.output()) {
       const bool read = read_.contains(output) && !output.empty();
       dead = dead && !read;
       node.outputs.push_back(read ? define(output, graph_.add_value(printable(output))) : kNoValue);
     }
-    while (node.outputs.size() > 1 && node.outputs.back() == kNoValue) node.outputs.pop_back();
     if (node.op == nullptr || dead) return;
     if (node.outputs[0] == kNoValue) node.outputs[0] = graph_.add_value(node.name + " (unread)");
     try {
       node.attributes = read_attributes(proto, tensors_);
+      normalize(graph_, node, proto.op_type(), opset_);
     } catch (const Error& error) {
       problem(fmt::format("{}: {}", describe(proto, position), error.what()));
     }
-    normalize(node);
     graph_.nodes.push_back(std::move(node));
-  }
-
-  /// Defaults that changed between opsets, to the newest meaning.
-  void normalize(Node& node) const {
-    if (node.op->name == "Softmax" && opset_ < kSoftmaxAlongOneAxis &&
-        !node.attributes.has("axis")) {
-      node.attributes.set("axis", std::int64_t{1});
-    }
-    // Absent "axes" of the newer form come as an empty input; of the older as an attribute: both
-    // are read by the operators. BatchNormalization of opset 7 to 8 may carry "spatial" = 1.
-    if (node.op->name == "BatchNormalization" && node.attributes.get_int("spatial", 1) == 1) {
-      node.attributes.erase("spatial");
-    }
   }
 
   void add_outputs() {
@@ -300,24 +254,6 @@ class Importer {
     }
   }
 
-  /// The old Softmax over several axes at once is the new one only where a single axis of them is
-  /// longer than 1, and that is the first.
-  void check_old_softmax() const {
-    if (opset_ >= kSoftmaxAlongOneAxis) return;
-    for (const Node& node : graph_.nodes) {
-      if (node.op->name != "Softmax") continue;
-      const Shape& shape = graph_.value(node.inputs[0]).type.shape;
-      auto axis = node.attributes.get_int("axis", 1);
-      if (axis < 0) axis += static_cast<std::int64_t>(shape.size());
-      if (std::any_of(shape.begin() + axis + 1, shape.end(), [](auto n) { return n != 1; })) {
-        throw bad_input(fmt::format(
-            "{} (Softmax): of opset {}, over all axes from {} of shape {}; convert the model to "
-            "opset 13 or newer",
-            node.name, opset_, axis, to_string(shape)));
-      }
-    }
-  }
-
   onnx::GraphProto& proto_;
   const ImportOptions& options_;
   std::int64_t opset_;
@@ -325,6 +261,7 @@ class Importer {
   Graph graph_;
   std::unordered_map<std::string, ValueId> values_;
   std::set<std::string> read_;
+  std::set<std::string> initializers_;
   std::vector<std::string> problems_;
 };
 

@@ -33,11 +33,14 @@ def field(number, value):
     return varint(number << 3 | 2) + varint(len(value)) + value
 
 
-def onnx_model(nodes=b"", initializers=b"", batch=1, height=32):
-    dims = b"".join(field(1, field(1, d) if isinstance(d, int) else field(2, d))
-                    for d in (batch, 3, height, 32))
-    tensor = field(2, field(1, field(1, 1) + field(2, dims)))
-    graph = nodes + field(2, "net") + initializers + field(11, field(1, "x") + tensor)
+def graph_input(name, dims, element_type=1):
+    dims = b"".join(field(1, field(1, d) if isinstance(d, int) else field(2, d)) for d in dims)
+    return field(11, field(1, name) + field(2, field(1, field(1, element_type) + field(2, dims))))
+
+
+def onnx_model(nodes=b"", initializers=b"", batch=1, height=32, inputs=None):
+    graph = nodes + field(2, "net") + initializers
+    graph += inputs or graph_input("x", (batch, 3, height, 32))
     graph += field(12, field(1, "y"))
     return field(1, 8) + field(7, graph) + field(8, field(2, 13))
 
@@ -274,6 +277,12 @@ class Programs(unittest.TestCase):
                 ("huge_shapes", onnx_model(node("Add", ["x", "w"], "y", "n"), huge), ["w"]),
                 ("foo_shapes", onnx_model(node("Foo", ["x"], "z", "f") + node("Bar", ["z"], "y", "b")),
                  ["Foo", "f", "Bar", "b"]),
+                ("two_shapes", onnx_model(node("Add", ["x", "z"], "y", "a"),
+                                          inputs=graph_input("x", (1, 3, 32, 32)) + graph_input("z", (1, 3, 32, 1))),
+                 ["2 inputs", "'x' (float32 1x3x32x32)", "'z' (float32 1x3x32x1)"]),
+                ("bytes_shapes", onnx_model(node("Identity", ["x"], "y", "i"),
+                                            inputs=graph_input("x", (1, 3, 32, 32), 2)),
+                 ["'x' (uint8 1x3x32x32)", "floats"]),
                 ("dynamic_shapes", onnx_model(node("Relu", ["x"], "y", "r"), height="H"), ["dynamic", "H"])):
             self.refused(self.infer(model=self.file(f"{name}.onnx", content)), name, *words)
 

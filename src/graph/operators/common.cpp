@@ -31,6 +31,10 @@ void require(bool condition, const std::string& message) {
   if (!condition) throw bad_input(message);
 }
 
+void require_type(DataType type, TypeSet set) {
+  require(set(type), fmt::format("elements of {} are not supported", to_string(type)));
+}
+
 std::optional<Ints> known_ints(Inputs inputs, std::size_t i, const char* what) {
   if (!has(inputs, i)) return std::nullopt;
   require(inputs[i]->constant.has_value(),

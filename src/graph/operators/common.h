@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "graph/operators/operator.h"
@@ -17,6 +21,24 @@ using Tensors = std::span<const Tensor>;
 
 /// Throws bad_input(message) unless the condition holds.
 void require(bool condition, const std::string& message);
+
+// Sets of element types.
+[[nodiscard]] constexpr bool is_float(DataType type) {
+  return type == DataType::kFloat32 || type == DataType::kFloat64;
+}
+[[nodiscard]] constexpr bool is_number(DataType type) {
+  return type != DataType::kBool;
+}
+[[nodiscard]] constexpr bool is_bool(DataType type) {
+  return type == DataType::kBool;
+}
+[[nodiscard]] constexpr bool is_any(DataType /*type*/) {
+  return true;
+}
+using TypeSet = bool (*)(DataType);
+
+/// Throws bad_input naming the type unless the set has it.
+void require_type(DataType type, TypeSet set);
 
 /// The i-th input is there.
 [[nodiscard]] inline bool has(Inputs inputs, std::size_t i) {
@@ -94,6 +116,52 @@ auto with_type(DataType type, Function f) {
   return f(bool{});
 }
 
+/// As with_type, for element types that is_float has; throws bad_input for others.
+template <class Function>
+auto with_float(DataType type, Function f) {
+  require_type(type, is_float);
+  return type == DataType::kFloat32 ? f(float{}) : f(double{});
+}
+
+/// As with_type, for element types that is_number has; throws bad_input for bool.
+template <class Function>
+auto with_number(DataType type, Function f) {
+  require_type(type, is_number);
+  return with_type(type, [&](auto zero) {
+    // bool is instantiated too, but never gets here.
+    using T =
+        std::conditional_t<std::is_same_v<decltype(zero), bool>, std::uint8_t, decltype(zero)>;
+    return f(T{});
+  });
+}
+
+/// Out of range, ONNX leaves the result of a conversion open and C++ leaves it undefined: saturate.
+template <class To, class From>
+[[nodiscard]] To convert(From value) {
+  if constexpr (std::is_same_v<To, bool>) {
+    return value != From{};
+  } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
+    const double wide = value;
+    if (std::isnan(wide)) return 0;
+    if (wide <= static_cast<double>(std::numeric_limits<To>::min()))
+      return std::numeric_limits<To>::min();
+    if (wide >= static_cast<double>(std::numeric_limits<To>::max()))
+      return std::numeric_limits<To>::max();
+    return static_cast<To>(wide);
+  } else {
+    return static_cast<To>(value);
+  }
+}
+
+/// f of each element; the result has elements of type To.
+template <class To, class From, class Function>
+[[nodiscard]] Tensor map(const Tensor& in, Function f) {
+  Tensor out(kDataTypeOf<To>, in.shape());
+  const auto from = in.values<From>();
+  std::transform(from.begin(), from.end(), out.mutable_values<To>().begin(), f);
+  return out;
+}
+
 /// A copy of selected elements: output element i comes from input element source(index), or is
 /// `fill` where that is negative. For everything that only moves data.
 template <class Source>
@@ -124,13 +192,30 @@ struct SlidingWindow {
 
 [[nodiscard]] std::vector<TensorType> same_as_first(const Node& node, Inputs inputs);
 
+/// As same_as_first, for the element types of a set.
+template <TypeSet set>
+[[nodiscard]] std::vector<TensorType> same_as_first_of(const Node& /*node*/, Inputs inputs) {
+  require_type(inputs[0]->type.type, set);
+  return {inputs[0]->type};
+}
+
 // The tables of the families, one a file.
+[[nodiscard]] std::span<const Operator> activation_table();
+[[nodiscard]] std::span<const Operator> arithmetic_table();
+[[nodiscard]] std::span<const Operator> cast_table();
+[[nodiscard]] std::span<const Operator> comparison_table();
 [[nodiscard]] std::span<const Operator> convolution_table();
-[[nodiscard]] std::span<const Operator> pooling_table();
-[[nodiscard]] std::span<const Operator> elementwise_table();
+[[nodiscard]] std::span<const Operator> function_table();
 [[nodiscard]] std::span<const Operator> matrix_table();
-[[nodiscard]] std::span<const Operator> normalization_table();
-[[nodiscard]] std::span<const Operator> shape_table();
 [[nodiscard]] std::span<const Operator> movement_table();
+[[nodiscard]] std::span<const Operator> normalization_table();
+[[nodiscard]] std::span<const Operator> pooling_table();
+[[nodiscard]] std::span<const Operator> quantization_table();
+[[nodiscard]] std::span<const Operator> reduction_table();
+[[nodiscard]] std::span<const Operator> resize_table();
+[[nodiscard]] std::span<const Operator> selection_table();
+[[nodiscard]] std::span<const Operator> shape_table();
+[[nodiscard]] std::span<const Operator> slicing_table();
+[[nodiscard]] std::span<const Operator> softmax_table();
 
 }  // namespace hedge::operators

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Operators that only move elements.
+// Operators that only move or repeat elements.
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <array>
 
 #include "graph/operators/common.h"
@@ -137,201 +136,124 @@ std::vector<Tensor> run_split(const Node& node, Tensors in) {
   return parts;
 }
 
-// ---- Slice
-
-struct Slices {
-  Ints start, step;
-  Shape out;
-};
+// ---- Expand, Tile
 
 template <class In>
-Slices slices(const Node& node, In in, const Shape& shape) {
-  const auto starts = ints_of(node, in, 1, "starts");
-  const auto ends = ints_of(node, in, 2, "ends");
-  require(starts && ends && starts->size() == ends->size(), "starts and ends do not fit");
-  auto axes = ints_of(node, in, 3, "axes");
-  if (!axes) {
-    axes.emplace();
-    for (std::size_t i = 0; i < starts->size(); ++i) axes->push_back(static_cast<std::int64_t>(i));
-  }
-  const Ints steps = ints_of(node, in, 4, "steps").value_or(Ints(starts->size(), 1));
-  require(axes->size() == starts->size() && steps.size() == starts->size(),
-          "axes or steps do not fit");
-  (void)normal_axes(*axes, shape.size());
-  Slices s{Ints(shape.size(), 0), Ints(shape.size(), 1), shape};
-  for (std::size_t i = 0; i < axes->size(); ++i) {
-    const std::size_t axis = normal_axis((*axes)[i], shape.size());
-    const std::int64_t n = shape[axis];
-    // Steps beyond the extent all select one element; kept small so that nothing overflows.
-    const std::int64_t step = std::clamp<std::int64_t>(steps[i], -n - 1, n + 1);
-    require(steps[i] != 0, "a step of 0");
-    const auto clamp = [&](std::int64_t at, std::int64_t low, std::int64_t high) {
-      if (at < 0) at = at < -n ? low : at + n;
-      return std::clamp(at, low, high);
-    };
-    const bool forward = step > 0;
-    const std::int64_t begin = forward ? clamp((*starts)[i], 0, n) : clamp((*starts)[i], -1, n - 1);
-    const std::int64_t end = forward ? clamp((*ends)[i], 0, n) : clamp((*ends)[i], -1, n - 1);
-    const std::int64_t distance = forward ? end - begin : begin - end;
-    const std::int64_t stride = forward ? step : -step;
-    s.out[axis] = distance <= 0 ? 0 : (distance + stride - 1) / stride;
-    s.start[axis] = begin;
-    s.step[axis] = step;
-  }
-  return s;
+Shape expanded(In in, const Shape& shape) {
+  return broadcast(shape, known_ints(in, 1, "the shape").value_or(Ints{}));
 }
 
-std::vector<TensorType> infer_slice(const Node& node, Inputs in) {
-  return {{in[0]->type.type, slices(node, in, in[0]->type.shape).out}};
+std::vector<TensorType> infer_expand(const Node& /*node*/, Inputs in) {
+  return {{in[0]->type.type, expanded(in, in[0]->type.shape)}};
 }
 
-std::vector<Tensor> run_slice(const Node& node, Tensors in) {
-  const Slices s = slices(node, in, in[0].shape());
-  const Ints strides = strides_of(in[0].shape());
-  return {gather_elements(in[0], s.out, [&](const Ints& index) {
-    std::int64_t at = 0;
-    for (std::size_t i = 0; i < index.size(); ++i)
-      at += (s.start[i] + index[i] * s.step[i]) * strides[i];
-    return at;
+std::vector<Tensor> run_expand(const Node& /*node*/, Tensors in) {
+  const Shape out = expanded(in, in[0].shape());
+  const Ints strides = broadcast_strides(in[0].shape(), out);
+  return {gather_elements(in[0], out, [&](const Ints& index) {
+    return static_cast<std::int64_t>(dot(index, strides));
   })};
 }
 
-// ---- Gather
-
-Shape gathered(const Shape& data, const Shape& indices, std::size_t axis) {
-  Shape out(data.begin(), data.begin() + static_cast<std::ptrdiff_t>(axis));
-  out.insert(out.end(), indices.begin(), indices.end());
-  out.insert(out.end(), data.begin() + static_cast<std::ptrdiff_t>(axis) + 1, data.end());
+template <class In>
+Shape tiled(In in, const Shape& shape) {
+  const Ints repeats = known_ints(in, 1, "repeats").value_or(Ints{});
+  require(repeats.size() == shape.size(), "repeats do not fit the axes");
+  Shape out;
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    out.push_back(element_count({shape[i], repeats[i]}));
+  }
   (void)element_count(out);
   return out;
 }
 
-std::vector<TensorType> infer_gather(const Node& node, Inputs in) {
-  const Shape& data = in[0]->type.shape;
-  require(in[1]->type.type == DataType::kInt64 || in[1]->type.type == DataType::kInt32,
-          "indices that are no integers");
-  return {
-      {in[0]->type.type, gathered(data, in[1]->type.shape,
-                                  normal_axis(node.attributes.get_int("axis", 0), data.size()))}};
+std::vector<TensorType> infer_tile(const Node& /*node*/, Inputs in) {
+  return {{in[0]->type.type, tiled(in, in[0]->type.shape)}};
 }
 
-std::vector<Tensor> run_gather(const Node& node, Tensors in) {
-  const Shape& data = in[0].shape();
-  const std::size_t axis = normal_axis(node.attributes.get_int("axis", 0), data.size());
-  const Shape out = gathered(data, in[1].shape(), axis);
-  Ints indices = in[1].to_int64();
-  for (std::int64_t& index : indices) {
-    require(index >= -data[axis] && index < data[axis],
-            fmt::format("index {} of {} elements", index, data[axis]));
-    if (index < 0) index += data[axis];
-  }
-  const Ints strides = strides_of(data);
-  const Ints index_strides = strides_of(in[1].shape());
-  const std::size_t index_rank = in[1].shape().size();
-  return {gather_elements(in[0], out, [&](const Ints& at) {
-    std::size_t which = 0;
-    std::int64_t source = 0;
-    for (std::size_t i = 0; i < at.size(); ++i) {
-      if (i < axis) {
-        source += at[i] * strides[i];
-      } else if (i < axis + index_rank) {
-        which += static_cast<std::size_t>(at[i] * index_strides[i - axis]);
-      } else {
-        source += at[i] * strides[i - index_rank + 1];
-      }
-    }
-    return source + indices[which] * strides[axis];
+std::vector<Tensor> run_tile(const Node& /*node*/, Tensors in) {
+  const Shape& shape = in[0].shape();
+  const Ints strides = strides_of(shape);
+  return {gather_elements(in[0], tiled(in, shape), [&](const Ints& index) {
+    std::int64_t at = 0;
+    for (std::size_t i = 0; i < index.size(); ++i) at += index[i] % shape[i] * strides[i];
+    return at;
   })};
 }
 
-// ---- Pad
+// ---- DepthToSpace, SpaceToDepth
 
-struct Padding {
-  Ints begin;  ///< Negative: cut off.
-  Shape out;
-};
-
-template <class In>
-Padding padding(const Node& node, In in, const Shape& shape) {
-  const std::string mode = node.attributes.get_string("mode", "constant");
-  require(mode == "constant" || mode == "reflect" || mode == "edge", fmt::format("mode {}", mode));
-  const auto pads = ints_of(node, in, 1, "pads");
-  require(pads.has_value(), "pads are missing");
-  Ints axes = ints_of(node, in, 3, "axes").value_or(Ints{});
-  if (!has(in, 3)) {
-    axes.clear();
-    for (std::size_t i = 0; i < shape.size(); ++i) axes.push_back(static_cast<std::int64_t>(i));
-  }
-  require(pads->size() == 2 * axes.size(), "pads do not fit the axes");
-  (void)normal_axes(axes, shape.size());
-  Padding p{Ints(shape.size(), 0), shape};
-  for (std::size_t i = 0; i < axes.size(); ++i) {
-    const std::size_t axis = normal_axis(axes[i], shape.size());
-    const std::int64_t before = (*pads)[i];
-    const std::int64_t after = (*pads)[i + axes.size()];
-    constexpr std::int64_t kMost = std::int64_t{1} << 30;
-    require(std::max(before, after) <= kMost && std::min(before, after) >= -kMost,
-            "pads are too large");
-    const std::int64_t limit = mode == "reflect"                    ? shape[axis] - 1
-                               : mode == "edge" && shape[axis] == 0 ? 0
-                                                                    : kMost;
-    require(before <= limit && after <= limit,
-            fmt::format("mode {} cannot pad {} elements by {} and {}", mode, shape[axis], before,
-                        after));
-    p.begin[axis] = before;
-    p.out[axis] += before + after;
-    require(p.out[axis] >= 0, "pads cut off more than there is");
-  }
-  (void)element_count(p.out);
-  return p;
+std::int64_t block_size(const Node& node, const Shape& shape) {
+  const std::int64_t block = node.attributes.get_int("blocksize", 0);
+  require(shape.size() == 4, fmt::format("an input of shape {}, not of 4 axes", to_string(shape)));
+  require(block >= 1 && block <= (1 << 20), fmt::format("attribute blocksize: {}", block));
+  return block;
 }
 
-std::vector<TensorType> infer_pad(const Node& node, Inputs in) {
-  return {{in[0]->type.type, padding(node, in, in[0]->type.shape).out}};
+std::vector<TensorType> infer_depth_to_space(const Node& node, Inputs in) {
+  const Shape& x = in[0]->type.shape;
+  const std::int64_t block = block_size(node, x);
+  const std::string mode = node.attributes.get_string("mode", "DCR");
+  require(mode == "DCR" || mode == "CRD", fmt::format("attribute mode: '{}'", mode));
+  require(x[1] % (block * block) == 0,
+          fmt::format("attribute blocksize: {} channels in blocks of {}", x[1], block * block));
+  const Shape out{x[0], x[1] / (block * block), element_count({x[2], block}),
+                  element_count({x[3], block})};
+  return {{in[0]->type.type, out}};
 }
 
-std::vector<Tensor> run_pad(const Node& node, Tensors in) {
-  const Shape& shape = in[0].shape();
-  const Padding p = padding(node, in, shape);
-  const std::string mode = node.attributes.get_string("mode", "constant");
-  double fill = node.attributes.get_float("value", 0);
-  if (has(in, 2)) {
-    require(in[2].size() == 1 && in[2].type() == in[0].type(),
-            "the fill is not one value of the input's type");
-    fill = with_type(in[2].type(), [&](auto zero) {
-      return static_cast<double>(in[2].values<decltype(zero)>()[0]);
-    });
-  }
-  const Ints strides = strides_of(shape);
-  return {gather_elements(
-      in[0], p.out,
-      [&](const Ints& index) -> std::int64_t {
-        std::int64_t source = 0;
-        for (std::size_t i = 0; i < index.size(); ++i) {
-          std::int64_t at = index[i] - p.begin[i];
-          if (at < 0 || at >= shape[i]) {
-            if (mode == "constant") return -1;
-            if (mode == "reflect") at = at < 0 ? -at : 2 * (shape[i] - 1) - at;
-            at = std::clamp<std::int64_t>(at, 0, shape[i] - 1);
-          }
-          source += at * strides[i];
-        }
-        return source;
-      },
-      fill)};
+std::vector<Tensor> run_depth_to_space(const Node& node, Tensors in) {
+  const Shape& x = in[0].shape();
+  const std::int64_t block = block_size(node, x);
+  const bool depth_first = node.attributes.get_string("mode", "DCR") == "DCR";
+  const std::int64_t channels = x[1] / (block * block);
+  const Ints strides = strides_of(x);
+  const Shape out{x[0], channels, x[2] * block, x[3] * block};
+  return {gather_elements(in[0], out, [&](const Ints& index) {
+    const std::int64_t within = index[2] % block * block + index[3] % block;
+    const std::int64_t c =
+        depth_first ? within * channels + index[1] : index[1] * block * block + within;
+    return static_cast<std::int64_t>(
+        dot({index[0], c, index[2] / block, index[3] / block}, strides));
+  })};
+}
+
+std::vector<TensorType> infer_space_to_depth(const Node& node, Inputs in) {
+  const Shape& x = in[0]->type.shape;
+  const std::int64_t block = block_size(node, x);
+  require(x[2] % block == 0 && x[3] % block == 0,
+          fmt::format("attribute blocksize: {} does not divide {}", block, to_string(x)));
+  return {
+      {in[0]->type.type, {x[0], element_count({x[1], block, block}), x[2] / block, x[3] / block}}};
+}
+
+std::vector<Tensor> run_space_to_depth(const Node& node, Tensors in) {
+  const Shape& x = in[0].shape();
+  const std::int64_t block = block_size(node, x);
+  const Ints strides = strides_of(x);
+  const Shape out{x[0], x[1] * block * block, x[2] / block, x[3] / block};
+  return {gather_elements(in[0], out, [&](const Ints& index) {
+    const std::int64_t within = index[1] / x[1];
+    return static_cast<std::int64_t>(
+        dot({index[0], index[1] % x[1], index[2] * block + within / block,
+             index[3] * block + within % block},
+            strides));
+  })};
 }
 
 constexpr std::array kTable{
     Operator{.name = "Transpose", .infer = infer_transpose, .execute = run_transpose},
     Operator{.name = "Concat", .max_inputs = -1, .infer = infer_concat, .execute = run_concat},
     Operator{.name = "Split", .max_inputs = 2, .infer = infer_split, .execute = run_split},
-    Operator{.name = "Slice", .max_inputs = 5, .infer = infer_slice, .execute = run_slice},
-    Operator{.name = "Gather",
+    Operator{.name = "Expand",
              .min_inputs = 2,
              .max_inputs = 2,
-             .infer = infer_gather,
-             .execute = run_gather},
-    Operator{.name = "Pad", .max_inputs = 4, .infer = infer_pad, .execute = run_pad},
+             .infer = infer_expand,
+             .execute = run_expand},
+    Operator{
+        .name = "Tile", .min_inputs = 2, .max_inputs = 2, .infer = infer_tile, .execute = run_tile},
+    Operator{.name = "DepthToSpace", .infer = infer_depth_to_space, .execute = run_depth_to_space},
+    Operator{.name = "SpaceToDepth", .infer = infer_space_to_depth, .execute = run_space_to_depth},
 };
 
 }  // namespace

@@ -25,6 +25,10 @@ struct Operator {
   /// inputs are empty tensors.
   std::vector<Tensor> (*execute)(const Node& node, std::span<const Tensor> inputs) = nullptr;
 
+  /// Each element of the first output comes of the same element of input 0 alone (other inputs are
+  /// single numbers): the operator commutes with whatever moves elements.
+  bool pointwise = false;
+
   /// Multiply-accumulates of one run; null means none.
   std::int64_t (*macs)(const Node& node, std::span<const Value* const> inputs,
                        const TensorType& output) = nullptr;

@@ -27,24 +27,24 @@ SlidingWindow whole_plane(const Shape& x) {
 }
 
 std::vector<TensorType> pooled_type(const Value& in, const SlidingWindow& window) {
-  require(in.type.type == DataType::kFloat32, "only float32");
+  require_type(in.type.type, is_number);
   Shape out{in.type.shape[0], in.type.shape[1]};
   out.insert(out.end(), window.output.begin(), window.output.end());
   (void)element_count(out);
-  return {{DataType::kFloat32, out}};
+  return {{in.type.type, out}};
 }
 
 /// Folds `combine` over the elements of each window; `finish` gets the result, the number of
 /// elements inside the input, and the number inside input and padding.
-template <class Combine, class Finish>
+template <class T, class Combine, class Finish>
 Tensor pool(const Tensor& in, const SlidingWindow& window, double start, Combine combine,
             Finish finish) {
   Shape shape{in.shape()[0], in.shape()[1]};
   shape.insert(shape.end(), window.output.begin(), window.output.end());
   const Ints strides = strides_of(in.shape());
-  const auto x = in.values<float>();
-  Tensor out(DataType::kFloat32, shape);
-  const auto y = out.mutable_values<float>();
+  const auto x = in.values<T>();
+  Tensor out(in.type(), shape);
+  const auto y = out.mutable_values<T>();
   for_each_index(shape, [&](const Ints& o, std::size_t flat) {
     double value = start;
     std::int64_t inside = 0;
@@ -63,22 +63,24 @@ Tensor pool(const Tensor& in, const SlidingWindow& window, double start, Combine
       ++padded;
       if (!in_input) return;
       ++inside;
-      value = combine(value, x[static_cast<std::size_t>(at)]);
+      value = combine(value, static_cast<double>(x[static_cast<std::size_t>(at)]));
     });
-    y[flat] = static_cast<float>(finish(value, inside, padded));
+    y[flat] = convert<T>(finish(value, inside, padded));
   });
   return out;
 }
 
 Tensor max_over(const Tensor& in, const SlidingWindow& window) {
-  return pool(
-      in, window, -std::numeric_limits<double>::infinity(),
-      [](double a, double b) { return std::max(a, b); },
-      [](double value, std::int64_t, std::int64_t) { return value; });
+  return with_number(in.type(), [&](auto zero) {
+    return pool<decltype(zero)>(
+        in, window, -std::numeric_limits<double>::infinity(),
+        [](double a, double b) { return std::max(a, b); },
+        [](double value, std::int64_t, std::int64_t) { return value; });
+  });
 }
 
 Tensor mean_over(const Tensor& in, const SlidingWindow& window, bool count_padding) {
-  return pool(
+  return pool<float>(
       in, window, 0, [](double a, double b) { return a + b; },
       [&](double sum, std::int64_t inside, std::int64_t padded) {
         const std::int64_t n = count_padding ? padded : inside;
@@ -86,10 +88,20 @@ Tensor mean_over(const Tensor& in, const SlidingWindow& window, bool count_paddi
       });
 }
 
-std::vector<TensorType> infer_pool(const Node& node, Inputs in) {
+std::vector<TensorType> infer_max_pool(const Node& node, Inputs in) {
+  require(node.outputs.size() < 2 || node.outputs[1] == kNoValue,
+          "the second output, Indices, is not supported");
   return pooled_type(*in[0], window_over(node, in[0]->type.shape));
 }
-std::vector<TensorType> infer_global(const Node& /*node*/, Inputs in) {
+std::vector<TensorType> infer_global_max(const Node& /*node*/, Inputs in) {
+  return pooled_type(*in[0], whole_plane(in[0]->type.shape));
+}
+std::vector<TensorType> infer_average_pool(const Node& node, Inputs in) {
+  require(in[0]->type.type == DataType::kFloat32, "only float32");
+  return pooled_type(*in[0], window_over(node, in[0]->type.shape));
+}
+std::vector<TensorType> infer_global_average(const Node& /*node*/, Inputs in) {
+  require(in[0]->type.type == DataType::kFloat32, "only float32");
   return pooled_type(*in[0], whole_plane(in[0]->type.shape));
 }
 std::vector<Tensor> run_max_pool(const Node& node, Tensors in) {
@@ -107,10 +119,11 @@ std::vector<Tensor> run_global_average(const Node& /*node*/, Tensors in) {
 }
 
 constexpr std::array kTable{
-    Operator{.name = "MaxPool", .infer = infer_pool, .execute = run_max_pool},
-    Operator{.name = "AveragePool", .infer = infer_pool, .execute = run_average_pool},
-    Operator{.name = "GlobalMaxPool", .infer = infer_global, .execute = run_global_max},
-    Operator{.name = "GlobalAveragePool", .infer = infer_global, .execute = run_global_average},
+    Operator{.name = "MaxPool", .infer = infer_max_pool, .execute = run_max_pool},
+    Operator{.name = "AveragePool", .infer = infer_average_pool, .execute = run_average_pool},
+    Operator{.name = "GlobalMaxPool", .infer = infer_global_max, .execute = run_global_max},
+    Operator{
+        .name = "GlobalAveragePool", .infer = infer_global_average, .execute = run_global_average},
 };
 
 }  // namespace

@@ -4,8 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
-#include <limits>
 
 #include "graph/operators/common.h"
 
@@ -108,7 +106,7 @@ std::vector<TensorType> infer_unsqueeze(const Node& node, Inputs in) {
   return {view(*in[0], out)};
 }
 
-// ---- Shape, Constant, ConstantOfShape, Cast
+// ---- Shape, Size, Constant, ConstantOfShape
 
 /// The part of the shape that `start` and `end` (opset 15) select.
 Shape selected_shape(const Node& node, const Shape& shape) {
@@ -130,6 +128,15 @@ std::vector<TensorType> infer_shape(const Node& node, Inputs in) {
 std::vector<Tensor> run_shape(const Node& node, Tensors in) {
   const Shape shape = selected_shape(node, in[0].shape());
   return {Tensor::from<std::int64_t>({static_cast<std::int64_t>(shape.size())}, shape)};
+}
+
+std::vector<TensorType> infer_size(const Node& /*node*/, Inputs /*in*/) {
+  return {{DataType::kInt64, {}}};
+}
+
+std::vector<Tensor> run_size(const Node& /*node*/, Tensors in) {
+  const std::int64_t size = in[0].size();
+  return {Tensor::from<std::int64_t>({}, std::span(&size, 1))};
 }
 
 /// The importer turns the other forms of Constant (value_int, ...) into this one.
@@ -167,63 +174,56 @@ std::vector<Tensor> run_constant_of_shape(const Node& node, Tensors in) {
   return {gather_elements(fill, in[0].to_int64(), [](const Ints&) { return 0; })};
 }
 
-/// ONNX numbers of the element types that Hedge has.
-DataType onnx_type(std::int64_t number) {
-  switch (number) {
-    case 1:
-      return DataType::kFloat32;
-    case 2:
-      return DataType::kUInt8;
-    case 3:
-      return DataType::kInt8;
-    case 6:
-      return DataType::kInt32;
-    case 7:
-      return DataType::kInt64;
-    case 9:
-      return DataType::kBool;
-    case 11:
-      return DataType::kFloat64;
-    default:
-      throw bad_input(fmt::format("a Cast to ONNX element type {}", number));
+// ---- Range: start, limit, delta
+
+/// How many of start, start + delta, ... come before limit.
+template <class T>
+std::int64_t range_count(T start, T limit, T delta) {
+  require(delta != 0, "a delta of 0");
+  if constexpr (std::is_floating_point_v<T>) {
+    const double count = std::ceil((double{limit} - start) / delta);
+    return std::isnan(count) ? 0 : std::max<std::int64_t>(convert<std::int64_t>(count), 0);
+  } else {  // Unsigned, so that no difference overflows.
+    if (delta > 0 ? start >= limit : start <= limit) return 0;
+    const auto wide = [](T x) { return static_cast<std::uint64_t>(x); };
+    const std::uint64_t distance =
+        delta > 0 ? wide(limit) - wide(start) : wide(start) - wide(limit);
+    const std::uint64_t step = delta > 0 ? wide(delta) : -wide(delta);
+    return convert<std::int64_t>(static_cast<double>((distance - 1) / step + 1));
   }
 }
 
-std::vector<TensorType> infer_cast(const Node& node, Inputs in) {
-  return {{onnx_type(node.attributes.get_int("to", 0)), in[0]->type.shape}};
+template <class T>
+T scalar(const Tensor& tensor) {
+  require(tensor.size() == 1, "start, limit and delta are single numbers");
+  return tensor.values<T>()[0];
 }
 
-/// Out of range, ONNX leaves the result open; C++ leaves the conversion undefined: saturate.
-template <class To, class From>
-To convert(From value) {
-  if constexpr (std::is_same_v<To, bool>) {
-    return value != From{};
-  } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
-    const double wide = value;
-    if (std::isnan(wide)) return 0;
-    if (wide <= static_cast<double>(std::numeric_limits<To>::min()))
-      return std::numeric_limits<To>::min();
-    if (wide >= static_cast<double>(std::numeric_limits<To>::max()))
-      return std::numeric_limits<To>::max();
-    return static_cast<To>(wide);
-  } else {
-    return static_cast<To>(value);
+std::vector<Tensor> run_range(const Node& /*node*/, Tensors in) {
+  return {with_number(in[0].type(), [&](auto zero) {
+    using T = decltype(zero);
+    const T start = scalar<T>(in[0]);
+    const T delta = scalar<T>(in[2]);
+    Tensor out(in[0].type(), {range_count(start, scalar<T>(in[1]), delta)});
+    const auto to = out.mutable_values<T>();
+    for (std::size_t i = 0; i < to.size(); ++i) {
+      to[i] = static_cast<T>(start + static_cast<T>(i) * delta);
+    }
+    return out;
+  })};
+}
+
+std::vector<TensorType> infer_range(const Node& /*node*/, Inputs in) {
+  for (const Value* value : in) {
+    require(value->constant.has_value(),
+            "start, limit or delta is computed from the input's values (a dynamic shape)");
+    require(value->type.type == in[0]->type.type, "start, limit and delta of different types");
   }
-}
-
-std::vector<Tensor> run_cast(const Node& node, Tensors in) {
-  const DataType to = onnx_type(node.attributes.get_int("to", 0));
-  return with_type(in[0].type(), [&](auto from_zero) {
-    using From = decltype(from_zero);
-    return with_type(to, [&](auto to_zero) {
-      using To = decltype(to_zero);
-      Tensor out(to, in[0].shape());
-      const auto from = in[0].values<From>();
-      std::transform(from.begin(), from.end(), out.mutable_values<To>().begin(),
-                     [](From value) { return convert<To, From>(value); });
-      return std::vector<Tensor>{out};
-    });
-  });
+  return {{in[0]->type.type, {with_number(in[0]->type.type, [&](auto zero) {
+             using T = decltype(zero);
+             return range_count(scalar<T>(*in[0]->constant), scalar<T>(*in[1]->constant),
+                                scalar<T>(*in[2]->constant));
+           })}}};
 }
 
 constexpr std::array kTable{
@@ -241,6 +241,12 @@ constexpr std::array kTable{
              .infer = infer_unsqueeze,
              .execute = run_view<infer_unsqueeze>},
     Operator{.name = "Shape", .infer = infer_shape, .execute = run_shape},
+    Operator{.name = "Size", .infer = infer_size, .execute = run_size},
+    Operator{.name = "Range",
+             .min_inputs = 3,
+             .max_inputs = 3,
+             .infer = infer_range,
+             .execute = run_range},
     Operator{.name = "Constant",
              .min_inputs = 0,
              .max_inputs = 0,
@@ -249,7 +255,6 @@ constexpr std::array kTable{
     Operator{.name = "ConstantOfShape",
              .infer = infer_constant_of_shape,
              .execute = run_constant_of_shape},
-    Operator{.name = "Cast", .infer = infer_cast, .execute = run_cast},
 };
 
 }  // namespace

@@ -10,8 +10,6 @@ namespace {
 
 using Permutation = std::vector<std::int64_t>;
 
-constexpr std::array<std::string_view, 4> kUnary{"Relu", "Clip", "Identity", "Dropout"};
-
 Permutation permutation_of(const Node& node) {
   return node.attributes.get_ints("perm");
 }
@@ -79,11 +77,16 @@ bool below_unary(Graph& graph, const GraphIndex& index, Node& node) {
   const auto out = static_cast<std::size_t>(node.outputs[0]);
   if (index.is_output[out] || index.consumers[out].size() != 1) return false;
   Node& reader = graph.nodes[static_cast<std::size_t>(index.consumers[out][0])];
-  const bool unary = std::any_of(kUnary.begin(), kUnary.end(),
-                                 [&](std::string_view name) { return is_op(reader, name); });
-  if (!unary || reader.inputs[0] != node.outputs[0] || !reader.post_ops.empty()) return false;
-  const TensorType narrow = graph.value(node.inputs[0]).type;
-  const ValueId between = graph.add_value(reader.name + ".transposed", narrow);
+  if (reader.op == nullptr || !reader.op->pointwise || has_further_outputs(reader)) return false;
+  if (reader.inputs[0] != node.outputs[0] || !reader.post_ops.empty()) return false;
+  // Its other inputs must be there where it moves to.
+  if (!std::all_of(reader.inputs.begin() + 1, reader.inputs.end(),
+                   [&](ValueId id) { return id == kNoValue || graph.is_constant(id); })) {
+    return false;
+  }
+  const ValueId between = graph.add_value(
+      reader.name + ".transposed",
+      {graph.value(reader.outputs[0]).type.type, graph.value(node.inputs[0]).type.shape});
   reader.inputs[0] = node.inputs[0];
   node.inputs[0] = between;
   node.outputs[0] = reader.outputs[0];

@@ -20,7 +20,8 @@ bool matmul_to_gemm(Graph& graph, Node& node) {
 
 bool reduce_mean_to_pool(Graph& graph, Node& node) {
   if (!is_op(node, "ReduceMean")) return false;
-  if (graph.value(node.inputs[0]).type.shape.size() != 4) return false;
+  const TensorType& type = graph.value(node.inputs[0]).type;
+  if (type.type != DataType::kFloat32 || type.shape.size() != 4) return false;
   auto axes = node.attributes.get_ints("axes");
   if (node.inputs.size() > 1 && node.inputs[1] != kNoValue) {
     if (!graph.is_constant(node.inputs[1])) return false;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string_view>
 
@@ -11,6 +12,12 @@ namespace hedge {
 
 [[nodiscard]] inline bool is_op(const Node& node, std::string_view name) {
   return node.op != nullptr && node.op->name == name;
+}
+
+/// Somebody uses another output than the first.
+[[nodiscard]] inline bool has_further_outputs(const Node& node) {
+  return std::any_of(node.outputs.begin() + 1, node.outputs.end(),
+                     [](ValueId id) { return id != kNoValue; });
 }
 
 /// Marks a node as gone; remove_dead_nodes erases it. Indices of the others stay until then.

@@ -29,6 +29,7 @@ bool keeps_every_place(const Graph& graph, const Node& node) {
 
 bool moves_nothing(const Graph& graph, const Node& node) {
   if (!node.post_ops.empty() || node.inputs.empty() || node.inputs[0] == kNoValue) return false;
+  if (has_further_outputs(node)) return false;  // A Dropout's mask, moments.
   if (is_op(node, "Identity") || is_op(node, "Dropout")) return true;
   const TensorType& in = graph.value(node.inputs[0]).type;
   const TensorType& out = graph.value(node.outputs.at(0)).type;
