@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "graph/graph.h"
-#include "graph/operators/operator.h"
+#include "graph/operators/common.h"
 #include "graph/reference_executor.h"
 
 namespace hedge {
@@ -70,8 +70,11 @@ class Inference {
       graph_.value(id).type = types[i];
     }
     for (const PostOp& post_op : node.post_ops) {
-      if (post_op.operand != kNoValue && graph_.value(post_op.operand).type != types.at(0)) {
-        throw bad_input("a post-op's operand has another shape than the result");
+      if (post_op.operand == kNoValue) continue;
+      const TensorType& operand = graph_.value(post_op.operand).type;
+      if (operand.type != types.at(0).type ||
+          operators::broadcast(operand.shape, types[0].shape) != types[0].shape) {
+        throw bad_input("a post-op's operand does not fit the result");
       }
     }
   }
