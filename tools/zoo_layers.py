@@ -206,7 +206,7 @@ class Net:
         return self.op("Mul", [x, gate(self.conv(scale, x.shape[0], 1))], x.shape)
 
     def lrn(self, x):
-        return self.op("LRN", [x], x.shape, size=5, alpha=1e-4, beta=0.75, bias=2.0)
+        return self.op("LRN", [x], x.shape, size=5, alpha=1e-3, beta=0.75, bias=2.0)
 
     # ---- the end
 

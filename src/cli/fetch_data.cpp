@@ -96,7 +96,7 @@ int fetch(const Program& program, const Options& options) {
 int check(const Program& program, const Options& options) {
   const ImagenetCheck check = check_imagenet(options.folder);
   for (const std::string& line : check.found) program.print("there    {}\n", line);
-  for (const std::string& line : check.missing) program.print("missing  {}\n", line);
+  for (const std::string& line : check.missing) program.print("to do    {}\n", line);
   if (check.missing.empty()) {
     program.print("The ImageNet validation set is complete.\n");
     return kExitSuccess;

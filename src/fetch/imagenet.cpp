@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <charconv>
 #include <cstdint>
 #include <string_view>
@@ -39,28 +38,42 @@ struct Images {
   std::size_t count = 0;
   std::size_t bad = 0;
   std::string first_bad;
+  std::size_t twice = 0;  ///< In two folders: which of the two would be read?
+  std::string first_twice;
 };
 
-Images count_images(const fs::path& folder, std::string_view extension) {
-  Images images;
+void count_image(const fs::directory_entry& entry, std::string_view extension, Images& images) {
+  const std::string name = entry.path().filename().string();
+  const std::size_t number = number_of(name, extension);
+  if (number == 0) return;
+  std::error_code error;
+  const std::uintmax_t size = entry.file_size(error);
+  const bool right = !error && (extension == ".bin" ? size == kRawBytes : size > 0);
+  if (!right && images.bad++ == 0) {
+    images.first_bad = error ? fmt::format("{}: {}", name, error.message())
+                             : fmt::format("{} has {} bytes", name, size);
+  }
+  if (!right) return;
+  if (images.there[number]) {
+    if (images.twice++ == 0) images.first_twice = name;
+    return;
+  }
+  images.there[number] = true;
+  ++images.count;
+}
+
+/// `deeper`: also in the folders of classes that torchvision sorts them into.
+void count_images(const fs::path& folder, std::string_view extension, bool deeper, Images& images) {
   std::error_code error;
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
        entry.increment(error)) {
-    const std::string name = entry->path().filename().string();
-    const std::size_t number = number_of(name, extension);
-    if (number == 0) continue;
-    std::error_code no_size;
-    const std::uintmax_t size = entry->file_size(no_size);
-    const bool right = !no_size && (extension == ".bin" ? size == kRawBytes : size > 0);
-    if (right) {
-      images.there[number] = true;
-      ++images.count;
-    } else if (images.bad++ == 0) {
-      images.first_bad = no_size ? fmt::format("{}: {}", name, no_size.message())
-                                 : fmt::format("{} has {} bytes", name, size);
+    std::error_code no_status;
+    if (deeper && entry->is_directory(no_status)) {
+      count_images(entry->path(), extension, false, images);
+    } else {
+      count_image(*entry, extension, images);
     }
   }
-  return images;
 }
 
 /// "number 17, 18 and 49,981 more".
@@ -75,28 +88,26 @@ std::string gaps(const Images& images) {
 }
 
 void check_images(const fs::path& folder, ImagenetCheck& check) {
-  struct Place {
-    const char* folder;
-    std::string_view extension;
-  };
-  constexpr std::array<Place, 4> kPlaces{
-      {{"bin", ".bin"}, {".", ".JPEG"}, {"val", ".JPEG"}, {"ILSVRC2012_img_val", ".JPEG"}}};
-  Images best;
-  std::string where = (folder / "bin" / (std::string(kStem) + "%08d.bin")).string();
-  for (const Place& place : kPlaces) {
-    Images images = count_images(folder / place.folder, place.extension);
-    if (images.count + images.bad <= best.count + best.bad) continue;
-    best = std::move(images);
-    where = (folder / place.folder / fmt::format("{}%08d{}", kStem, place.extension))
-                .lexically_normal()
-                .string();
-  }
+  Images raw;
+  count_images(folder / "bin", ".bin", false, raw);
+  Images jpegs;
+  count_images(folder, ".JPEG", false, jpegs);
+  count_images(folder / "val", ".JPEG", true, jpegs);
+  const bool has_jpegs = jpegs.count + jpegs.bad > raw.count + raw.bad;
+  const Images& best = has_jpegs ? jpegs : raw;
+  const std::string where = (folder / (has_jpegs ? "val" : "bin") /
+                             fmt::format("{}*{}", kStem, has_jpegs ? ".JPEG" : ".bin"))
+                                .string();
   if (best.count > 0)
     check.found.push_back(fmt::format("{}: {} of {} images", where, best.count, kImages));
   if (best.bad > 0) {
     check.missing.push_back(
         fmt::format("{}: {} of the wrong size (first: {}){}", where, best.bad, best.first_bad,
                     where.ends_with(".bin") ? fmt::format("; {} bytes are right", kRawBytes) : ""));
+  }
+  if (best.twice > 0) {
+    check.missing.push_back(fmt::format("{}: {} are there twice (first: {}); remove one of each",
+                                        where, best.twice, best.first_twice));
   }
   if (best.count == 0 && best.bad == 0) {
     check.missing.push_back(fmt::format("{}: no images, {} are needed", where, kImages));

@@ -9,7 +9,7 @@ namespace hedge {
 
 /// What a folder holds of the ImageNet validation set (ILSVRC2012): 50,000 images, either
 /// `bin/ILSVRC2012_val_%08d.bin` (224x224x3 bytes each, from 1) or the JPEGs as they come
-/// (`ILSVRC2012_val_%08d.JPEG` in the folder, in `val` or in `ILSVRC2012_img_val`), and
+/// (`ILSVRC2012_val_%08d.JPEG` in the folder, in `val` or in folders of classes below it), and
 /// `imagenet_labels.txt`.
 struct ImagenetCheck {
   std::vector<std::string> found;    ///< One line each, for people.

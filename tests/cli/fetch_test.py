@@ -529,14 +529,15 @@ class Fetch(unittest.TestCase):
             self.assertIn(word, done.stdout)
 
     def test_imagenet_jpegs(self):
-        os.makedirs(os.path.join(self.data, "val"))
-        for i in (1, 2, 50001):
-            with open(os.path.join(self.data, "val", f"ILSVRC2012_val_{i:08d}.JPEG"), "wb") as file:
+        os.makedirs(os.path.join(self.data, "val", "n01440764"))
+        for i, folder in ((1, "val/n01440764"), (2, "val"), (2, "."), (50001, "val")):
+            with open(os.path.join(self.data, folder, f"ILSVRC2012_val_{i:08d}.JPEG"), "wb") as file:
                 file.write(b"x")
         done = self.imagenet()
         self.assertEqual(done.returncode, 1)
         self.assertIn("2 of 50000", done.stdout)
         self.assertIn("49998 images are missing, number 3, 4, 5 and 49995 more", done.stdout)
+        self.assertIn("1 are there twice (first: ILSVRC2012_val_00000002.JPEG)", done.stdout)
 
 
 def closed_port():
