@@ -33,13 +33,20 @@ constexpr std::uint64_t kMostArchiveBytes = 1'000'000'000;
 
 using Checksums = std::map<std::string, std::string>;  ///< File name to SHA-256.
 
-/// Lines "checksum  name"; empty where there is no such file.
-Checksums read_checksums(const fs::path& folder) {
+/// The first line; sha256sum skips it.
+std::string archive_line(const std::string& sha256) {
+  return fmt::format("# unpacked from an archive with SHA-256 {}", sha256);
+}
+
+/// Lines "checksum  name"; empty where there is no such file, or one of another archive.
+Checksums read_checksums(const fs::path& folder, const std::string& archive_sha256) {
   Checksums checksums;
   const fs::path file = folder / kChecksumFile;
   std::error_code error;
   if (!fs::is_regular_file(file, error)) return checksums;
-  for (const std::string& line : split(read_text_file(file, 1U << 16U), '\n')) {
+  const std::vector<std::string> lines = split(read_text_file(file, 1U << 16U), '\n');
+  if (lines.front() != archive_line(archive_sha256)) return checksums;
+  for (const std::string& line : lines) {
     if (line.size() > 66) checksums[line.substr(66)] = line.substr(0, 64);
   }
   return checksums;
@@ -50,8 +57,8 @@ struct Present {
   std::vector<std::string> foreign;  ///< Not what a run unpacked, or no longer.
 };
 
-Present look_at(const fs::path& folder) {
-  const Checksums checksums = read_checksums(folder);
+Present look_at(const fs::path& folder, const std::string& archive_sha256) {
+  const Checksums checksums = read_checksums(folder, archive_sha256);
   Present present;
   for (const std::string& name : cifar10_files()) {
     const fs::path path = folder / name;
@@ -115,7 +122,7 @@ bool unpack(const Cifar10Options& options, const PartFile& part) {
       .wanted = {}, .most_member_bytes = kFileBytes, .most_archive_bytes = kMostArchiveBytes};
   for (const std::string& name : cifar10_files()) how.wanted.push_back(kArchiveFolder + name);
   std::list<AtomicFile> files;
-  std::string checksums;
+  std::string checksums = archive_line(options.sha256) + "\n";
   const std::string source = without_credentials(options.url);
   read_archive(archive->bytes(), source, how,
                [&](const std::string& member, std::span<const std::byte> bytes) {
@@ -151,15 +158,16 @@ Fetched fetch_cifar10(const Cifar10Options& options) {
     throw bad_input(fmt::format("{}: cannot be made: {}; name another folder with --data",
                                 options.folder.string(), error.message()));
   }
-  const Present present = look_at(options.folder);
+  const Present present = look_at(options.folder, options.sha256);
   if (present.verified.size() == cifar10_files().size()) return Fetched::kWasThere;
   if (!present.foreign.empty() && !options.force) {
-    throw bad_input(fmt::format(
-        "{}: {} there, but not as fetch-data wrote {}; name another folder with --data, or replace "
-        "with --force",
-        options.folder.string(),
-        join_words(present.foreign) + (present.foreign.size() == 1 ? " is" : " are"),
-        present.foreign.size() == 1 ? "it" : "them"));
+    throw bad_input(
+        fmt::format("{}: {} there, but not as fetch-data writes {}; name another folder with "
+                    "--data, or replace "
+                    "with --force",
+                    options.folder.string(),
+                    join_words(present.foreign) + (present.foreign.size() == 1 ? " is" : " are"),
+                    present.foreign.size() == 1 ? "it" : "them"));
   }
   PartFile part(options.folder / "cifar-10-binary.tar.gz.part");
   require_space(options, part.size());

@@ -207,7 +207,8 @@ class Fetch(unittest.TestCase):
     def test_whole_then_again(self):
         self.complete(self.fetch("ok/a"))
         with open(os.path.join(self.data, "cifar-10.sha256")) as file:
-            lines = file.read().splitlines()
+            first, *lines = file.read().splitlines()
+        self.assertEqual(first, "# unpacked from an archive with SHA-256 " + hashlib.sha256(self.archive).hexdigest())
         self.assertEqual({line[66:]: line[:64] for line in lines},
                          {name: hashlib.sha256(c).hexdigest() for name, c in self.contents.items()})
         done = self.fetch("ok/a")
@@ -413,6 +414,13 @@ class Fetch(unittest.TestCase):
         self.failed(self.fetch("ok/a"), "test_batch.bin is there", status=2, left=FILES + ["cifar-10.sha256"])
         os.remove(own)
         self.complete(self.fetch("ok/a"))
+
+    def test_files_of_another_archive(self):
+        """What was verified against one checksum is not verified against another."""
+        self.complete(self.fetch("ok/a"))
+        program = os.path.join(BUILD, "hedge-fetch-data")
+        self.failed(self.call([program, "cifar10", f"--data={self.data}"]), "data_batch_1.bin", "--force",
+                    status=2, left=FILES + ["cifar-10.sha256"])
 
     def test_two_at_once(self):
         self.part(self.archive[:10])
