@@ -354,8 +354,8 @@ void Compiler::finish(const Node& node, const Located& located, std::size_t done
       const Shape& shape = graph_.value(node.outputs[0]).type.shape;
       last = add_binary(node, dnnl::algorithm::binary_add, kernels::BinaryOp::kAdd,
                         {last, shape, kNoValue},
-                        {locate(post_op.operand), graph_.value(post_op.operand).type.shape,
-                         post_op.operand},
+                        {packed(post_op.operand, node.name),
+                         graph_.value(post_op.operand).type.shape, post_op.operand},
                         shape, no_post_ops());
     } else {
       add_activation(node, post_op, last, last);
