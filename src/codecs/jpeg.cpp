@@ -66,7 +66,9 @@ class JpegReader {
   }
 
  private:
-  static JpegReader& self(j_common_ptr info) { return *static_cast<JpegReader*>(info->client_data); }
+  static JpegReader& self(j_common_ptr info) {
+    return *static_cast<JpegReader*>(info->client_data);
+  }
 
   /// An error of libjpeg jumps out of `function` back to here; so `function` owns nothing that has
   /// a destructor.
@@ -76,8 +78,8 @@ class JpegReader {
       return;
     }
     if (at_end_) {
-      throw bad_input(fmt::format(
-          "truncated: the file ends at byte {}, before its image data do", bytes_.size()));
+      throw bad_input(fmt::format("truncated: the file ends at byte {}, before its image data do",
+                                  bytes_.size()));
     }
     if (too_many_scans_) throw bad_input(fmt::format("a JPEG of over {} scans", kMostScans));
     std::array<char, JMSG_LENGTH_MAX> text{};

@@ -76,8 +76,8 @@ class PngReader : private PngBase {
   void guarded(void (*function)(PngReader&)) {
     if (call(*this, function)) return;
     if (at_end_) {
-      throw bad_input(fmt::format(
-          "truncated: the file ends at byte {}, before its image data do", bytes_.size()));
+      throw bad_input(fmt::format("truncated: the file ends at byte {}, before its image data do",
+                                  bytes_.size()));
     }
     throw bad_input(
         fmt::format("no PNG that can be read: {} (near byte {})", message_.data(), offset_));

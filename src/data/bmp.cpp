@@ -47,9 +47,10 @@ class BmpReader {
     const std::uint64_t stride = (static_cast<std::uint64_t>(width_) * bits_ + 31) / 32 * 4;
     const std::uint64_t needed = stride * static_cast<std::uint64_t>(height_);
     if (pixels_at_ > bytes_.size() || bytes_.size() - pixels_at_ < needed) {
-      throw bad_input(fmt::format("truncated: {} x {} pixels take {} bytes from byte {} on, the "
-                                  "file ends at byte {}",
-                                  width_, height_, needed, pixels_at_, bytes_.size()));
+      throw bad_input(
+          fmt::format("truncated: {} x {} pixels take {} bytes from byte {} on, the "
+                      "file ends at byte {}",
+                      width_, height_, needed, pixels_at_, bytes_.size()));
     }
     Picture picture;
     picture.height = static_cast<int>(height_);
@@ -92,8 +93,8 @@ class BmpReader {
         height_ = -height_;
       }
     } else {
-      throw bad_input(fmt::format("a BMP whose header has {} bytes; 12 and 40 to 124 are known",
-                                  header));
+      throw bad_input(
+          fmt::format("a BMP whose header has {} bytes; 12 and 40 to 124 are known", header));
     }
     const bool fields = compression_ == kBitFields || compression_ == kAlphaBitFields;
     if (compression_ != kRgb && !(fields && (bits_ == 16 || bits_ == 32))) {
@@ -106,15 +107,15 @@ class BmpReader {
     } else if (bits_ == 16 || bits_ == 32) {
       read_masks(fields);
     } else if (bits_ != 24) {
-      throw bad_input(fmt::format("a BMP of {} bits a pixel; 1, 4, 8, 16, 24 and 32 are known",
-                                  bits_));
+      throw bad_input(
+          fmt::format("a BMP of {} bits a pixel; 1, 4, 8, 16, 24 and 32 are known", bits_));
     }
   }
 
   void read_palette(std::size_t header) {
     if (bits_ != 1 && bits_ != 4 && bits_ != 8) {
-      throw bad_input(fmt::format("a BMP of {} bits a pixel; 1, 4, 8, 16, 24 and 32 are known",
-                                  bits_));
+      throw bad_input(
+          fmt::format("a BMP of {} bits a pixel; 1, 4, 8, 16, 24 and 32 are known", bits_));
     }
     const std::size_t entry = header == kCoreHeader ? 3 : 4;
     std::size_t colors = header == kCoreHeader ? 0 : number(46, 4);
@@ -138,9 +139,10 @@ class BmpReader {
       fields_[c] = Field::of(masks[c]);
       if (fields_[c].maximum == 0 || fields_[c].maximum > 255 ||
           (fields_[c].maximum & (fields_[c].maximum + 1)) != 0) {
-        throw bad_input(fmt::format("a BMP with the colour mask {:#x}; a colour has 1 to 8 bits in "
-                                    "a row",
-                                    masks[c]));
+        throw bad_input(
+            fmt::format("a BMP with the colour mask {:#x}; a colour has 1 to 8 bits in "
+                        "a row",
+                        masks[c]));
       }
     }
   }

@@ -22,8 +22,8 @@ struct DecodeAheadOptions {
 
 /// `dataset`, its images decoded in threads before image() is asked for them one after the other;
 /// other orders work and cost time. An image that cannot be read throws from the call that asks for
-/// it. A cancellation (base/cancellation.h) ends a wait for a window early: what was asked for comes,
-/// the rest of the window is left. The dataset itself where it has nothing to decode.
+/// it. A cancellation (base/cancellation.h) ends a wait for a window early: what was asked for
+/// comes, the rest of the window is left. The dataset itself where it has nothing to decode.
 [[nodiscard]] std::unique_ptr<Dataset> decode_ahead(std::unique_ptr<Dataset> dataset,
                                                     const DecodeAheadOptions& options);
 

@@ -25,8 +25,8 @@ std::span<const std::uint8_t> interleaved(const Image& image, std::vector<std::u
   return scratch;
 }
 
-/// Where `size` pixels are cut from the middle of `whole`: Python's round((whole - size) / 2), which
-/// goes to the even number from a half.
+/// Where `size` pixels are cut from the middle of `whole`: Python's round((whole - size) / 2),
+/// which goes to the even number from a half.
 int centered(int whole, int size) {
   const int twice = whole - size;
   const int half = twice / 2;
@@ -64,23 +64,22 @@ Image fit_image(const Image& image, const PreprocessingRecipe& recipe, const std
   const bool has_steps = recipe.resize_height != 0 || recipe.crop_height != 0;
   if (fits && (image.presized || !has_steps)) return image;
   if (!has_steps) {
-    throw bad_input(
-        fmt::format("{}: {}x{} (height x width), but the model takes {}x{}: say how to get there "
-                    "with resize and crop in --preprocess, as resize={},crop={} (docs/"
-                    "preprocessing.md)",
-                    name, image.height, image.width, recipe.height, recipe.width,
-                    std::min(recipe.height, recipe.width) * 8 / 7,
-                    recipe.height == recipe.width
-                        ? fmt::format("{}", recipe.height)
-                        : fmt::format("{}x{}", recipe.height, recipe.width)));
+    throw bad_input(fmt::format(
+        "{}: {}x{} (height x width), but the model takes {}x{}: say how to get there "
+        "with resize and crop in --preprocess, as resize={},crop={} (docs/"
+        "preprocessing.md)",
+        name, image.height, image.width, recipe.height, recipe.width,
+        std::min(recipe.height, recipe.width) * 8 / 7,
+        recipe.height == recipe.width ? fmt::format("{}", recipe.height)
+                                      : fmt::format("{}x{}", recipe.height, recipe.width)));
   }
   const Extents size = resized(image, recipe, name);
   PictureWindow window{.height = size.height, .width = size.width};
   if (recipe.crop_height != 0) {
     if (size.height < recipe.crop_height || size.width < recipe.crop_width) {
-      throw bad_input(fmt::format(
-          "{}: {}x{} after resizing, too small for crop={}x{}; state a larger resize", name,
-          size.height, size.width, recipe.crop_height, recipe.crop_width));
+      throw bad_input(
+          fmt::format("{}: {}x{} after resizing, too small for crop={}x{}; state a larger resize",
+                      name, size.height, size.width, recipe.crop_height, recipe.crop_width));
     }
     window = {.top = centered(size.height, recipe.crop_height),
               .left = centered(size.width, recipe.crop_width),

@@ -52,13 +52,13 @@ std::vector<std::string> pictures_below(const fs::path& folder) {
 }
 
 [[noreturn]] void no_pictures(const fs::path& folder) {
-  throw bad_input(fmt::format("{}: no image in it (.jpg, .jpeg, .png, .bmp, .ppm or .pgm)",
-                              folder.string()));
+  throw bad_input(
+      fmt::format("{}: no image in it (.jpg, .jpeg, .png, .bmp, .ppm or .pgm)", folder.string()));
 }
 
 bool is_number(const std::string& text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(),
-                                      [](char c) { return c >= '0' && c <= '9'; });
+  return !text.empty() &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
 /// torchvision and Keras sort the names as text, so we do; with 0, 1, ..., 10 that surprises.
@@ -105,9 +105,8 @@ std::unique_ptr<Dataset> by_sub_folders(const fs::path& folder) {
     const fs::path below = folder / names[label];
     const auto pictures = pictures_below(below);
     if (pictures.empty()) {
-      throw bad_input(
-          fmt::format("{}: the folder of class {} holds no image; fill it or remove it",
-                      below.string(), label));
+      throw bad_input(fmt::format("{}: the folder of class {} holds no image; fill it or remove it",
+                                  below.string(), label));
     }
     for (const std::string& name : pictures) {
       files.push_back({below / name, static_cast<int>(label)});

@@ -85,16 +85,15 @@ std::unique_ptr<Dataset> open_imagenet(const fs::path& folder, const fs::path& l
   files.reserve(found.size());
   for (const NumberedFile& image : found) {
     if (image.number > classes.size()) {
-      throw bad_input(
-          fmt::format("{}: {} lines, none for {}; line N is the class of image N", file.string(),
-                      classes.size(), image.path.filename().string()));
+      throw bad_input(fmt::format("{}: {} lines, none for {}; line N is the class of image N",
+                                  file.string(), classes.size(), image.path.filename().string()));
     }
     files.push_back({image.path, classes[image.number - 1]});
   }
   if (files.size() < classes.size()) {
-    log(LogLevel::kWarning, fmt::format("{}: {} of the {} images that {} has classes for",
-                                        folder.string(), files.size(), classes.size(),
-                                        file.string()));
+    log(LogLevel::kWarning,
+        fmt::format("{}: {} of the {} images that {} has classes for", folder.string(),
+                    files.size(), classes.size(), file.string()));
   }
   // torchvision does not turn them either, and published accuracies are measured so.
   return dataset_of_files(std::move(files), kImagenetClasses, {}, false);

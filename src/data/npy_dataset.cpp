@@ -239,9 +239,10 @@ std::vector<int> labels_from_npy(std::span<const std::byte> bytes, const std::st
                             (type[1] == 'i' || type[1] == 'u') &&
                             std::string_view("1248").find(type[2]) != std::string_view::npos;
     if (!is_integer || array.shape.size() != 1) {
-      throw bad_input(fmt::format("has type '{}' and shape {}; labels are integers of one axis, "
-                                  "one for each image",
-                                  type, shape_text(array.shape)));
+      throw bad_input(
+          fmt::format("has type '{}' and shape {}; labels are integers of one axis, "
+                      "one for each image",
+                      type, shape_text(array.shape)));
     }
     const auto size = static_cast<std::size_t>(type[2] - '0');
     require_data(array, size);
@@ -291,8 +292,8 @@ std::unique_ptr<Dataset> npy_from_bytes(std::span<const std::byte> images,
     check_extents(bounded(shape[interleaved ? 1 : 2]), bounded(shape[interleaved ? 2 : 3]),
                   kMostPixels);
     if (labels.size() != shape[0]) {
-      throw bad_input(fmt::format("holds {} images, but there are {} labels", shape[0],
-                                  labels.size()));
+      throw bad_input(
+          fmt::format("holds {} images, but there are {} labels", shape[0], labels.size()));
     }
     return std::make_unique<NpyDataset>(array, std::move(owner), std::move(labels));
   });

@@ -25,8 +25,7 @@ const Module& codecs() {
 }
 
 bool begins_with(std::span<const std::byte> bytes, std::string_view magic) {
-  return bytes.size() >= magic.size() &&
-         std::memcmp(bytes.data(), magic.data(), magic.size()) == 0;
+  return bytes.size() >= magic.size() && std::memcmp(bytes.data(), magic.data(), magic.size()) == 0;
 }
 
 Picture decode_any(std::span<const std::byte> bytes, std::int64_t most_pixels) {

@@ -21,7 +21,8 @@ class PnmReader {
   Picture read(std::int64_t most_pixels) {
     const char kind = bytes_.size() > 1 ? static_cast<char>(bytes_[1]) : '?';
     if (kind != '2' && kind != '3' && kind != '5' && kind != '6') {
-      throw bad_input("no image that can be read; JPEG, PNG, BMP, PPM (P3, P6) and PGM (P2, P5) can");
+      throw bad_input(
+          "no image that can be read; JPEG, PNG, BMP, PPM (P3, P6) and PGM (P2, P5) can");
     }
     at_ = 2;
     Picture picture;
@@ -30,8 +31,8 @@ class PnmReader {
     maximum_ = number("the largest value");
     check_extents(height, width, most_pixels);
     if (maximum_ < 1 || maximum_ > kMostMaximum) {
-      throw bad_input(fmt::format("the largest value is {}; 1 to {} are known", maximum_,
-                                  kMostMaximum));
+      throw bad_input(
+          fmt::format("the largest value is {}; 1 to {} are known", maximum_, kMostMaximum));
     }
     const bool plain = kind == '2' || kind == '3';
     const std::size_t channels = kind == '3' || kind == '6' ? 3 : 1;
@@ -40,9 +41,10 @@ class PnmReader {
     // Each sample takes a byte at least: what cannot be there is not allocated.
     const std::size_t least = samples * (!plain && maximum_ > 255 ? 2 : 1);
     if (at_ > bytes_.size() || bytes_.size() - at_ < least) {
-      throw bad_input(fmt::format("truncated: {} x {} pixels take {} bytes from byte {} on, the "
-                                  "file ends at byte {}",
-                                  width, height, least, at_, bytes_.size()));
+      throw bad_input(
+          fmt::format("truncated: {} x {} pixels take {} bytes from byte {} on, the "
+                      "file ends at byte {}",
+                      width, height, least, at_, bytes_.size()));
     }
     picture.height = static_cast<int>(height);
     picture.width = static_cast<int>(width);
@@ -100,8 +102,7 @@ class PnmReader {
   [[nodiscard]] std::uint8_t scaled(std::uint32_t value) const {
     if (value >= maximum_) return 255;
     // As Pillow rounds: halves to the even number.
-    return static_cast<std::uint8_t>(
-        std::nearbyint(static_cast<double>(value) / maximum_ * 255));
+    return static_cast<std::uint8_t>(std::nearbyint(static_cast<double>(value) / maximum_ * 255));
   }
 
   std::span<const std::byte> bytes_;

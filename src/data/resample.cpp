@@ -71,8 +71,8 @@ Coefficients coefficients(int size, int new_size, int begin, int count, const Fi
     for (int k = 0; k < last - first; ++k) {
       double weight = exact[static_cast<std::size_t>(k)];
       if (sum != 0.0) weight /= sum;
-      weights[k] = static_cast<std::int32_t>((weight < 0 ? -0.5 : 0.5) +
-                                             weight * (1 << kPrecisionBits));
+      weights[k] =
+          static_cast<std::int32_t>((weight < 0 ? -0.5 : 0.5) + weight * (1 << kPrecisionBits));
     }
   }
   return result;
@@ -175,7 +175,8 @@ std::vector<std::size_t> nearest_positions(int size, int new_size, int begin, in
   positions.reserve(static_cast<std::size_t>(count));
   double at = scale * 0.5;
   for (int i = 0; i < begin + count; ++i, at += scale) {
-    if (i >= begin) positions.push_back(static_cast<std::size_t>(std::min(static_cast<int>(at), size - 1)));
+    if (i >= begin)
+      positions.push_back(static_cast<std::size_t>(std::min(static_cast<int>(at), size - 1)));
   }
   return positions;
 }
@@ -187,8 +188,7 @@ void take_nearest(std::span<const std::uint8_t> rgb, int height, int width, int 
   std::uint8_t* to = out.data();
   for (const std::size_t y : rows) {
     for (const std::size_t x : columns) {
-      const std::uint8_t* from =
-          rgb.data() + kChannels * (y * static_cast<std::size_t>(width) + x);
+      const std::uint8_t* from = rgb.data() + kChannels * (y * static_cast<std::size_t>(width) + x);
       to = std::copy_n(from, kChannels, to);
     }
   }

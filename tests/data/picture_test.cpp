@@ -49,7 +49,8 @@ std::vector<std::vector<std::string>> table(const std::string& name) {
   std::ifstream lines(kImages / name);
   for (std::string line; std::getline(lines, line);) {
     std::istringstream words(line);
-    rows.emplace_back(std::istream_iterator<std::string>(words), std::istream_iterator<std::string>());
+    rows.emplace_back(std::istream_iterator<std::string>(words),
+                      std::istream_iterator<std::string>());
   }
   return rows;
 }
@@ -162,7 +163,8 @@ TEST(Picture, TruncatedFilesAreRefusedWithTheOffset) {
     }
     for (std::size_t size = 0; size < whole.size(); size += 7) {
       if (size + 12 > whole.size()) break;
-      EXPECT_NE(refusal(std::string_view(whole).substr(0, size)), "accepted") << name << ' ' << size;
+      EXPECT_NE(refusal(std::string_view(whole).substr(0, size)), "accepted")
+          << name << ' ' << size;
     }
   }
 }
@@ -221,7 +223,8 @@ TEST(Picture, TwentyThousandPixelsWide) {
     (void)fit_image(image_of(picture), parse_recipe("resize=256,crop=224,size=224x224"), "x");
     ADD_FAILURE();
   } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("x: 3x20000 (height x width) resized to 256"), std::string::npos)
+    EXPECT_NE(std::string(error.what()).find("x: 3x20000 (height x width) resized to 256"),
+              std::string::npos)
         << error.what();
   }
 }
@@ -318,9 +321,10 @@ TEST(Fit, WhatDoesNotLeadToTheTensorIsRefusedWithTheKeys) {
     }
     return std::string("accepted");
   };
-  EXPECT_NE(refusal("size=224x224").find("y.png: 61x83 (height x width), but the model takes "
-                                         "224x224: say how to get there with resize and crop in "
-                                         "--preprocess, as resize=256,crop=224"),
+  EXPECT_NE(refusal("size=224x224")
+                .find("y.png: 61x83 (height x width), but the model takes "
+                      "224x224: say how to get there with resize and crop in "
+                      "--preprocess, as resize=256,crop=224"),
             std::string::npos)
       << refusal("size=224x224");
   EXPECT_NE(refusal("size=64x64,crop=64").find("too small for crop=64x64"), std::string::npos);
