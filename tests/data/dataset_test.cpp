@@ -203,8 +203,8 @@ TEST_F(DatasetFiles, UnknownNames) {
   EXPECT_TRUE(holds(typo, "cifar, imagenet and shapes")) << typo;
   EXPECT_NE(refusal([] { return Dataset::open("", {}); }), "accepted");
   const std::string imagenet = refusal([] { return Dataset::open("imagenet1k", {}); });
-  EXPECT_TRUE(holds(imagenet, "imagenet")) << imagenet;
-  EXPECT_TRUE(holds(imagenet, "cannot be read yet")) << imagenet;
+  EXPECT_TRUE(holds(imagenet, "dataset imagenet not found")) << imagenet;
+  EXPECT_TRUE(holds(imagenet, "data/bin/ILSVRC2012_val_00000001.bin")) << imagenet;
 }
 
 TEST_F(DatasetFiles, BadFilesAreNamed) {
