@@ -30,7 +30,7 @@ Source source_of(const std::string& dataset) {
   }
   if (dataset == "imagenet") {
     return {{"bin/ILSVRC2012_val_00000001.bin", "val/ILSVRC2012_val_00000001.JPEG"},
-            "obtain the validation images from https://image-net.org (docs/datasets.md)"};
+            "see what to obtain: hedge fetch-data imagenet --data=DIR"};
   }
   return {{"shapes_test.bin"}, "make it: hedge make-data shapes DIR"};
 }
