@@ -15,8 +15,8 @@ std::vector<int> pixel(const Picture& picture, int y, int x) {
   return {at[0], at[1], at[2]};
 }
 
-/// One image of 96x96 in one colour, so that nothing is enlarged: at (6, 6) it lies on the sheet, at
-/// (102, 6) its tensor.
+/// One image of 96x96 in one colour, so that nothing is enlarged: at (6, 6) it lies on the sheet,
+/// at (102, 6) its tensor.
 Picture sheet_of(const std::string& recipe, std::array<std::uint8_t, 3> color,
                  std::array<ChannelStatistics, 3>* statistics = nullptr) {
   std::vector<std::uint8_t> pixels;
