@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes tests/data/images: small synthetic pictures in every format that Hedge reads, what Pillow makes of them,
-and what Pillow's resize and crop, as torchvision calls them, make of one. Needs numpy and Pillow."""
+and what Pillow's resize and crop, as torchvision calls them, make of one; and the seeds of the fuzzers of pictures
+and arrays, fuzz/corpus. Needs numpy and Pillow 13 (older ones round tall pictures otherwise)."""
 import argparse
 import io
 import os
@@ -168,6 +169,41 @@ def resized(image, resize, crop, interpolation):
     return image.crop((left, top, left + crop[1], top + crop[0]))
 
 
+def write_corpus(folder):
+    def put(name, data):
+        path = os.path.join(folder, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as out:
+            out.write(data)
+
+    def array(values, version=(1, 0)):
+        out = io.BytesIO()
+        numpy.lib.format.write_array(out, values, version=version)
+        return out.getvalue()
+
+    skipped = ("photo.png", "tall.jpg", "plain.ppm")
+    for name, data in files():
+        if name not in skipped and (not name.startswith("exif") or name.startswith("exif6")):
+            put("picture/" + name.replace(".", "_"), data)
+    put("picture/plain_ppm", b"P3 2 1 # c\n255 1 2 3 4 5 6")
+    put("picture/max_65535", b"P6 1 1 65535\n\x80\0\1\2\3\4")
+    put("picture/cut_jpg", dict(files())["420.jpg"][:500])
+    put("picture/empty", b"")
+    x = numpy.arange(24, dtype=numpy.uint8)
+    put("npy/nhwc", array(x.reshape(2, 2, 2, 3)))
+    put("npy/nchw", array(x.reshape(2, 3, 2, 2)))
+    put("npy/version2", array(x.reshape(1, 2, 4, 3), (2, 0)))
+    put("npy/version3", array(x.reshape(1, 3, 2, 4), (3, 0)))
+    put("npy/fortran", array(numpy.asfortranarray(x.reshape(2, 2, 2, 3))))
+    put("npy/float", array(x.reshape(2, 2, 2, 3).astype("f4")))
+    for kind in ("<i8", ">i2", "|u1", "<u4"):
+        put("npy/labels_" + kind[1:], array(numpy.array([1, 2, 3], dtype=kind)))
+    put("npy/negative", array(numpy.array([1, -2], dtype="<i4")))
+    put("npy/records", array(numpy.zeros(2, dtype=[("a", "u1"), ("b", "u1")])))
+    put("npy/scalar", array(numpy.array(3)))
+    put("npy/empty", b"")
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", nargs="?", default=os.path.join(os.path.dirname(__file__), "../tests/data/images"))
@@ -195,6 +231,7 @@ def main():
         fitted.append(f"{name} {expected} {recipe}\n")
     with open(os.path.join(folder, "fitted.txt"), "w", encoding="ascii") as out:
         out.writelines(fitted)
+    write_corpus(os.path.join(os.path.dirname(__file__), "../fuzz/corpus"))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,8 @@ constexpr const char* kExamples =
     "Examples:\n"
     "  hedge preview --model=net.engine --dataset=folder:photos --out=sheet.png\n"
     "\n"
-    "Each image appears twice: above as it was read, resized and cropped; below the tensor that the "
+    "Each image appears twice: above as it was read, resized and cropped; below the tensor that "
+    "the "
     "net\n"
     "gets, its first channel shown as red, the second as green, the third as blue, one scale for "
     "the\n"
@@ -45,9 +46,8 @@ std::string class_of(const Dataset& dataset, int label) {
 }
 
 int preview(const Program& program, const Options& options) {
-  require_distinct({{"--model", options.model.model},
-                    {"--out", options.out},
-                    {"--json", program.json_file()}});
+  require_distinct(
+      {{"--model", options.model.model}, {"--out", options.out}, {"--json", program.json_file()}});
   require_writable(options.out);
   const auto engine = open_engine(options.model);
   const auto dataset = open_dataset(*engine, options.model);

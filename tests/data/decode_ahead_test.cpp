@@ -53,7 +53,8 @@ class SlowDataset final : public Dataset {
     }
     --log_.at_work;
     if (index == 13) throw bad_input("image 13 is broken");
-    auto pixels = std::make_shared<std::vector<std::uint8_t>>(1000, static_cast<std::uint8_t>(index));
+    auto pixels =
+        std::make_shared<std::vector<std::uint8_t>>(1000, static_cast<std::uint8_t>(index));
     return {.pixels = *pixels, .label = static_cast<int>(index), .owner = pixels};
   }
 
@@ -71,11 +72,10 @@ struct Case {
 class DecodeAhead : public testing::TestWithParam<Case> {
  protected:
   std::unique_ptr<Dataset> make(std::size_t size, std::size_t window, std::size_t images = 100000) {
-    return decode_ahead(std::make_unique<SlowDataset>(log_, size),
-                        {.threads = GetParam().threads,
-                         .images = images,
-                         .memory_bytes = window * 1000,
-                         .overlap = GetParam().overlap});
+    return decode_ahead(std::make_unique<SlowDataset>(log_, size), {.threads = GetParam().threads,
+                                                                    .images = images,
+                                                                    .memory_bytes = window * 1000,
+                                                                    .overlap = GetParam().overlap});
   }
   static void expect(const Dataset& dataset, std::size_t index) {
     const Image image = dataset.image(index);

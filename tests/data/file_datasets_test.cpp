@@ -103,7 +103,8 @@ TEST_F(Folder, WhatIsNoDatasetIsRefused) {
   EXPECT_HOLDS(refusal([&] { return open_folder(root_, {}); }), "1 images, but no sub-folders");
   put("a/x.ppm", pixel(0));
   fs::create_directories(root_ / "b");
-  EXPECT_HOLDS(refusal([&] { return open_folder(root_, {}); }), "b: the folder of class 1 holds no");
+  EXPECT_HOLDS(refusal([&] { return open_folder(root_, {}); }),
+               "b: the folder of class 1 holds no");
   EXPECT_HOLDS(refusal([&] { return open_folder(root_ / "x.ppm", {}); }), "no such folder");
 }
 
@@ -166,7 +167,8 @@ TEST_F(Imagenet, RawFilesOfTheOriginal) {
   put("bin/ILSVRC2012_val_00000003.bin", raw.substr(1));
   put("bin/other.bin", "");
   put("val/ILSVRC2012_val_00000001.JPEG", "not looked at");
-  EXPECT_HOLDS(refusal([&] { return Dataset::open("imagenet", root_); }), "imagenet_labels.txt: not");
+  EXPECT_HOLDS(refusal([&] { return Dataset::open("imagenet", root_); }),
+               "imagenet_labels.txt: not");
   put("imagenet_labels.txt", "999\n5\n0\n");
   const auto dataset = Dataset::open("ImageNet1k", root_);
   EXPECT_EQ(dataset->size(), 2U);
@@ -204,7 +206,8 @@ TEST_F(Imagenet, JpegsInTheFolderValOrItsSubFolders) {
 /// As numpy.save writes it.
 std::string npy(const std::string& type, const std::string& shape, const std::string& data,
                 int version = 1) {
-  std::string header = "{'descr': '" + type + "', 'fortran_order': False, 'shape': " + shape + ", }";
+  std::string header =
+      "{'descr': '" + type + "', 'fortran_order': False, 'shape': " + shape + ", }";
   const std::size_t before = version == 1 ? 10 : 12;
   header.append(127 - (header.size() + before) % 64 % 128, ' ');
   header += '\n';
