@@ -14,24 +14,25 @@ namespace {
 
 using Kind = PostOp::Kind;
 
-constexpr std::array<std::pair<Kind, std::string_view>, 18> kNames{{{Kind::kAdd, "add"},
-                                                                    {Kind::kRelu, "relu"},
-                                                                    {Kind::kClip, "clip"},
-                                                                    {Kind::kLeakyRelu, "leaky_relu"},
-                                                                    {Kind::kElu, "elu"},
-                                                                    {Kind::kTanh, "tanh"},
-                                                                    {Kind::kSigmoid, "sigmoid"},
-                                                                    {Kind::kHardSigmoid, "hard_sigmoid"},
-                                                                    {Kind::kHardSwish, "hard_swish"},
-                                                                    {Kind::kSwish, "swish"},
-                                                                    {Kind::kGelu, "gelu"},
-                                                                    {Kind::kGeluTanh, "gelu_tanh"},
-                                                                    {Kind::kLinear, "linear"},
-                                                                    {Kind::kExp, "exp"},
-                                                                    {Kind::kLog, "log"},
-                                                                    {Kind::kSqrt, "sqrt"},
-                                                                    {Kind::kAbs, "abs"},
-                                                                    {Kind::kPow, "pow"}}};
+constexpr std::array<std::pair<Kind, std::string_view>, 18> kNames{
+    {{Kind::kAdd, "add"},
+     {Kind::kRelu, "relu"},
+     {Kind::kClip, "clip"},
+     {Kind::kLeakyRelu, "leaky_relu"},
+     {Kind::kElu, "elu"},
+     {Kind::kTanh, "tanh"},
+     {Kind::kSigmoid, "sigmoid"},
+     {Kind::kHardSigmoid, "hard_sigmoid"},
+     {Kind::kHardSwish, "hard_swish"},
+     {Kind::kSwish, "swish"},
+     {Kind::kGelu, "gelu"},
+     {Kind::kGeluTanh, "gelu_tanh"},
+     {Kind::kLinear, "linear"},
+     {Kind::kExp, "exp"},
+     {Kind::kLog, "log"},
+     {Kind::kSqrt, "sqrt"},
+     {Kind::kAbs, "abs"},
+     {Kind::kPow, "pow"}}};
 
 double sigmoid(double x) {
   return 1 / (1 + std::exp(-x));
@@ -65,7 +66,8 @@ std::optional<PostOp> unary_of(const Graph& graph, const Node& node) {
   };
   if (op == "Relu") return PostOp{.kind = Kind::kRelu};
   if (op == "Clip") return clip_of(graph, node);
-  if (op == "LeakyRelu") return PostOp{.kind = Kind::kLeakyRelu, .alpha = attribute("alpha", 0.01F)};
+  if (op == "LeakyRelu")
+    return PostOp{.kind = Kind::kLeakyRelu, .alpha = attribute("alpha", 0.01F)};
   if (op == "Elu") return PostOp{.kind = Kind::kElu, .alpha = attribute("alpha", 1)};
   if (op == "Tanh") return PostOp{.kind = Kind::kTanh};
   if (op == "Sigmoid") return PostOp{.kind = Kind::kSigmoid};

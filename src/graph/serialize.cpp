@@ -157,8 +157,7 @@ class Reader {
     const auto name = in.at("kind").get<std::string>();
     const auto kind = post_op_kind(name);
     if (!kind) {
-      throw bad_input(
-          fmt::format("post-op '{}' is not known here; build the engine again", name));
+      throw bad_input(fmt::format("post-op '{}' is not known here; build the engine again", name));
     }
     PostOp post_op{.kind = *kind};
     const bool clip = kind == PostOp::Kind::kClip;

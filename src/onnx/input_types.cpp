@@ -22,9 +22,9 @@ bool is_known(const TensorShapeProto::Dimension& dim) {
 std::string to_text(const TensorShapeProto& shape) {
   std::vector<std::string> extents;
   for (const auto& dim : shape.dim()) {
-    extents.push_back(is_known(dim)          ? std::to_string(dim.dim_value())
+    extents.push_back(is_known(dim)         ? std::to_string(dim.dim_value())
                       : dim.has_dim_param() ? printable(dim.dim_param())
-                                             : "?");
+                                            : "?");
   }
   return extents.empty() ? "scalar" : fmt::format("{}", fmt::join(extents, "x"));
 }
@@ -58,11 +58,10 @@ InputTypes::InputTypes(std::span<const onnx::ValueInfoProto* const> inputs,
   for (const auto& [name, shape] : options.shapes) {
     if (name.empty() ? inputs.size() == 1 : find(name) != inputs.end()) continue;
     problems_.push_back(
-        name.empty()
-            ? fmt::format("the shape {} names no input; there are {} (--shape=NAME:{})",
-                          to_string(shape), join_words(names), to_string(shape))
-            : fmt::format("a shape is stated for '{}', but the inputs are {}", printable(name),
-                          join_words(names)));
+        name.empty() ? fmt::format("the shape {} names no input; there are {} (--shape=NAME:{})",
+                                   to_string(shape), join_words(names), to_string(shape))
+                     : fmt::format("a shape is stated for '{}', but the inputs are {}",
+                                   printable(name), join_words(names)));
   }
   for (const auto* input : inputs) {
     auto stated = options.shapes.find(input->name());
@@ -74,12 +73,12 @@ InputTypes::InputTypes(std::span<const onnx::ValueInfoProto* const> inputs,
 TensorType InputTypes::type_of(const onnx::ValueInfoProto& input, const Shape* stated) {
   const auto& type = input.type();
   if (!type.has_tensor_type()) {
-    problems_.push_back(
-        fmt::format("input '{}' is a {}; Hedge reads tensors", printable(input.name()),
-                    type.has_sequence_type()   ? "sequence"
-                    : type.has_map_type()      ? "map"
-                    : type.has_optional_type() ? "value that may be absent"
-                                               : "value of an unknown kind"));
+    problems_.push_back(fmt::format("input '{}' is a {}; Hedge reads tensors",
+                                    printable(input.name()),
+                                    type.has_sequence_type()   ? "sequence"
+                                    : type.has_map_type()      ? "map"
+                                    : type.has_optional_type() ? "value that may be absent"
+                                                               : "value of an unknown kind"));
     return {};
   }
   DataType element = DataType::kFloat32;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Each kind of layer of the cpu backend against the reference executor: after the graph's input, after
-// convolutions whose result lies in blocks of channels (whole and filled up), and in a batch.
+// Each kind of layer of the cpu backend against the reference executor: after the graph's input,
+// after convolutions whose result lies in blocks of channels (whole and filled up), and in a batch.
 
 #include <gtest/gtest.h>
 
@@ -49,7 +49,8 @@ ValueId scalar(GraphBuilder& g, float value) {
 
 LayerCase unary(const std::string& op,
                 const std::vector<std::pair<std::string, Attributes::Value>>& attributes = {}) {
-  return {op, [=](GraphBuilder& g, ValueId x, const Shape&) { return g.node(op, {x}, attributes); }};
+  return {op,
+          [=](GraphBuilder& g, ValueId x, const Shape&) { return g.node(op, {x}, attributes); }};
 }
 
 /// Of a positive operand.
@@ -62,33 +63,49 @@ LayerCase unary_of_positive(const std::string& op) {
 /// Every way of broadcasting two operands, with post-ops.
 std::vector<LayerCase> binaries(const std::string& op) {
   const auto with = [op](const std::string& how, auto shape_of, bool swapped) {
-    return LayerCase{op + " " + how + (swapped ? " swapped" : ""),
-                     [=](GraphBuilder& g, ValueId x, const Shape& s) {
-                       const ValueId c = g.constant(
-                           op == "Div" ? test::positive_tensor(shape_of(s), 3)
-                                       : test::noise_tensor(shape_of(s), 3));
-                       const ValueId base =
-                           op == "Div" && swapped ? g.node("Exp", {x}) : x;
-                       return g.node("Relu", {swapped ? g.node(op, {c, base})
-                                                      : g.node(op, {base, c})});
-                     }};
+    return LayerCase{
+        op + " " + how + (swapped ? " swapped" : ""),
+        [=](GraphBuilder& g, ValueId x, const Shape& s) {
+          const ValueId c = g.constant(op == "Div" ? test::positive_tensor(shape_of(s), 3)
+                                                   : test::noise_tensor(shape_of(s), 3));
+          const ValueId base = op == "Div" && swapped ? g.node("Exp", {x}) : x;
+          return g.node("Relu", {swapped ? g.node(op, {c, base}) : g.node(op, {base, c})});
+        }};
   };
   std::vector<LayerCase> all;
   for (const bool swapped : {false, true}) {
-    all.push_back(with("channels", [](const Shape& s) { return Shape{s[1], 1, 1}; }, swapped));
-    all.push_back(with("scalar", [](const Shape&) { return Shape{}; }, swapped));
-    all.push_back(with("columns", [](const Shape& s) { return Shape{s[3]}; }, swapped));
-    all.push_back(with("plane", [](const Shape& s) { return Shape{1, 1, s[2], s[3]}; }, swapped));
-    all.push_back(with("whole", [](const Shape& s) { return s; }, swapped));
-    all.push_back(
-        with("more axes", [](const Shape& s) { return Shape{2, s[0], s[1], s[2], s[3]}; }, swapped));
+    all.push_back(with(
+        "channels",
+        [](const Shape& s) {
+          return Shape{s[1], 1, 1};
+        },
+        swapped));
+    all.push_back(with(
+        "scalar", [](const Shape&) { return Shape{}; }, swapped));
+    all.push_back(with(
+        "columns", [](const Shape& s) { return Shape{s[3]}; }, swapped));
+    all.push_back(with(
+        "plane",
+        [](const Shape& s) {
+          return Shape{1, 1, s[2], s[3]};
+        },
+        swapped));
+    all.push_back(with(
+        "whole", [](const Shape& s) { return s; }, swapped));
+    all.push_back(with(
+        "more axes",
+        [](const Shape& s) {
+          return Shape{2, s[0], s[1], s[2], s[3]};
+        },
+        swapped));
     // Gates that are computed: N x C x 1 x 1 and N x 1 x H x W.
-    all.push_back({op + " gate" + (swapped ? " swapped" : ""),
-                   [=](GraphBuilder& g, ValueId x, const Shape& s) {
-                     const ValueId pooled = g.node("GlobalAveragePool", {x});
-                     const ValueId gate = g.node("Sigmoid", {g.conv(pooled, s[1], s[1], 1)});
-                     return swapped ? g.node(op, {gate, g.node("Exp", {x})}) : g.node(op, {x, gate});
-                   }});
+    all.push_back(
+        {op + " gate" + (swapped ? " swapped" : ""),
+         [=](GraphBuilder& g, ValueId x, const Shape& s) {
+           const ValueId pooled = g.node("GlobalAveragePool", {x});
+           const ValueId gate = g.node("Sigmoid", {g.conv(pooled, s[1], s[1], 1)});
+           return swapped ? g.node(op, {gate, g.node("Exp", {x})}) : g.node(op, {x, gate});
+         }});
   }
   all.push_back({op + " outer", [=](GraphBuilder& g, ValueId x, const Shape&) {
                    const ValueId rows = g.node("ReduceMax", {x}, {{"axes", Ints{3}}});
@@ -208,28 +225,42 @@ std::vector<LayerCase> movements() {
   return {
       node("Transpose", none, {{"perm", Ints{0, 2, 3, 1}}}),
       node("Transpose", none, {{"perm", Ints{0, 1, 3, 2}}}),
-      node("Slice", [](auto& g, const Shape& s) {
-        return Ids{g.ints({1, 1}), g.ints({s[1] - 1, 1000}), g.ints({1, 3}), g.ints({1, 2})};
-      }),
-      node("Slice", [](auto& g, const Shape&) {
-        return Ids{g.ints({-1}), g.ints({-1000}), g.ints({2}), g.ints({-2})};
-      }),
-      node("Gather", [](auto& g, const Shape&) { return Ids{g.ints({3, 0, -1, 3})}; },
+      node("Slice",
+           [](auto& g, const Shape& s) {
+             return Ids{g.ints({1, 1}), g.ints({s[1] - 1, 1000}), g.ints({1, 3}), g.ints({1, 2})};
+           }),
+      node("Slice",
+           [](auto& g, const Shape&) {
+             return Ids{g.ints({-1}), g.ints({-1000}), g.ints({2}), g.ints({-2})};
+           }),
+      node("Gather",
+           [](auto& g, const Shape&) {
+             return Ids{g.ints({3, 0, -1, 3})};
+           },
            {{"axis", kOne}}),
       {"Gather one",
        [](GraphBuilder& g, ValueId x, const Shape&) {
          const std::int64_t two = 2;
-         return g.node("Gather", {x, g.constant(Tensor::from<std::int64_t>({}, std::span(&two, 1)))},
+         return g.node("Gather",
+                       {x, g.constant(Tensor::from<std::int64_t>({}, std::span(&two, 1)))},
                        {{"axis", std::int64_t{2}}});
        }},
-      node("Expand", [](auto& g, const Shape& s) {
-        return Ids{g.ints({2, s[0], s[1], s[2], s[3]})};
-      }),
-      node("Tile", [](auto& g, const Shape&) { return Ids{g.ints({1, 2, 1, 3})}; }),
-      node("Pad", [](auto& g, const Shape&) {
-        return Ids{g.ints({0, 1, 2, 0, 0, 0, 1, 3}), scalar(g, -0.5F)};
-      }),
-      node("Pad", [](auto& g, const Shape&) { return Ids{g.ints({0, 0, 2, 1, 0, 0, 1, 3})}; },
+      node("Expand",
+           [](auto& g, const Shape& s) {
+             return Ids{g.ints({2, s[0], s[1], s[2], s[3]})};
+           }),
+      node("Tile",
+           [](auto& g, const Shape&) {
+             return Ids{g.ints({1, 2, 1, 3})};
+           }),
+      node("Pad",
+           [](auto& g, const Shape&) {
+             return Ids{g.ints({0, 1, 2, 0, 0, 0, 1, 3}), scalar(g, -0.5F)};
+           }),
+      node("Pad",
+           [](auto& g, const Shape&) {
+             return Ids{g.ints({0, 0, 2, 1, 0, 0, 1, 3})};
+           },
            {{"mode", std::string("reflect")}}),
       {"DepthToSpace",
        [](GraphBuilder& g, ValueId x, const Shape& s) {
@@ -246,14 +277,14 @@ std::vector<LayerCase> movements() {
        [](GraphBuilder& g, ValueId x, const Shape& s) {
          const auto parts = g.split(x, 1, {s[1] / 2, s[1] - s[1] / 2});
          const ValueId right = g.conv(parts[1], s[1] - s[1] / 2, s[1] / 2, 3);
-         return g.node("Concat", {parts[0], right, g.node("Relu", {parts[1]})},
-                       {{"axis", kOne}});
+         return g.node("Concat", {parts[0], right, g.node("Relu", {parts[1]})}, {{"axis", kOne}});
        }},
       {"Concat of layouts",
        [](GraphBuilder& g, ValueId x, const Shape& s) {
-         return g.node("Concat", {g.conv(x, s[1], 16), x, g.weights({s[0], 3, s[2], s[3]}),
-                                  g.conv(x, s[1], 6)},
-                       {{"axis", kOne}});
+         return g.node(
+             "Concat",
+             {g.conv(x, s[1], 16), x, g.weights({s[0], 3, s[2], s[3]}), g.conv(x, s[1], 6)},
+             {{"axis", kOne}});
        }},
       {"Resize",
        [](GraphBuilder& g, ValueId x, const Shape& s) {
@@ -289,49 +320,59 @@ std::vector<LayerCase> products() {
                        return g.node("MatMul", {x, other_of(g, x, s)});
                      }};
   };
-  return {
-      matmul("weights", [](auto& g, ValueId, const Shape& s) { return g.weights({s[3], 9}); }),
-      matmul("column", [](auto& g, ValueId, const Shape& s) { return g.weights({s[3]}); }),
-      matmul("stack of weights",
-             [](auto& g, ValueId, const Shape& s) { return g.weights({s[1], s[3], 4}); }),
-      matmul("itself", [](auto& g, ValueId x, const Shape&) {
-        return g.node("Transpose", {x}, {{"perm", Ints{0, 1, 3, 2}}});
-      }),
-      {"weights on the left",
-       [](GraphBuilder& g, ValueId x, const Shape& s) {
-         return g.node("MatMul", {g.weights({4, s[2]}), x});
-       }},
-      {"bias, residual and Gelu",
-       [](GraphBuilder& g, ValueId x, const Shape& s) {
-         const ValueId product = g.node("MatMul", {x, g.weights({s[3], s[3]})});
-         const ValueId biased = g.node("Add", {g.weights({s[3]}), product});
-         return g.node("Gelu", {g.node("Add", {x, biased})});
-       }},
-      {"bias of another shape",
-       [](GraphBuilder& g, ValueId x, const Shape& s) {
-         const ValueId product = g.node("MatMul", {x, g.weights({s[3], 5})});
-         return g.node("Relu", {g.node("Add", {product, g.weights({s[2], 1})})});
-       }},
-      {"Gemm", [](GraphBuilder& g, ValueId x, const Shape& s) {
-         const ValueId rows = g.node("Reshape", {x, g.ints({s[0], s[1] * plane(s)})});
-         return g.node("Gemm", {rows, g.weights({7, s[1] * plane(s)}), g.weights({7})},
-                       {{"transB", kOne}, {"alpha", 0.5F}, {"beta", 2.F}});
-       }},
-      {"Gemm of two that vary", [](GraphBuilder& g, ValueId x, const Shape& s) {
-         const ValueId a = g.node("Reshape", {x, g.ints({s[0] * s[1], plane(s)})});
-         const ValueId product = g.node("Gemm", {a, g.node("Exp", {a}), g.weights({s[0] * s[1]})},
-                                        {{"transB", kOne}});
-         return g.node("Reshape", {product, g.ints({s[0], -1})});
-       }},
-      {"depthwise", [](GraphBuilder& g, ValueId x, const Shape& s) {
-         return g.node("HardSwish", {g.conv(x, s[1], s[1], 3, 2, s[1])});
-       }},
-      {"gated block", [](GraphBuilder& g, ValueId x, const Shape& s) {
-         const ValueId y = g.node("Mul", {x, g.node("Sigmoid", {x})});
-         const ValueId squeezed = g.conv(g.node("ReduceMean", {y}, {{"axes", Ints{2, 3}}}), s[1], 4, 1);
-         const ValueId gate = g.node("HardSigmoid", {g.conv(g.node("Relu", {squeezed}), 4, s[1], 1)});
-         return g.node("Add", {g.conv(g.node("Mul", {gate, y}), s[1], s[1], 1), x});
-       }}};
+  return {matmul("weights",
+                 [](auto& g, ValueId, const Shape& s) {
+                   return g.weights({s[3], 9});
+                 }),
+          matmul("column", [](auto& g, ValueId, const Shape& s) { return g.weights({s[3]}); }),
+          matmul("stack of weights",
+                 [](auto& g, ValueId, const Shape& s) {
+                   return g.weights({s[1], s[3], 4});
+                 }),
+          matmul("itself",
+                 [](auto& g, ValueId x, const Shape&) {
+                   return g.node("Transpose", {x}, {{"perm", Ints{0, 1, 3, 2}}});
+                 }),
+          {"weights on the left",
+           [](GraphBuilder& g, ValueId x, const Shape& s) {
+             return g.node("MatMul", {g.weights({4, s[2]}), x});
+           }},
+          {"bias, residual and Gelu",
+           [](GraphBuilder& g, ValueId x, const Shape& s) {
+             const ValueId product = g.node("MatMul", {x, g.weights({s[3], s[3]})});
+             const ValueId biased = g.node("Add", {g.weights({s[3]}), product});
+             return g.node("Gelu", {g.node("Add", {x, biased})});
+           }},
+          {"bias of another shape",
+           [](GraphBuilder& g, ValueId x, const Shape& s) {
+             const ValueId product = g.node("MatMul", {x, g.weights({s[3], 5})});
+             return g.node("Relu", {g.node("Add", {product, g.weights({s[2], 1})})});
+           }},
+          {"Gemm",
+           [](GraphBuilder& g, ValueId x, const Shape& s) {
+             const ValueId rows = g.node("Reshape", {x, g.ints({s[0], s[1] * plane(s)})});
+             return g.node("Gemm", {rows, g.weights({7, s[1] * plane(s)}), g.weights({7})},
+                           {{"transB", kOne}, {"alpha", 0.5F}, {"beta", 2.F}});
+           }},
+          {"Gemm of two that vary",
+           [](GraphBuilder& g, ValueId x, const Shape& s) {
+             const ValueId a = g.node("Reshape", {x, g.ints({s[0] * s[1], plane(s)})});
+             const ValueId product = g.node(
+                 "Gemm", {a, g.node("Exp", {a}), g.weights({s[0] * s[1]})}, {{"transB", kOne}});
+             return g.node("Reshape", {product, g.ints({s[0], -1})});
+           }},
+          {"depthwise",
+           [](GraphBuilder& g, ValueId x, const Shape& s) {
+             return g.node("HardSwish", {g.conv(x, s[1], s[1], 3, 2, s[1])});
+           }},
+          {"gated block", [](GraphBuilder& g, ValueId x, const Shape& s) {
+             const ValueId y = g.node("Mul", {x, g.node("Sigmoid", {x})});
+             const ValueId squeezed =
+                 g.conv(g.node("ReduceMean", {y}, {{"axes", Ints{2, 3}}}), s[1], 4, 1);
+             const ValueId gate =
+                 g.node("HardSigmoid", {g.conv(g.node("Relu", {squeezed}), 4, s[1], 1)});
+             return g.node("Add", {g.conv(g.node("Mul", {gate, y}), s[1], s[1], 1), x});
+           }}};
 }
 
 Graph graph_of(const LayerCase& layer, const Feed& feed) {

@@ -32,9 +32,8 @@ struct Pattern {
 };
 
 ValueId gelu_erf(GraphBuilder& g, ValueId x, bool half_first) {
-  const ValueId bell =
-      g.node("Erf", {half_first ? g.node("Mul", {x, number(g, std::sqrt(0.5F))})
-                                : g.node("Div", {x, number(g, std::sqrt(2.F))})});
+  const ValueId bell = g.node("Erf", {half_first ? g.node("Mul", {x, number(g, std::sqrt(0.5F))})
+                                                 : g.node("Div", {x, number(g, std::sqrt(2.F))})});
   const ValueId one = g.node("Add", {bell, number(g, 1)});
   if (half_first) return g.node("Mul", {one, g.node("Mul", {number(g, 0.5F), x})});
   return g.node("Mul", {g.node("Mul", {x, one}), number(g, 0.5F, {1})});
@@ -48,19 +47,22 @@ ValueId gelu_tanh(GraphBuilder& g, ValueId x) {
 }
 
 ValueId hard_swish(GraphBuilder& g, ValueId x, bool divide_first) {
-  const ValueId gate = g.node("Clip", {g.node("Add", {x, number(g, 3)}), number(g, 0), number(g, 6)});
+  const ValueId gate =
+      g.node("Clip", {g.node("Add", {x, number(g, 3)}), number(g, 0), number(g, 6)});
   if (divide_first) return g.node("Mul", {x, g.node("Div", {gate, number(g, 6)})});
   return g.node("Div", {g.node("Mul", {x, gate}), number(g, 6)});
 }
 
 std::vector<Pattern> patterns() {
   return {
-      {"swish", [](auto& g, ValueId x) { return g.node("Mul", {x, g.node("Sigmoid", {x})}); },
+      {"swish",
+       [](auto& g, ValueId x) {
+         return g.node("Mul", {x, g.node("Sigmoid", {x})});
+       },
        Kind::kSwish, 1},
       {"quick gelu",
        [](auto& g, ValueId x) {
-         return g.node("Mul",
-                       {g.node("Sigmoid", {g.node("Mul", {x, number(g, 1.702F)})}), x});
+         return g.node("Mul", {g.node("Sigmoid", {g.node("Mul", {x, number(g, 1.702F)})}), x});
        },
        Kind::kSwish, 1.702F},
       {"hard swish", [](auto& g, ValueId x) { return hard_swish(g, x, false); }, Kind::kHardSwish},
@@ -73,9 +75,9 @@ std::vector<Pattern> patterns() {
        Kind::kHardSwish},
       {"hard sigmoid",
        [](auto& g, ValueId x) {
-         return g.node("Div", {g.node("Clip", {g.node("Add", {x, number(g, 3)}), number(g, 0),
-                                               number(g, 6)}),
-                               number(g, 6)});
+         return g.node(
+             "Div", {g.node("Clip", {g.node("Add", {x, number(g, 3)}), number(g, 0), number(g, 6)}),
+                     number(g, 6)});
        },
        Kind::kHardSigmoid, 1.F / 6, 0.5F},
       {"gelu", [](auto& g, ValueId x) { return gelu_erf(g, x, false); }, Kind::kGelu},
@@ -89,8 +91,8 @@ std::vector<Pattern> patterns() {
        Kind::kClip, 0, 6},
       {"sigmoid by exp",
        [](auto& g, ValueId x) {
-         return g.node("Div", {number(g, 1), g.node("Add", {g.node("Exp", {g.node("Neg", {x})}),
-                                                            number(g, 1)})});
+         return g.node("Div", {number(g, 1),
+                               g.node("Add", {g.node("Exp", {g.node("Neg", {x})}), number(g, 1)})});
        },
        Kind::kSigmoid},
   };
@@ -159,8 +161,8 @@ TEST(RecogniseActivations, KeepsWhatOthersRead) {
   GraphBuilder g;
   const ValueId x = g.conv(g.input({1, 3, 6, 6}), 3, 4);
   const ValueId gate = g.node("Sigmoid", {x});
-  const Graph before = g.finish({g.node("Concat", {g.node("Mul", {x, gate}), gate},
-                                        {{"axis", std::int64_t{1}}})});
+  const Graph before =
+      g.finish({g.node("Concat", {g.node("Mul", {x, gate}), gate}, {{"axis", std::int64_t{1}}})});
   Graph after = before;
   optimize(after);
   expect_same_function(before, after);
@@ -171,7 +173,9 @@ TEST(RecogniseNorms, MakesOneLayerNormalization) {
     for (const bool twice : {true, false}) {
       GraphBuilder g;
       const ValueId x = g.input({1, 2, 5, 8});
-      const auto mean = [&](ValueId of) { return g.node("ReduceMean", {of}, {{"axes", Ints{-1}}}); };
+      const auto mean = [&](ValueId of) {
+        return g.node("ReduceMean", {of}, {{"axes", Ints{-1}}});
+      };
       const ValueId difference = g.node("Sub", {x, mean(x)});
       const ValueId other = twice ? g.node("Sub", {x, mean(x)}) : difference;
       const ValueId square =

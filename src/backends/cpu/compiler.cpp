@@ -19,9 +19,6 @@ namespace {
 using Type = dnnl::memory::data_type;
 using Tag = dnnl::memory::format_tag;
 
-/// oneDNN's limit.
-constexpr std::size_t kMostAxes = DNNL_MAX_NDIMS;
-
 kernels::Isa isa_of_library() {
   const std::string isa = effective_isa();
   if (isa.starts_with("avx512")) return kernels::Isa::kAvx512;
@@ -96,7 +93,8 @@ std::shared_ptr<const Plan> Compiler::run() {
   const std::size_t storage = add_storage(plan_->input_elements * sizeof(float));
   plan_->storages[storage].buffer.place = Buffer::Place::kInput;
   produce(input.value,
-          {shape.empty() ? row_major(shape, Type::f32) : Desc(Dims(shape), Type::f32, strides), storage});
+          {shape.empty() ? row_major(shape, Type::f32) : Desc(Dims(shape), Type::f32, strides),
+           storage});
 
   for (node_index_ = 0; node_index_ < graph_.nodes.size(); ++node_index_) {
     compile(graph_.nodes[node_index_]);
@@ -153,104 +151,6 @@ Obstacle Compiler::compile_fast(const Node& node) {
     return compile_moving(node);
   }
   return compile_elementwise(node);
-}
-
-// ---- values
-
-std::size_t Compiler::add_storage(std::size_t bytes) {
-  plan_->storages.push_back({bytes, {}});
-  storage_last_use_.push_back(0);
-  return plan_->storages.size() - 1;
-}
-
-std::size_t Compiler::add_weights(dnnl::memory memory) {
-  const std::size_t storage = add_storage(memory.get_desc().get_size());
-  plan_->storages[storage].buffer = {Buffer::Place::kWeights, plan_->weights.size()};
-  plan_->weights.push_back(std::move(memory));
-  return storage;
-}
-
-std::size_t Compiler::add_weights(const Tensor& tensor, const Desc& plain, const Desc& wanted) {
-  // oneDNN reads but never writes through this handle.
-  dnnl::memory from(plain, plan_->engine, const_cast<std::byte*>(tensor.bytes().data()));
-  dnnl::memory to(wanted, plan_->engine);
-  dnnl::reorder(from, to).execute(stream_, from, to);
-  stream_.wait();
-  return add_weights(std::move(to));
-}
-
-Located Compiler::add_raw_constant(const Tensor& tensor) {
-  const auto bytes = tensor.bytes();
-  const Desc desc = row_major({std::max<std::int64_t>(std::ssize(bytes), 1)}, Type::u8);
-  dnnl::memory memory(desc, plan_->engine);
-  std::copy(bytes.begin(), bytes.end(), static_cast<std::byte*>(memory.get_data_handle()));
-  return {desc, add_weights(std::move(memory))};
-}
-
-bool Compiler::is_raw(ValueId id) const {
-  const TensorType& type = graph_.value(id).type;
-  return type.type != DataType::kFloat32 || type.shape.size() > kMostAxes ||
-         element_count(type.shape) == 0;
-}
-
-void Compiler::produce(ValueId id, const Located& located) {
-  forms_[static_cast<std::size_t>(id)].push_back(located);
-  std::size_t& last = storage_last_use_[located.storage];
-  last = std::max(last, last_use_[static_cast<std::size_t>(id)]);
-}
-
-Located Compiler::locate(ValueId id) {
-  auto& forms = forms_[static_cast<std::size_t>(id)];
-  if (forms.empty()) {  // A constant among the operands.
-    const Value& value = graph_.value(id);
-    if (is_raw(id)) {
-      forms.push_back(add_raw_constant(*value.constant));
-    } else {
-      const Desc plain = row_major(value.type.shape, Type::f32);
-      forms.push_back({plain, add_weights(*value.constant, plain, plain)});
-    }
-  }
-  return forms.front();
-}
-
-Located Compiler::with_desc(ValueId id, const Desc& wanted, const std::string& why) {
-  for (const Located& form : forms_[static_cast<std::size_t>(id)]) {
-    if (form.desc == wanted) return form;
-  }
-  Located form;
-  if (graph_.is_constant(id)) {  // Once, now, rather than in every run.
-    const Tensor& tensor = *graph_.value(id).constant;
-    form = {wanted, add_weights(tensor, row_major(tensor.shape(), Type::f32), wanted)};
-  } else {
-    form = new_result(wanted);
-    add_reorder(fmt::format("{} (for {})", graph_.value(id).name, why), locate(id), form);
-  }
-  produce(id, form);
-  return form;
-}
-
-Located Compiler::packed(ValueId id, const std::string& why) {
-  (void)locate(id);
-  for (const Located& form : forms_[static_cast<std::size_t>(id)]) {
-    if (is_packed(form.desc)) return form;
-  }
-  return row_major_form(id, why);
-}
-
-Located Compiler::row_major_form(ValueId id, const std::string& why) {
-  const Located first = locate(id);
-  for (const Located& form : forms_[static_cast<std::size_t>(id)]) {
-    if (is_row_major(form.desc)) return form;
-  }
-  return with_desc(id, row_major(graph_.value(id).type.shape, type_of(first.desc)), why);
-}
-
-Located Compiler::row_major_floats(ValueId id, const std::string& why) {
-  (void)locate(id);
-  for (const Located& form : forms_[static_cast<std::size_t>(id)]) {
-    if (is_row_major(form.desc) && type_of(form.desc) == Type::f32) return form;
-  }
-  return with_desc(id, row_major(graph_.value(id).type.shape, Type::f32), why);
 }
 
 // ---- steps
@@ -339,8 +239,7 @@ std::size_t Compiler::result_storage(const Node& node, const Desc& dst, ValueId 
   const bool in_arena = plan_->storages[operand.storage].buffer.place == Buffer::Place::kArena;
   if (in_arena && storage_last_use_[operand.storage] <= node_index_ &&
       std::find(sources.begin(), sources.end(), operand.storage) == sources.end() &&
-      operand.offset == 0 &&
-      plan_->storages[operand.storage].bytes == dst.get_size()) {
+      operand.offset == 0 && plan_->storages[operand.storage].bytes == dst.get_size()) {
     return operand.storage;
   }
   const Located copy = new_result(dst);
@@ -376,9 +275,8 @@ void Compiler::place_outputs() {
     const std::size_t bytes = plan_->output_elements.back() * sizeof(float);
     const Located last = locate(id);
     const bool direct = plan_->storages[last.storage].buffer.place == Buffer::Place::kArena &&
-                        !is_raw(id) && type_of(last.desc) == Type::f32 &&
-                        is_row_major(last.desc) && last.offset == 0 &&
-                        plan_->storages[last.storage].bytes == bytes &&
+                        !is_raw(id) && type_of(last.desc) == Type::f32 && is_row_major(last.desc) &&
+                        last.offset == 0 && plan_->storages[last.storage].bytes == bytes &&
                         !(last.storage < taken.size() && taken[last.storage]);
     if (direct) {  // The last step writes where the caller reads.
       taken[last.storage] = true;
@@ -399,8 +297,9 @@ void Compiler::place_outputs() {
 std::shared_ptr<const Plan> compile(const Graph& graph, const PlanOptions& options) {
   const auto require_floats = [](const char* what, const Value& value) {
     if (value.type.type == DataType::kFloat32) return;
-    throw bad_input(fmt::format("the {} {} is {}; the cpu backend takes a model whose {} is float32",
-                                what, value.name, to_string(value.type.type), what));
+    throw bad_input(
+        fmt::format("the {} {} is {}; the cpu backend takes a model whose {} is float32", what,
+                    value.name, to_string(value.type.type), what));
   };
   require_floats("input", graph.value(graph.inputs.at(0).value));
   require_floats("first output", graph.value(graph.outputs.at(0)));

@@ -107,7 +107,9 @@ class Compiler {
   [[nodiscard]] std::size_t add_weights(const Tensor& tensor, const Desc& plain,
                                         const Desc& wanted);
   [[nodiscard]] Located add_raw_constant(const Tensor& tensor);
-  [[nodiscard]] Located new_result(const Desc& desc) { return {desc, add_storage(desc.get_size())}; }
+  [[nodiscard]] Located new_result(const Desc& desc) {
+    return {desc, add_storage(desc.get_size())};
+  }
 
   // Post-ops of a node: those from `begin` to `count` go into the primitive, by its attribute and
   // by the buffer that the residual sum goes into; finish() adds a step for each of the others.
@@ -149,10 +151,9 @@ class Compiler {
   [[nodiscard]] std::optional<Located> add_library_binary(const Node& node,
                                                           dnnl::algorithm algorithm,
                                                           const Operand& a, const Operand& b,
-                                                          const Desc& layout,
-                                                          const PostOps& fused);
-  [[nodiscard]] Located add_own_binary(const Node& node, kernels::BinaryOp op, Operand a,
-                                       Operand b, const Shape& shape, const PostOps& fused);
+                                                          const Desc& layout, const PostOps& fused);
+  [[nodiscard]] Located add_own_binary(const Node& node, kernels::BinaryOp op, Operand a, Operand b,
+                                       const Shape& shape, const PostOps& fused);
   [[nodiscard]] Operand widened_operand(const Node& node, Operand operand, std::size_t rank);
   [[nodiscard]] Located relaid(const Node& node, const Operand& operand, const Desc& wanted);
   /// Nothing where oneDNN has none at all.

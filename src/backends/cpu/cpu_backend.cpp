@@ -102,12 +102,13 @@ void warn_of_slow_layers(const Plan& plan) {
   if (plan.slow_layers.empty()) return;
   std::string names;
   for (const SlowLayer& layer : plan.slow_layers) {
-    names += fmt::format("{}{} ({}: {})", names.empty() ? "" : ", ", layer.name, layer.op,
-                         layer.reason);
+    names +=
+        fmt::format("{}{} ({}: {})", names.empty() ? "" : ", ", layer.name, layer.op, layer.reason);
   }
   log(LogLevel::kWarning,
-      fmt::format("{} of {} steps run by reference implementations, slowly and with allocations: {}",
-                  plan.slow_layers.size(), plan.steps.size(), names));
+      fmt::format(
+          "{} of {} steps run by reference implementations, slowly and with allocations: {}",
+          plan.slow_layers.size(), plan.steps.size(), names));
 }
 
 /// Programs believe the metadata: it must be that of the graph.

@@ -59,8 +59,7 @@ void CpuContext::bind() {
     bound.own = step.own;
     if (step.own.run != nullptr) {
       for (const Argument& argument : step.arguments) {
-        bound.buffers.push_back(address_of(plan_->storages.at(argument.storage)) +
-                                argument.offset);
+        bound.buffers.push_back(address_of(plan_->storages.at(argument.storage)) + argument.offset);
       }
       steps_.push_back(std::move(bound));
       continue;

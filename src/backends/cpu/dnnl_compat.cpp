@@ -71,8 +71,8 @@ AnyPrimitive eltwise(const dnnl::engine& engine, dnnl::algorithm algorithm, cons
 AnyPrimitive log_softmax(const dnnl::engine& engine, const Desc& src_and_dst, int axis,
                          const dnnl::primitive_attr& attr) {
   using Primitive = dnnl::softmax_forward;
-  return any<Primitive>(Primitive::primitive_desc(
-      engine, kInference, dnnl::algorithm::softmax_log, src_and_dst, src_and_dst, axis, attr));
+  return any<Primitive>(Primitive::primitive_desc(engine, kInference, dnnl::algorithm::softmax_log,
+                                                  src_and_dst, src_and_dst, axis, attr));
 }
 
 AnyPrimitive binary(const dnnl::engine& engine, dnnl::algorithm algorithm, const Desc& a,

@@ -242,10 +242,10 @@ Located Compiler::relaid(const Node& node, const Operand& operand, const Desc& w
     return {wanted, add_weights(tensor, row_major(dims_of(wanted), Type::f32), wanted)};
   }
   const Located to = new_result(wanted);
-  add_reorder(fmt::format("{} (for {})",
-                          operand.id == kNoValue ? node.name : graph_.value(operand.id).name,
-                          node.name),
-              operand.located, to);
+  add_reorder(
+      fmt::format("{} (for {})", operand.id == kNoValue ? node.name : graph_.value(operand.id).name,
+                  node.name),
+      operand.located, to);
   return to;
 }
 

@@ -26,8 +26,8 @@ std::size_t element_bytes(const Desc& desc) {
 }
 
 /// Which element of its first input each element of a moving node's result is (-1: the fill): what
-/// the reference implementation makes of an input that holds its own positions. So a kernel need not
-/// know what Slice, Gather or DepthToSpace mean. Nothing where it depends on what varies.
+/// the reference implementation makes of an input that holds its own positions. So a kernel need
+/// not know what Slice, Gather or DepthToSpace mean. Nothing where it depends on what varies.
 struct Trace {
   std::vector<std::int32_t> sources;
   float fill = 0;
@@ -118,7 +118,8 @@ Obstacle Compiler::compile_concat(const Node& node) {
   return {};
 }
 
-/// A plain layout is only seen with its axes in another order; who needs them so in memory reorders.
+/// A plain layout is only seen with its axes in another order; who needs them so in memory
+/// reorders.
 Obstacle Compiler::compile_transpose(const Node& node) {
   const Located src = locate(node.inputs[0]);
   auto perm = node.attributes.get_ints("perm");
@@ -198,10 +199,9 @@ Obstacle Compiler::compile_split(const Node& node) {
   for (std::size_t i = 0; i < node.outputs.size(); ++i) {
     const Shape& part = types[i].shape;
     if (node.outputs[i] != kNoValue) {
-      produce(node.outputs[i],
-              {Desc(Dims(part), type_of(src.desc), strides), src.storage,
-               src.offset + static_cast<std::size_t>(begin * strides[axis]) *
-                                element_bytes(src.desc)});
+      produce(node.outputs[i], {Desc(Dims(part), type_of(src.desc), strides), src.storage,
+                                src.offset + static_cast<std::size_t>(begin * strides[axis]) *
+                                                 element_bytes(src.desc)});
     }
     begin += part[axis];
   }
@@ -215,8 +215,8 @@ bool Compiler::compile_selection(const Node& node) {
   const Shape& shape = graph_.value(node.inputs[0]).type.shape;
   const Shape& out = graph_.value(node.outputs[0]).type.shape;
   const std::size_t axis = normal_axis(node.attributes.get_int("axis", 0), shape.size());
-  const std::size_t at = normal_axis(index.constant->to_int64()[0],
-                                     static_cast<std::size_t>(shape[axis]));
+  const std::size_t at =
+      normal_axis(index.constant->to_int64()[0], static_cast<std::size_t>(shape[axis]));
   if (out.empty() || at >= static_cast<std::size_t>(shape[axis])) return false;
   const Located src = plain_form(node.inputs[0], node.name);
   Dims strides = blocking_of(src.desc)->strides;
@@ -237,8 +237,9 @@ Obstacle Compiler::compile_moving(const Node& node) {
   const Shape& shape = graph_.value(node.outputs[0]).type.shape;
   const Located src = row_major_form(node.inputs[0], node.name);
   if (const auto view = as_strides(traced->sources, shape)) {
-    finish_view(node, {Desc(Dims(shape), type_of(src.desc), view->strides), src.storage,
-                       src.offset + static_cast<std::size_t>(view->start) * element_bytes(src.desc)});
+    finish_view(node,
+                {Desc(Dims(shape), type_of(src.desc), view->strides), src.storage,
+                 src.offset + static_cast<std::size_t>(view->start) * element_bytes(src.desc)});
     return {};
   }
   const Located floats = row_major_floats(node.inputs[0], node.name);

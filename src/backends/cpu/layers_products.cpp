@@ -281,8 +281,8 @@ Obstacle Compiler::compile_batched_product(const Node& node, Shape a, Shape b) {
   if (biased) {
     dst = add_binary(node, dnnl::algorithm::binary_add, kernels::BinaryOp::kAdd,
                      {dst, shape, kNoValue},
-                     {packed(node.inputs[2], node.name),
-                      graph_.value(node.inputs[2]).type.shape, node.inputs[2]},
+                     {packed(node.inputs[2], node.name), graph_.value(node.inputs[2]).type.shape,
+                      node.inputs[2]},
                      shape, no_post_ops());
   }
   finish(node, dst, fused.count);

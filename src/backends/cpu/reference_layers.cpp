@@ -86,8 +86,8 @@ void Compiler::compile_reference(const Node& node) {
     if (id == kNoValue) continue;
     const TensorType& type = graph_.value(id).type;
     const auto bytes = static_cast<std::int64_t>(std::max<std::size_t>(bytes_of(type), 1));
-    const Located result = new_result(is_raw(id) ? row_major({bytes}, Type::u8)
-                                                 : row_major(type.shape, Type::f32));
+    const Located result =
+        new_result(is_raw(id) ? row_major({bytes}, Type::u8) : row_major(type.shape, Type::f32));
     arguments.push_back(argument(0, result));
     layer->outputs.emplace_back(i, type);
     produce(id, result);

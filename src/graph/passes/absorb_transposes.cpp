@@ -81,9 +81,8 @@ bool is_elementwise(const Graph& graph, const Node& node, ValueId x) {
   // Its other inputs must be there where it moves to.
   return std::all_of(node.inputs.begin() + 1, node.inputs.end(),
                      [&](ValueId id) { return id == kNoValue || graph.is_constant(id); }) &&
-         std::all_of(node.post_ops.begin(), node.post_ops.end(), [](const PostOp& post_op) {
-           return post_op.kind != PostOp::Kind::kAdd;
-         });
+         std::all_of(node.post_ops.begin(), node.post_ops.end(),
+                     [](const PostOp& post_op) { return post_op.kind != PostOp::Kind::kAdd; });
 }
 
 /// transpose then f = f then transpose, for elementwise f: moves the transpose down, towards

@@ -70,7 +70,8 @@ bool takes_residual(const Graph& graph, const Node& node) {
          });
 }
 
-/// conv(x) + residual: into the convolution (or matrix product) that comes last, so that the residual is there already.
+/// conv(x) + residual: into the convolution (or matrix product) that comes last, so that the
+/// residual is there already.
 bool fuse_residual(Graph& graph, Node& node) {
   if (!is_op(node, "Add") || !node.post_ops.empty()) return false;
   const TensorType& type = graph.value(node.outputs[0]).type;
@@ -102,8 +103,7 @@ bool fuse_residual(Graph& graph, Node& node) {
 bool fuse_post_ops(Graph& graph) {
   bool changed = false;
   for (Node& node : graph.nodes) {
-    changed |=
-        fuse_bias(graph, node) || fuse_residual(graph, node) || fuse_activation(graph, node);
+    changed |= fuse_bias(graph, node) || fuse_residual(graph, node) || fuse_activation(graph, node);
   }
   return changed;
 }

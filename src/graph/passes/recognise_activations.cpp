@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Exporters write one activation as up to eight nodes, each exporter in another order: x * sigmoid(x),
-// x * clip(x + 3, 0, 6) / 6, x / 2 * (1 + erf(x / sqrt(2))). What they have in common is the
-// function, so that is what is compared: nodes that compute one number from one number are run on
-// sample points and held against the functions that kernels have.
+// Exporters write one activation as up to eight nodes, each exporter in another order: x *
+// sigmoid(x), x * clip(x + 3, 0, 6) / 6, x / 2 * (1 + erf(x / sqrt(2))). What they have in common
+// is the function, so that is what is compared: nodes that compute one number from one number are
+// run on sample points and held against the functions that kernels have.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -23,9 +23,9 @@ using Kind = PostOp::Kind;
 constexpr std::size_t kMostNodes = 12;
 constexpr double kTolerance = 1e-5;
 constexpr std::array<std::string_view, 21> kElementwise{
-    "Add",     "Sub",         "Mul",  "Div", "Pow",  "Neg", "Abs",        "Sigmoid", "Tanh", "Erf",
-    "Relu",    "Clip",        "Sqrt", "Exp", "Log",  "Min", "Reciprocal", "Max",     "Elu",  "LeakyRelu",
-    "HardSigmoid"};
+    "Add",     "Sub",  "Mul",        "Div",  "Pow",  "Neg",       "Abs",
+    "Sigmoid", "Tanh", "Erf",        "Relu", "Clip", "Sqrt",      "Exp",
+    "Log",     "Min",  "Reciprocal", "Max",  "Elu",  "LeakyRelu", "HardSigmoid"};
 
 /// Nodes that compute `output` elementwise from `source` alone.
 struct Region {
@@ -90,7 +90,8 @@ std::vector<PostOp> candidates(const std::vector<float>& samples) {
     const auto nearest = std::min_element(points.begin(), points.end(), [&](float a, float b) {
       return std::abs(a - x) < std::abs(b - x);
     });
-    return std::pair<double, double>(*nearest, samples[static_cast<std::size_t>(nearest - points.begin())]);
+    return std::pair<double, double>(*nearest,
+                                     samples[static_cast<std::size_t>(nearest - points.begin())]);
   };
   const auto [one, at_one] = f(1);
   const auto [minus_one, at_minus_one] = f(-1);
@@ -102,21 +103,25 @@ std::vector<PostOp> candidates(const std::vector<float>& samples) {
   const auto [most, at_most] = f(1e30F);
   const double lowest = at_least == least ? -kInfinity : at_least;
   const double highest = at_most == most ? kInfinity : at_most;
-  std::vector<PostOp> all{{.kind = Kind::kRelu},      {.kind = Kind::kHardSwish},
-                          {.kind = Kind::kGelu},      {.kind = Kind::kGeluTanh},
-                          {.kind = Kind::kSigmoid},   {.kind = Kind::kTanh},
-                          {.kind = Kind::kClip,       .alpha = static_cast<float>(lowest),
-                           .beta = static_cast<float>(highest)},
-                          {.kind = Kind::kElu,        .alpha = static_cast<float>(-lowest)},
-                          {.kind = Kind::kLeakyRelu,
-                           .alpha = static_cast<float>(at_minus_one / minus_one)},
-                          {.kind = Kind::kHardSigmoid,
-                           .alpha = static_cast<float>((at_step - at_zero) / step),
-                           .beta = static_cast<float>(at_zero)}};
+  std::vector<PostOp> all{
+      {.kind = Kind::kRelu},
+      {.kind = Kind::kHardSwish},
+      {.kind = Kind::kGelu},
+      {.kind = Kind::kGeluTanh},
+      {.kind = Kind::kSigmoid},
+      {.kind = Kind::kTanh},
+      {.kind = Kind::kClip,
+       .alpha = static_cast<float>(lowest),
+       .beta = static_cast<float>(highest)},
+      {.kind = Kind::kElu, .alpha = static_cast<float>(-lowest)},
+      {.kind = Kind::kLeakyRelu, .alpha = static_cast<float>(at_minus_one / minus_one)},
+      {.kind = Kind::kHardSigmoid,
+       .alpha = static_cast<float>((at_step - at_zero) / step),
+       .beta = static_cast<float>(at_zero)}};
   const double gate = at_one / one;  // x * sigmoid(alpha * x)
   if (gate > 0 && gate < 1) {
-    all.push_back({.kind = Kind::kSwish,
-                   .alpha = static_cast<float>(std::log(gate / (1 - gate)) / one)});
+    all.push_back(
+        {.kind = Kind::kSwish, .alpha = static_cast<float>(std::log(gate / (1 - gate)) / one)});
   }
   return all;
 }
@@ -133,7 +138,8 @@ std::optional<PostOp> recognise(const std::vector<float>& samples) {
       same = std::abs(samples[i] - wanted) <= kTolerance * std::max(1.0, std::abs(wanted));
     }
     if (!same) continue;
-    if (candidate.kind == Kind::kSwish && std::abs(candidate.alpha - 1) < 1e-5F) candidate.alpha = 1;
+    if (candidate.kind == Kind::kSwish && std::abs(candidate.alpha - 1) < 1e-5F)
+      candidate.alpha = 1;
     return candidate;
   }
   return std::nullopt;

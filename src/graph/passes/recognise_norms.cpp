@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Layer normalisation as exporters write it below opset 17: (x - mean(x)) / sqrt(mean((x - mean(x))^2)
+// Layer normalisation as exporters write it below opset 17: (x - mean(x)) / sqrt(mean((x -
+// mean(x))^2)
 // + epsilon) * scale + bias, over the last axes.
 #include <algorithm>
 #include <utility>

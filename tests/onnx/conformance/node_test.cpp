@@ -46,12 +46,10 @@ NodeTest read_node_test(const fs::path& folder) {
   if (!test.unreadable.empty()) return test;
   const fs::path data = folder / "test_data_set_0";  // There never is a second one.
   for (int i = 0; i < graph.input_size(); ++i) {
-    test.inputs.push_back(
-        read_message<onnx::TensorProto>(data / fmt::format("input_{}.pb", i)));
+    test.inputs.push_back(read_message<onnx::TensorProto>(data / fmt::format("input_{}.pb", i)));
   }
   for (int i = 0; i < graph.output_size(); ++i) {
-    test.outputs.push_back(
-        read_message<onnx::TensorProto>(data / fmt::format("output_{}.pb", i)));
+    test.outputs.push_back(read_message<onnx::TensorProto>(data / fmt::format("output_{}.pb", i)));
   }
   return test;
 }

@@ -20,8 +20,8 @@ int sum(const std::map<std::string, int>& counts) {
 
 void Report::add(const NodeTest& test, const Outcomes& outcomes) {
   using Status = Outcome::Status;
-  for (const auto& [way, outcome] : {std::pair{"reference", &outcomes.reference},
-                                     std::pair{"cpu backend", &outcomes.cpu}}) {
+  for (const auto& [way, outcome] :
+       {std::pair{"reference", &outcomes.reference}, std::pair{"cpu backend", &outcomes.cpu}}) {
     if (outcome->status != Status::kFailed) continue;
     failures.push_back(fmt::format("{} ({}): {}", test.name, way, outcome->reason));
   }
@@ -33,7 +33,10 @@ void Report::add(const NodeTest& test, const Outcomes& outcomes) {
   if (outcomes.reference.status == Status::kSkipped) ++tally.skipped[outcomes.reference.reason];
   if (outcomes.reference.status != Status::kPassed) return;
   ++tally.passed;
-  if (outcomes.cpu.status == Status::kPassed) ++tally.passed_on_cpu;
+  if (outcomes.cpu.status == Status::kPassed) {
+    ++tally.passed_on_cpu;
+    tally.passed_by_kernels += outcomes.by_kernels ? 1 : 0;
+  }
   if (outcomes.cpu.status == Status::kSkipped) ++tally.skipped_on_cpu[outcomes.cpu.reason];
 }
 

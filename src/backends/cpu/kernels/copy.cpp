@@ -17,7 +17,8 @@ MappedCopy mapped_copy(const std::vector<std::int32_t>& sources, float fill) {
   for (const std::int32_t source : sources) {
     if (!copy.stretches.empty()) {
       auto& last = copy.stretches.back();
-      const bool goes_on = source < 0 ? last.from < 0 : last.from >= 0 && source == last.from + last.length;
+      const bool goes_on =
+          source < 0 ? last.from < 0 : last.from >= 0 && source == last.from + last.length;
       if (goes_on) {
         ++last.length;
         continue;

@@ -20,7 +20,8 @@ struct NormalizeBody {
     // In blocks, so that a long row does not pile up the error of one float sum.
     while (i + kLanes <= n) {
       float lanes[kLanes] = {};
-      const std::int64_t end = n - i > 64 * kLanes ? i + 64 * kLanes : i + (n - i) / kLanes * kLanes;
+      const std::int64_t end =
+          n - i > 64 * kLanes ? i + 64 * kLanes : i + (n - i) / kLanes * kLanes;
       for (; i < end; i += kLanes) {
         for (std::int64_t l = 0; l < kLanes; ++l) {
           const float d = x[i + l] - shift;

@@ -9,8 +9,9 @@ namespace hedge::cpu::kernels {
 
 /// (x - mean) / sqrt(variance + epsilon) * scale + bias over each of `rows` rows of `columns`
 /// floats. Layer norm: `channels` is 0, and scale and bias have one number a column. Instance and
-/// group norm: a row holds columns / `plane` channels of `plane` floats, and scale and bias have one
-/// number for each of `channels` channels; row r begins at channel (r * columns / plane) % channels.
+/// group norm: a row holds columns / `plane` channels of `plane` floats, and scale and bias have
+/// one number for each of `channels` channels; row r begins at channel (r * columns / plane) %
+/// channels.
 struct Normalize {
   std::int64_t rows = 0;
   std::int64_t columns = 0;
