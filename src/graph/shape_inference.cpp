@@ -13,6 +13,8 @@ namespace {
 /// Constants that a graph computes beyond this are no shapes or weights of a small net but an
 /// attack or a mistake.
 constexpr std::int64_t kMaxEvaluated = std::int64_t{1} << 26;
+/// Nodes that take more steps than this are left for the run.
+constexpr std::int64_t kMaxSteps = std::int64_t{1} << 28;
 
 std::string describe(const Graph& graph, std::size_t index) {
   const Node& node = graph.nodes[index];
@@ -79,6 +81,15 @@ class Inference {
     }
   }
 
+  [[nodiscard]] std::int64_t steps(const Node& node) const {
+    const auto count = node.op->macs != nullptr ? node.op->macs : node.op->steps;
+    if (count == nullptr || node.outputs[0] == kNoValue) return 0;
+    std::vector<const Value*> inputs;
+    for (const ValueId id : node.inputs)
+      inputs.push_back(id == kNoValue ? nullptr : &graph_.value(id));
+    return count(node, inputs, graph_.value(node.outputs[0]).type);
+  }
+
   /// What is known before the run becomes a constant: shapes computed in the graph, mostly.
   void evaluate_if_known(Node& node) {
     const bool only_shape_matters = node.op->name == "Shape" || node.op->name == "Size";
@@ -96,7 +107,7 @@ class Inference {
         return;
       }
     }
-    if (!node.post_ops.empty()) return;
+    if (!node.post_ops.empty() || steps(node) > kMaxSteps) return;
     for (const ValueId id : node.outputs) {
       if (id != kNoValue && element_count(graph_.value(id).type.shape) > kMaxEvaluated) {
         throw bad_input(

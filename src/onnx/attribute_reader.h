@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <onnx/onnx_pb.h>
-
 #include "graph/attributes.h"
+#include "onnx/format.pb.h"
 #include "onnx/tensor_reader.h"
 
 namespace hedge {

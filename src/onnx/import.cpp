@@ -2,10 +2,8 @@
 #include "onnx/import.h"
 
 #include <fmt/format.h>
-#include <google/protobuf/stubs/logging.h>
 
 #include <algorithm>
-#include <limits>
 #include <map>
 #include <memory>
 #include <set>
@@ -15,112 +13,34 @@
 #include <utility>
 #include <vector>
 
-#include "base/log.h"
 #include "base/module.h"
 #include "base/text.h"
 #include "graph/operators/operator.h"
 #include "onnx/attribute_reader.h"
+#include "onnx/functions.h"
 #include "onnx/input_types.h"
+#include "onnx/model_file.h"
 #include "onnx/names.h"
 #include "onnx/normalize.h"
 #include "onnx/tensor_reader.h"
-#include "onnx/wire.h"
+#include "onnx/unsupported.h"
 
 namespace hedge {
 namespace {
-
-// Below 7, elementwise operators broadcast by attributes and BatchNormalization has other inputs.
-constexpr std::int64_t kOldestOpset = 7;
-// The newest one whose changes to our operators have been read.
-constexpr std::int64_t kNewestOpset = 22;
-
-onnx::ModelProto parse(std::span<const std::byte> bytes) {
-  check_model_framing(bytes);
-  if (bytes.size() > static_cast<std::size_t>(std::numeric_limits<int>::max())) {
-    throw bad_input(fmt::format(
-        "{} bytes; an ONNX file ends at 2 GiB (keep weights in external data)", bytes.size()));
-  }
-  const google::protobuf::LogSilencer silence;  // It would print to stderr.
-  onnx::ModelProto model;
-  if (!model.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
-    throw bad_input("not an ONNX file, or damaged: protobuf cannot parse its content");
-  }
-  if (!model.has_graph()) throw bad_input("not an ONNX file: it holds no graph");
-  return model;
-}
-
-std::int64_t require_opset(const onnx::ModelProto& model) {
-  std::int64_t opset = 0;
-  for (const auto& entry : model.opset_import()) {
-    if (is_standard_domain(entry.domain())) opset = std::max(opset, entry.version());
-  }
-  if (opset < kOldestOpset) {
-    throw bad_input(fmt::format(
-        "written for opset {}; Hedge reads {} and newer (onnx.version_converter converts it)",
-        opset, kOldestOpset));
-  }
-  if (opset > kNewestOpset) {
-    log(LogLevel::kWarning,
-        fmt::format("written for opset {}, newer than {}: an operator may have changed its meaning",
-                    opset, kNewestOpset));
-  }
-  return opset;
-}
-
-/// Positions of the nodes in an order in which each one's inputs are made before it. ONNX asks
-/// files to be in such an order; exporters do not always care.
-std::vector<int> topological_order(const onnx::GraphProto& graph) {
-  std::unordered_map<std::string_view, int> producer;
-  for (int i = 0; i < graph.node_size(); ++i) {
-    for (const std::string& output : graph.node(i).output()) {
-      if (!output.empty()) producer.emplace(output, i);
-    }
-  }
-  const auto count = static_cast<std::size_t>(graph.node_size());
-  std::vector<int> waits_for(count, 0);
-  std::vector<std::vector<int>> readers(count);
-  for (int i = 0; i < graph.node_size(); ++i) {
-    for (const std::string& input : graph.node(i).input()) {
-      const auto found = producer.find(input);
-      if (found == producer.end()) continue;
-      readers[static_cast<std::size_t>(found->second)].push_back(i);
-      ++waits_for[static_cast<std::size_t>(i)];
-    }
-  }
-  // The smallest position first, so that a file in order keeps its order.
-  std::set<int> ready;
-  for (int i = 0; i < graph.node_size(); ++i) {
-    if (waits_for[static_cast<std::size_t>(i)] == 0) ready.insert(i);
-  }
-  std::vector<int> order;
-  while (!ready.empty()) {
-    const int next = *ready.begin();
-    ready.erase(ready.begin());
-    order.push_back(next);
-    for (const int reader : readers[static_cast<std::size_t>(next)]) {
-      if (--waits_for[static_cast<std::size_t>(reader)] == 0) ready.insert(reader);
-    }
-  }
-  if (order.size() == count) return order;
-  std::vector<std::string> stuck;
-  for (int i = 0; i < graph.node_size(); ++i) {
-    if (waits_for[static_cast<std::size_t>(i)] > 0) stuck.push_back(describe(graph.node(i), i));
-  }
-  throw bad_input("nodes that wait for each other in a circle: " + join_words(stuck));
-}
 
 class Importer {
  public:
   Importer(onnx::ModelProto& model, const ImportOptions& options)
       : proto_(*model.mutable_graph()),
         options_(options),
-        opset_(require_opset(model)),
+        opsets_(inline_functions(model)),
         tensors_(options.folder) {}
 
   Graph run() {
     graph_.name = printable(proto_.name());
     collect_names();
-    require_supported_operators();
+    // First of all, because nothing else matters to somebody whose model cannot run.
+    for (std::string& text : unsupported_operators(proto_)) problem(std::move(text));
     add_initializers();
     add_inputs();
     const std::vector<int> order = topological_order(proto_);
@@ -129,7 +49,7 @@ class Importer {
     throw_problems();
     validate(graph_);
     infer_shapes(graph_);
-    normalize_softmax(graph_, opset_);
+    normalize_softmax(graph_);
     return std::move(graph_);
   }
 
@@ -144,23 +64,6 @@ class Importer {
   void collect_names() {
     for (const auto& node : proto_.node()) read_.insert(node.input().begin(), node.input().end());
     for (const auto& output : proto_.output()) read_.insert(output.name());
-  }
-
-  /// First of all, because nothing else matters to somebody whose model cannot run.
-  void require_supported_operators() {
-    std::map<std::string, std::vector<std::string>> unsupported;
-    for (int i = 0; i < proto_.node_size(); ++i) {
-      const onnx::NodeProto& node = proto_.node(i);
-      if (is_standard_domain(node.domain()) && operator_for(node.op_type()) != nullptr) continue;
-      unsupported[printable(operator_name(node))].push_back(printable(node_name(node, i)));
-    }
-    if (unsupported.empty()) return;
-    std::vector<std::string> parts;
-    for (const auto& [name, nodes] : unsupported) {
-      parts.push_back(fmt::format("{} (node{} {})", name, nodes.size() == 1 ? "" : "s",
-                                  fmt::join(nodes, ", ")));
-    }
-    problem("operators that Hedge does not have: " + join_words(parts));
   }
 
   ValueId define(const std::string& name, ValueId id) {
@@ -208,8 +111,8 @@ class Importer {
     if (name.empty()) return kNoValue;
     const auto found = values_.find(name);
     if (found != values_.end()) return found->second;
-    problem(fmt::format("{} reads '{}', which nothing makes", describe(node, position),
-                        printable(name)));
+    problem(fmt::format("{} reads '{}', which no input, initializer or node gives",
+                        describe(node, position), printable(name)));
     return define(name, graph_.add_value(printable(name)));
   }
 
@@ -217,8 +120,7 @@ class Importer {
     onnx::NodeProto& proto = *proto_.mutable_node(position);
     Node node;
     node.name = printable(node_name(proto, position));
-    const bool supported = is_standard_domain(proto.domain());
-    node.op = supported ? operator_for(proto.op_type()) : nullptr;
+    node.op = operator_for(proto.domain(), proto.op_type());
     for (const std::string& input : proto.input()) {
       node.inputs.push_back(input_value(proto, position, input));
     }
@@ -235,11 +137,18 @@ class Importer {
     if (node.outputs[0] == kNoValue) node.outputs[0] = graph_.add_value(node.name + " (unread)");
     try {
       node.attributes = read_attributes(proto, tensors_);
-      normalize(graph_, node, proto.op_type(), opset_);
+      normalize(graph_, node, proto.op_type(), opset_of(position));
     } catch (const Error& error) {
       problem(fmt::format("{}: {}", describe(proto, position), error.what()));
     }
     graph_.nodes.push_back(std::move(node));
+  }
+
+  /// Operators of other domains are taken where they mean what the newest standard ones do.
+  [[nodiscard]] std::int64_t opset_of(int position) const {
+    return is_standard_domain(proto_.node(position).domain())
+               ? opsets_[static_cast<std::size_t>(position)]
+               : kNewestOpset;
   }
 
   void add_outputs() {
@@ -256,7 +165,7 @@ class Importer {
 
   onnx::GraphProto& proto_;
   const ImportOptions& options_;
-  std::int64_t opset_;
+  std::vector<std::int64_t> opsets_;  ///< Of each node of the file.
   TensorReader tensors_;
   Graph graph_;
   std::unordered_map<std::string, ValueId> values_;
@@ -268,7 +177,8 @@ class Importer {
 }  // namespace
 
 Graph import_onnx(std::span<const std::byte> model, const ImportOptions& options) {
-  onnx::ModelProto proto = parse(model);
+  onnx::ModelProto proto = parse_model(model);
+  require_opsets(proto);
   return Importer(proto, options).run();
 }
 

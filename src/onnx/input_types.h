@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <onnx/onnx_pb.h>
-
 #include <span>
 #include <string>
 #include <vector>
 
 #include "graph/graph.h"
+#include "onnx/format.pb.h"
 #include "onnx/import.h"
 
 namespace hedge {

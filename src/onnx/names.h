@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <onnx/onnx_pb.h>
-
 #include <string>
 #include <string_view>
+
+#include "onnx/format.pb.h"
 
 namespace hedge {
 

@@ -2,12 +2,13 @@
 #include "onnx/normalize.h"
 
 #include <fmt/format.h>
-#include <onnx/onnx_pb.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "graph/operators/operator.h"
+#include "onnx/names.h"
 #include "onnx/tensor_reader.h"
 
 namespace hedge {
@@ -15,6 +16,8 @@ namespace {
 
 // From this opset on Softmax works along one axis; before, over all axes from `axis` on.
 constexpr std::int64_t kSoftmaxAlongOneAxis = 13;
+// Our own attribute between normalize and normalize_softmax: that `axis` is meant in the old way.
+constexpr const char* kOverAllAxes = "over all axes from";
 
 ValueId add_ints(Graph& graph, const std::string& name, const std::vector<std::int64_t>& values) {
   return graph.add_constant(
@@ -22,7 +25,7 @@ ValueId add_ints(Graph& graph, const std::string& name, const std::vector<std::i
 }
 
 /// Upsample, and Resize of opset 10: X and scales (an attribute of Upsample 7), coordinates x /
-/// scale. Which pixel is the nearest was left open; runtimes round down.
+/// scale. Which pixel is the nearest was left open; ONNX's node tests and ONNX Runtime know.
 void normalize_resize(Graph& graph, Node& node) {
   ValueId scales = node.inputs.size() > 1 ? node.inputs[1] : kNoValue;
   if (node.attributes.has("scales")) {
@@ -34,7 +37,7 @@ void normalize_resize(Graph& graph, Node& node) {
   }
   node.inputs = {node.inputs.at(0), kNoValue, scales};
   node.attributes.set("coordinate_transformation_mode", std::string("asymmetric"));
-  node.attributes.set("nearest_mode", std::string("floor"));
+  node.attributes.set("nearest_mode", std::string("floor_enlarging_ceil_shrinking"));
   if (node.attributes.get_string("mode", "nearest") == "bilinear") {  // So PyTorch wrote once.
     node.attributes.set("mode", std::string("linear"));
   }
@@ -74,8 +77,15 @@ bool is_softmax(const Node& node) {
 
 }  // namespace
 
-const Operator* operator_for(std::string_view op_type) {
-  return find_operator(op_type == "Upsample" ? "Resize" : op_type);
+const Operator* operator_for(std::string_view domain, std::string_view op_type) {
+  // What ONNX Runtime's quantiser and optimiser write for what an older opset cannot say.
+  constexpr std::array<std::string_view, 3> kSameAsStandard{"QuantizeLinear", "DequantizeLinear",
+                                                            "Gelu"};
+  const bool known =
+      is_standard_domain(domain) ||
+      (domain == "com.microsoft" &&
+       std::find(kSameAsStandard.begin(), kSameAsStandard.end(), op_type) != kSameAsStandard.end());
+  return known ? find_operator(op_type == "Upsample" ? "Resize" : op_type) : nullptr;
 }
 
 void normalize(Graph& graph, Node& node, std::string_view op_type, std::int64_t opset) {
@@ -86,24 +96,30 @@ void normalize(Graph& graph, Node& node, std::string_view op_type, std::int64_t 
   if (op_type == "Cast") normalize_cast(node);
   if (op_type == "BatchNormalization") normalize_batch_norm(node);
   if (op_type == "TopK") normalize_top_k(graph, node);
-  if (op_type == "Dropout" && opset < 10 && node.outputs.size() > 1 &&
+  if (op_type == "Dropout" && opset < 12 && node.outputs.size() > 1 &&
       node.outputs[1] != kNoValue) {
     throw bad_input(fmt::format("the mask of Dropout of opset {} is not supported", opset));
   }
-  if (is_softmax(node) && opset < kSoftmaxAlongOneAxis && !node.attributes.has("axis")) {
-    node.attributes.set("axis", std::int64_t{1});
+  if (is_softmax(node) && opset < kSoftmaxAlongOneAxis) {
+    const std::int64_t axis = node.attributes.get_int("axis", 1);
+    node.attributes.set("axis", axis);  // Also so that shape inference checks it.
+    node.attributes.set(kOverAllAxes, axis);
   }
 }
 
-void normalize_softmax(Graph& graph, std::int64_t opset) {
-  if (opset >= kSoftmaxAlongOneAxis) return;
+void normalize_softmax(Graph& graph) {
   std::vector<Node> nodes;
   for (Node& node : graph.nodes) {
-    const Shape shape = is_softmax(node) ? graph.value(node.inputs[0]).type.shape : Shape{};
-    auto axis = node.attributes.get_int("axis", 1);
+    if (!node.attributes.has(kOverAllAxes)) {
+      nodes.push_back(std::move(node));
+      continue;
+    }
+    const Shape shape = graph.value(node.inputs[0]).type.shape;
+    auto axis = node.attributes.get_int(kOverAllAxes, 1);
     if (axis < 0) axis += static_cast<std::int64_t>(shape.size());
-    if (!is_softmax(node) ||
-        std::all_of(shape.begin() + axis + 1, shape.end(), [](auto n) { return n == 1; })) {
+    node.attributes.erase(kOverAllAxes);
+    node.attributes.set("axis", axis);
+    if (std::all_of(shape.begin() + axis + 1, shape.end(), [](auto n) { return n == 1; })) {
       nodes.push_back(std::move(node));
       continue;
     }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <onnx/onnx_pb.h>
-
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -13,6 +11,7 @@
 
 #include "base/file.h"
 #include "base/tensor.h"
+#include "onnx/format.pb.h"
 
 namespace hedge {
 

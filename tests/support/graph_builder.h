@@ -64,6 +64,13 @@ class GraphBuilder {
     graph_.nodes.push_back(std::move(node));
     return graph_.nodes.back().outputs[0];
   }
+  std::pair<ValueId, ValueId> node_of_two(const std::string& op,
+                                          const std::vector<ValueId>& inputs) {
+    const ValueId first = node(op, inputs);
+    const ValueId second = graph_.add_value(graph_.nodes.back().name + ":1");
+    graph_.nodes.back().outputs.push_back(second);
+    return {first, second};
+  }
   std::vector<ValueId> split(ValueId x, std::int64_t axis, const std::vector<std::int64_t>& parts) {
     (void)node("Split", {x, ints(parts)}, {{"axis", axis}});
     Node& split = graph_.nodes.back();
@@ -82,6 +89,8 @@ class GraphBuilder {
                  {"strides", std::vector<std::int64_t>{stride, stride}},
                  {"group", group}});
   }
+  /// What there is so far, without outputs or inferred shapes.
+  [[nodiscard]] const Graph& unfinished() const { return graph_; }
   Graph finish(const std::vector<ValueId>& outputs) {
     graph_.outputs = outputs;
     infer_shapes(graph_);

@@ -18,6 +18,12 @@ bool matmul_to_gemm(Graph& graph, Node& node) {
   return true;
 }
 
+bool sum_to_add(Node& node) {
+  if (!is_op(node, "Sum") || node.inputs.size() != 2) return false;
+  node.op = &get_operator("Add");
+  return true;
+}
+
 /// ReduceMean over the plane; where its axes go away, a Flatten takes them.
 bool reduce_mean_to_pool(Graph& graph, std::size_t i) {
   Node& node = graph.nodes[i];
@@ -86,7 +92,7 @@ bool canonicalize(Graph& graph) {
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
     Node& node = graph.nodes[i];
     if (node.op == nullptr) continue;
-    changed |= matmul_to_gemm(graph, node) || batch_norm_to_conv(graph, node) ||
+    changed |= matmul_to_gemm(graph, node) || sum_to_add(node) || batch_norm_to_conv(graph, node) ||
                reduce_mean_to_pool(graph, i);
   }
   return changed;

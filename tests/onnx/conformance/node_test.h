@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <onnx/onnx_pb.h>
-
 #include <filesystem>
 #include <string>
 #include <vector>
+
+#include "onnx/format.pb.h"
 
 namespace hedge::conformance {
 
