@@ -111,11 +111,32 @@ Obstacle Compiler::compile_concat(const Node& node) {
                                        graph_.value(node.outputs[0]).type.shape.size());
   const AnyPrimitive primitive =
       concat(plan_->engine, static_cast<int>(axis), parts, no_post_ops().attr);
+  if (primitive.implementation.find("ref") != std::string::npos) {
+    concat_by_reorders(node, axis, type);
+    return {};
+  }
   const Located dst = new_result(primitive.dst);
   arguments.push_back(argument(DNNL_ARG_DST, dst));
   add_step(node, primitive, std::move(arguments), {});
   finish(node, dst, 0);
   return {};
+}
+
+/// What oneDNN's own fallback does (parts that end within a block of channels), but without its
+/// allocations: each part is reordered to its place in a plain result.
+void Compiler::concat_by_reorders(const Node& node, std::size_t axis, Type type) {
+  const Desc whole = row_major(graph_.value(node.outputs[0]).type.shape, type);
+  const Dims strides = blocking_of(whole)->strides;
+  const Located dst = new_result(whole);
+  std::int64_t begin = 0;
+  for (const ValueId id : node.inputs) {
+    const Shape& shape = graph_.value(id).type.shape;
+    add_reorder(node.name, packed(id, node.name),
+                {Desc(Dims(shape), type, strides), dst.storage,
+                 static_cast<std::size_t>(begin * strides[axis]) * element_bytes(whole)});
+    begin += shape[axis];
+  }
+  finish(node, dst, 0);
 }
 
 /// A plain layout is only seen with its axes in another order; who needs them so in memory
