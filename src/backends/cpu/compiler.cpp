@@ -161,26 +161,28 @@ void Compiler::add_step(const Node& node, const AnyPrimitive& any, std::vector<A
     arguments.push_back(
         {DNNL_ARG_SCRATCHPAD, any.scratchpad, add_storage(any.scratchpad.get_size())});
   }
-  std::int64_t macs = 0;
-  if (node.op->macs != nullptr) {
-    std::vector<const Value*> inputs;
-    for (const ValueId id : node.inputs) {
-      inputs.push_back(id == kNoValue ? nullptr : &graph_.value(id));
-    }
-    macs = node.op->macs(node, inputs, graph_.value(node.outputs[0]).type);
-  }
   plan_->steps.push_back({node.name,
                           fmt::format("{} {}{}", node.op->name, any.implementation, suffix),
                           any.primitive,
                           {},
                           std::move(arguments),
-                          macs});
+                          multiply_accumulates_of(node)});
+}
+
+std::int64_t Compiler::multiply_accumulates_of(const Node& node) const {
+  if (node.op->macs == nullptr) return 0;
+  std::vector<const Value*> inputs;
+  for (const ValueId id : node.inputs) {
+    inputs.push_back(id == kNoValue ? nullptr : &graph_.value(id));
+  }
+  return node.op->macs(node, inputs, graph_.value(node.outputs[0]).type);
 }
 
 void Compiler::add_reorder(const std::string& name, const Located& from, const Located& to) {
   dnnl::primitive_attr attr;
   attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   const dnnl::reorder::primitive_desc desc(plan_->engine, from.desc, plan_->engine, to.desc, attr);
+  if (is_slow(desc.impl_info_str()) && add_own_reorder(name, from, to)) return;
   std::vector<Argument> arguments{argument(DNNL_ARG_FROM, from), argument(DNNL_ARG_TO, to)};
   if (desc.scratchpad_desc().get_size() > 0) {
     arguments.push_back({DNNL_ARG_SCRATCHPAD, desc.scratchpad_desc(),
@@ -207,6 +209,7 @@ Compiler::PostOps Compiler::no_post_ops() {
 
 Compiler::PostOps Compiler::post_ops(const Node& node, std::size_t begin) const {
   PostOps result = no_post_ops();
+  result.begin = begin;
   dnnl::post_ops chain;
   const TensorType& type = graph_.value(node.outputs[0]).type;
   for (result.count = begin; result.count < node.post_ops.size(); ++result.count) {

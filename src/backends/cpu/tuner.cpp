@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "backends/cpu/compiler.h"
 #include "backends/cpu/cpu_context.h"
 #include "base/cancellation.h"
 #include "base/clock.h"
@@ -74,8 +75,8 @@ std::map<std::string, double> shares_of_kinds(const Graph& graph, CpuContext& co
 /// oneDNN's fallbacks are there for completeness, not for speed, and the one over GEMM takes a lock
 /// at every call.
 bool worth_timing(const std::string& implementation) {
-  return implementation.find("ref") == std::string::npos &&
-         implementation.find("gemm:") == std::string::npos;
+  return implementation.starts_with(kOwnPrefix) ||
+         (!is_slow(implementation) && implementation.find("gemm:") == std::string::npos);
 }
 
 /// What the choice depends on: machine, library, precision, threads and the net's layers.
@@ -88,9 +89,9 @@ std::string cpu_name() {
 }
 
 std::string cache_key(const Graph& graph, const TunerOptions& options) {
-  std::string text =
-      fmt::format("oneDNN {} {} {} type {} threads {}", library_version(), effective_isa(),
-                  cpu_name(), static_cast<int>(options.plan.precision), options.plan.threads);
+  std::string text = fmt::format("oneDNN {} {} own {} {} type {} threads {}", library_version(),
+                                 effective_isa(), kernel_set().name, cpu_name(),
+                                 static_cast<int>(options.plan.precision), options.plan.threads);
   for (const Node& node : graph.nodes) {
     text += fmt::format("\n{}", node.op->name == "Conv" ? convolution_kind(graph, node)
                                                         : std::string(node.op->name));
@@ -131,20 +132,37 @@ Tactics tune(const Graph& graph, const TunerOptions& options) {
   const auto shares = shares_of_kinds(graph, base);
   const std::int64_t end = SteadyClock::now_ns() + options.level * kBudgetNs;
 
-  for (const auto& [kind, implementations] : convolution_tactics(graph, options.plan)) {
+  const auto challenge = [&](const PlanOptions& candidate, const std::string& what) {
+    auto challenger = std::make_unique<CpuContext>(compile(graph, candidate));
+    challenger->infer();
+    if (!wins(*challenger, *reigning, runs)) return;
+    log(LogLevel::kDebug, fmt::format("{} is faster", what));
+    best = candidate;
+    reigning = std::move(challenger);
+  };
+  const auto tactics = convolution_tactics(graph, options.plan);
+  // All layers by our own kernels at once: one alone among oneDNN's pays for reorders.
+  PlanOptions own = best;
+  for (const auto& [kind, implementations] : tactics) {
+    for (const std::string& implementation : implementations) {
+      if (implementation.starts_with(kOwnPrefix) && implementation != implementations.front()) {
+        own.tactics[kind] = implementation;
+      }
+    }
+  }
+  if (own.tactics != best.tactics) challenge(own, "all by our own kernels");
+  for (const auto& [kind, implementations] : tactics) {
     const auto share = shares.find(kind);
     if (share != shares.end() && share->second < kLeastShare) continue;
     for (const std::string& implementation : implementations) {
       if (cancellation_requested() || SteadyClock::now_ns() > end) break;
-      if (!worth_timing(implementation) || implementation == implementations.front()) continue;
+      const auto chosen = best.tactics.find(kind);
+      const std::string& reigns =
+          chosen == best.tactics.end() ? implementations.front() : chosen->second;
+      if (!worth_timing(implementation) || implementation == reigns) continue;
       PlanOptions candidate = best;
       candidate.tactics[kind] = implementation;
-      auto challenger = std::make_unique<CpuContext>(compile(graph, candidate));
-      challenger->infer();
-      if (!wins(*challenger, *reigning, runs)) continue;
-      log(LogLevel::kDebug, fmt::format("{}: {} is faster", kind, implementation));
-      best = candidate;
-      reigning = std::move(challenger);
+      challenge(candidate, fmt::format("{}: {}", kind, implementation));
     }
   }
   // Each was a little faster in its time; what counts is that all together are.
