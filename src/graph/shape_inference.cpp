@@ -159,6 +159,7 @@ void set_batch(Graph& graph, std::int64_t batch) {
   if (before == batch) return;
   for (Node& node : graph.nodes) rebatch_reshape(graph, node, before, batch);
   for (const GraphInput& input : graph.inputs) {
+    if (graph.value(input.value).type.shape.empty()) continue;  // A scalar beside the images.
     const auto axis = input.permutation.empty()
                           ? 0
                           : std::find(input.permutation.begin(), input.permutation.end(), 0) -

@@ -325,5 +325,13 @@ TEST(Operators, WhatTakesForEverIsNotEvaluated) {
   EXPECT_FALSE(graph.is_constant(grown));
 }
 
+TEST(SetBatch, LeavesAScalarInputAlone) {
+  test::GraphBuilder g;
+  const ValueId x = g.input({1, 3}, "x");
+  Graph graph = g.finish({g.node("Mul", {x, g.input({}, "scale")})});
+  set_batch(graph, 4);
+  EXPECT_EQ(graph.value(graph.outputs[0]).type.shape, (Shape{4, 3}));
+}
+
 }  // namespace
 }  // namespace hedge
