@@ -56,6 +56,7 @@ class Compiler {
   [[nodiscard]] Obstacle compile_view(const Node& node);
   [[nodiscard]] Obstacle compile_split(const Node& node);
   [[nodiscard]] Obstacle compile_moving(const Node& node);
+  [[nodiscard]] bool compile_selection(const Node& node);
   // reference_layers.cpp
   void compile_reference(const Node& node);
   void add_conversion(const Located& from, const TensorType& type, const Located& to,

@@ -242,10 +242,11 @@ Obstacle Compiler::compile_batched_product(const Node& node, Shape a, Shape b) {
             {DNNL_ARG_DST, dst_desc, dst.storage}},
            fused.text);
   if (biased) {
-    dst = add_binary(
-        node, dnnl::algorithm::binary_add, kernels::BinaryOp::kAdd, {dst, shape, kNoValue},
-        {locate(node.inputs[2]), graph_.value(node.inputs[2]).type.shape, node.inputs[2]}, shape,
-        no_post_ops());
+    dst = add_binary(node, dnnl::algorithm::binary_add, kernels::BinaryOp::kAdd,
+                     {dst, shape, kNoValue},
+                     {packed(node.inputs[2], node.name), graph_.value(node.inputs[2]).type.shape,
+                      node.inputs[2]},
+                     shape, no_post_ops());
   }
   finish(node, dst, fused.count);
   return {};
