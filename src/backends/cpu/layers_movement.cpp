@@ -79,6 +79,15 @@ std::optional<Strided> as_strides(const std::vector<std::int32_t>& sources, cons
     view.strides[axis] = sources[static_cast<std::size_t>(flat[axis])] - sources[0];
     if (view.strides[axis] <= 0) return std::nullopt;
   }
+  // oneDNN wants each axis to step over all that the faster ones reach.
+  std::vector<std::pair<std::int64_t, std::int64_t>> nested;
+  for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+    if (shape[axis] != 1) nested.emplace_back(view.strides[axis], shape[axis]);
+  }
+  std::sort(nested.begin(), nested.end());
+  for (std::size_t i = 1; i < nested.size(); ++i) {
+    if (nested[i].first < nested[i - 1].first * nested[i - 1].second) return std::nullopt;
+  }
   for (std::size_t i = 0; i < sources.size(); ++i) {
     std::int64_t expected = view.start;
     for (std::size_t axis = 0; axis < shape.size(); ++axis) {
