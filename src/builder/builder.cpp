@@ -110,21 +110,23 @@ PreprocessingRecipe choose_recipe(const EngineName& name, const std::string& dat
         "the file's name tells no dataset, so its preprocessing is unknown; state --dataset=NAME "
         "(cifar, shapes, imagenet) or --preprocess=scale=...,mean=...,std=...");
   }
-  const auto recipe = find_recipe(name.model, dataset);
+  // A user's images go into a model of the zoo as those do that it was trained on.
+  const std::string& trained_on = is_own_dataset(dataset) ? name.dataset : dataset;
+  const auto recipe = find_recipe(name.model, trained_on);
   if (!recipe) {
     throw bad_input(
         fmt::format("no preprocessing recipe for model '{}' on dataset '{}'; state one with "
-                    "--preprocess=scale=1/255,mean=...,std=... (docs/preprocessing.md)",
-                    name.model, dataset));
+                    "--preprocess=scale=1/255,mean=...,std=...{} (docs/preprocessing.md)",
+                    name.model, dataset, is_own_dataset(dataset) ? ",resize=...,crop=..." : ""));
   }
-  return with_input_shape(*recipe, input);
+  return scaled_to_input(*recipe, input);
 }
 
 std::string choose_dataset(const EngineName& name, const EngineBuildOptions& options) {
   if (options.dataset.empty()) return name.dataset;
   const std::string canonical = canonical_dataset(options.dataset);
   const std::string dataset = canonical.empty() ? options.dataset : canonical;
-  if (!name.dataset.empty() && name.dataset != dataset) {
+  if (!name.dataset.empty() && name.dataset != dataset && !is_own_dataset(dataset)) {
     log(LogLevel::kWarning,
         fmt::format("the file's name says dataset {}, --dataset says {}: taking {}", name.dataset,
                     dataset, dataset));
@@ -168,7 +170,9 @@ std::shared_ptr<const Engine> open_engine(const std::filesystem::path& file,
   EngineInfo& info = container.info;
   const EngineName name = parse_engine_name(file);
   warn_if_differs("precision", name.precision, info.precision);
-  if (options.dataset.empty()) warn_if_differs("dataset", name.dataset, info.dataset);
+  if (options.dataset.empty() && !is_own_dataset(info.dataset)) {
+    warn_if_differs("dataset", name.dataset, info.dataset);
+  }
   check_flags(file, options, info);
   if (!options.dataset.empty()) info.dataset = choose_dataset({}, options);
   if (options.preprocessing) {

@@ -138,7 +138,7 @@ int main(int argc, char** argv) {
   app.add_option("--backend", options.backend, "cpu, null (hedge info lists them)")
       ->type_name("NAME");
   app.add_option("--dataset", options.dataset,
-                 "cifar, shapes, imagenet (default: as the name says)")
+                 "cifar, shapes, imagenet, folder:DIR, npy:X.npy,Y.npy (default: as the name says)")
       ->type_name("NAME");
   app.add_option("--preprocess", options.preprocess, "Recipe (default: that of the name)")
       ->type_name("RECIPE");

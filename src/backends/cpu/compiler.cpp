@@ -19,9 +19,6 @@ namespace {
 using Type = dnnl::memory::data_type;
 using Tag = dnnl::memory::format_tag;
 
-/// oneDNN's limit.
-constexpr std::size_t kMostAxes = DNNL_MAX_NDIMS;
-
 kernels::Isa isa_of_library() {
   const std::string isa = effective_isa();
   if (isa.starts_with("avx512")) return kernels::Isa::kAvx512;
@@ -156,104 +153,6 @@ Obstacle Compiler::compile_fast(const Node& node) {
   return compile_elementwise(node);
 }
 
-// ---- values
-
-std::size_t Compiler::add_storage(std::size_t bytes) {
-  plan_->storages.push_back({bytes, {}});
-  storage_last_use_.push_back(0);
-  return plan_->storages.size() - 1;
-}
-
-std::size_t Compiler::add_weights(dnnl::memory memory) {
-  const std::size_t storage = add_storage(memory.get_desc().get_size());
-  plan_->storages[storage].buffer = {Buffer::Place::kWeights, plan_->weights.size()};
-  plan_->weights.push_back(std::move(memory));
-  return storage;
-}
-
-std::size_t Compiler::add_weights(const Tensor& tensor, const Desc& plain, const Desc& wanted) {
-  // oneDNN reads but never writes through this handle.
-  dnnl::memory from(plain, plan_->engine, const_cast<std::byte*>(tensor.bytes().data()));
-  dnnl::memory to(wanted, plan_->engine);
-  dnnl::reorder(from, to).execute(stream_, from, to);
-  stream_.wait();
-  return add_weights(std::move(to));
-}
-
-Located Compiler::add_raw_constant(const Tensor& tensor) {
-  const auto bytes = tensor.bytes();
-  const Desc desc = row_major({std::max<std::int64_t>(std::ssize(bytes), 1)}, Type::u8);
-  dnnl::memory memory(desc, plan_->engine);
-  std::copy(bytes.begin(), bytes.end(), static_cast<std::byte*>(memory.get_data_handle()));
-  return {desc, add_weights(std::move(memory))};
-}
-
-bool Compiler::is_raw(ValueId id) const {
-  const TensorType& type = graph_.value(id).type;
-  return type.type != DataType::kFloat32 || type.shape.size() > kMostAxes ||
-         element_count(type.shape) == 0;
-}
-
-void Compiler::produce(ValueId id, const Located& located) {
-  forms_[static_cast<std::size_t>(id)].push_back(located);
-  std::size_t& last = storage_last_use_[located.storage];
-  last = std::max(last, last_use_[static_cast<std::size_t>(id)]);
-}
-
-Located Compiler::locate(ValueId id) {
-  auto& forms = forms_[static_cast<std::size_t>(id)];
-  if (forms.empty()) {  // A constant among the operands.
-    const Value& value = graph_.value(id);
-    if (is_raw(id)) {
-      forms.push_back(add_raw_constant(*value.constant));
-    } else {
-      const Desc plain = row_major(value.type.shape, Type::f32);
-      forms.push_back({plain, add_weights(*value.constant, plain, plain)});
-    }
-  }
-  return forms.front();
-}
-
-Located Compiler::with_desc(ValueId id, const Desc& wanted, const std::string& why) {
-  for (const Located& form : forms_[static_cast<std::size_t>(id)]) {
-    if (form.desc == wanted) return form;
-  }
-  Located form;
-  if (graph_.is_constant(id)) {  // Once, now, rather than in every run.
-    const Tensor& tensor = *graph_.value(id).constant;
-    form = {wanted, add_weights(tensor, row_major(tensor.shape(), Type::f32), wanted)};
-  } else {
-    form = new_result(wanted);
-    add_reorder(fmt::format("{} (for {})", graph_.value(id).name, why), locate(id), form);
-  }
-  produce(id, form);
-  return form;
-}
-
-Located Compiler::packed(ValueId id, const std::string& why) {
-  (void)locate(id);
-  for (const Located& form : forms_[static_cast<std::size_t>(id)]) {
-    if (is_packed(form.desc)) return form;
-  }
-  return row_major_form(id, why);
-}
-
-Located Compiler::row_major_form(ValueId id, const std::string& why) {
-  const Located first = locate(id);
-  for (const Located& form : forms_[static_cast<std::size_t>(id)]) {
-    if (is_row_major(form.desc)) return form;
-  }
-  return with_desc(id, row_major(graph_.value(id).type.shape, type_of(first.desc)), why);
-}
-
-Located Compiler::row_major_floats(ValueId id, const std::string& why) {
-  (void)locate(id);
-  for (const Located& form : forms_[static_cast<std::size_t>(id)]) {
-    if (is_row_major(form.desc) && type_of(form.desc) == Type::f32) return form;
-  }
-  return with_desc(id, row_major(graph_.value(id).type.shape, Type::f32), why);
-}
-
 // ---- steps
 
 void Compiler::add_step(const Node& node, const AnyPrimitive& any, std::vector<Argument> arguments,
@@ -262,26 +161,28 @@ void Compiler::add_step(const Node& node, const AnyPrimitive& any, std::vector<A
     arguments.push_back(
         {DNNL_ARG_SCRATCHPAD, any.scratchpad, add_storage(any.scratchpad.get_size())});
   }
-  std::int64_t macs = 0;
-  if (node.op->macs != nullptr) {
-    std::vector<const Value*> inputs;
-    for (const ValueId id : node.inputs) {
-      inputs.push_back(id == kNoValue ? nullptr : &graph_.value(id));
-    }
-    macs = node.op->macs(node, inputs, graph_.value(node.outputs[0]).type);
-  }
   plan_->steps.push_back({node.name,
                           fmt::format("{} {}{}", node.op->name, any.implementation, suffix),
                           any.primitive,
                           {},
                           std::move(arguments),
-                          macs});
+                          multiply_accumulates_of(node)});
+}
+
+std::int64_t Compiler::multiply_accumulates_of(const Node& node) const {
+  if (node.op->macs == nullptr) return 0;
+  std::vector<const Value*> inputs;
+  for (const ValueId id : node.inputs) {
+    inputs.push_back(id == kNoValue ? nullptr : &graph_.value(id));
+  }
+  return node.op->macs(node, inputs, graph_.value(node.outputs[0]).type);
 }
 
 void Compiler::add_reorder(const std::string& name, const Located& from, const Located& to) {
   dnnl::primitive_attr attr;
   attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   const dnnl::reorder::primitive_desc desc(plan_->engine, from.desc, plan_->engine, to.desc, attr);
+  if (is_slow(desc.impl_info_str()) && add_own_reorder(name, from, to)) return;
   std::vector<Argument> arguments{argument(DNNL_ARG_FROM, from), argument(DNNL_ARG_TO, to)};
   if (desc.scratchpad_desc().get_size() > 0) {
     arguments.push_back({DNNL_ARG_SCRATCHPAD, desc.scratchpad_desc(),
@@ -308,6 +209,7 @@ Compiler::PostOps Compiler::no_post_ops() {
 
 Compiler::PostOps Compiler::post_ops(const Node& node, std::size_t begin) const {
   PostOps result = no_post_ops();
+  result.begin = begin;
   dnnl::post_ops chain;
   const TensorType& type = graph_.value(node.outputs[0]).type;
   for (result.count = begin; result.count < node.post_ops.size(); ++result.count) {
@@ -352,10 +254,11 @@ void Compiler::finish(const Node& node, const Located& located, std::size_t done
     const PostOp& post_op = node.post_ops[i];
     if (post_op.kind == PostOp::Kind::kAdd) {
       const Shape& shape = graph_.value(node.outputs[0]).type.shape;
-      last = add_binary(
-          node, dnnl::algorithm::binary_add, kernels::BinaryOp::kAdd, {last, shape, kNoValue},
-          {locate(post_op.operand), graph_.value(post_op.operand).type.shape, post_op.operand},
-          shape, no_post_ops());
+      last = add_binary(node, dnnl::algorithm::binary_add, kernels::BinaryOp::kAdd,
+                        {last, shape, kNoValue},
+                        {packed(post_op.operand, node.name),
+                         graph_.value(post_op.operand).type.shape, post_op.operand},
+                        shape, no_post_ops());
     } else {
       add_activation(node, post_op, last, last);
     }

@@ -3,10 +3,12 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "backends/cpu/kernels/binary.h"
+#include "backends/cpu/kernels/nhwc/kernels.h"
 #include "backends/cpu/plan.h"
 #include "graph/graph.h"
 
@@ -56,10 +58,33 @@ class Compiler {
   [[nodiscard]] Obstacle compile_view(const Node& node);
   [[nodiscard]] Obstacle compile_split(const Node& node);
   [[nodiscard]] Obstacle compile_moving(const Node& node);
+  [[nodiscard]] bool compile_selection(const Node& node);
+  void concat_by_reorders(const Node& node, std::size_t axis, dnnl::memory::data_type type);
   // reference_layers.cpp
   void compile_reference(const Node& node);
   void add_conversion(const Located& from, const TensorType& type, const Located& to,
                       const std::string& name);
+
+  // layers_own.cpp
+  struct OwnPostOps {
+    Bounds bounds = kUnbounded;
+    std::size_t count = 0;  ///< As in PostOps.
+    ValueId residual = kNoValue;
+    std::string text;
+  };
+  [[nodiscard]] const KernelSet& own_set() const;
+  [[nodiscard]] OwnPostOps own_post_ops(const Node& node, std::size_t begin) const;
+  [[nodiscard]] std::string own_convolution(const Node& node) const;
+  void add_own_convolution(const Node& node);
+  void add_own_dense(const Node& node, const float* weights, const float* bias, std::size_t begin);
+  void add_own_product(const Node& node, Convolution layer, const Located& src, const Desc& result,
+                       const float* weights, const float* bias, const OwnPostOps& fused);
+  void add_own_pool(const Node& node, const Window& window);
+  void add_own_softmax(const Node& node, const Located& src, std::size_t axis);
+  [[nodiscard]] bool add_own_activation(const Node& node, const PostOp& activation,
+                                        const Located& from, const Located& to);
+  [[nodiscard]] bool add_own_reorder(const std::string& name, const Located& from,
+                                     const Located& to);
 
   [[nodiscard]] Obstacle compile_fast(const Node& node);
   void place_outputs();
@@ -87,10 +112,11 @@ class Compiler {
     return {desc, add_storage(desc.get_size())};
   }
 
-  // Post-ops of a node: the first `count` go into the primitive, by its attribute and by the buffer
-  // that the residual sum goes into; finish() adds a step for each of the others.
+  // Post-ops of a node: those from `begin` to `count` go into the primitive, by its attribute and
+  // by the buffer that the residual sum goes into; finish() adds a step for each of the others.
   struct PostOps {
     dnnl::primitive_attr attr;
+    std::size_t begin = 0;
     std::size_t count = 0;
     ValueId residual = kNoValue;
     std::string text;  ///< " + add + relu"
@@ -108,6 +134,7 @@ class Compiler {
   // Steps.
   void add_step(const Node& node, const AnyPrimitive& any, std::vector<Argument> arguments,
                 const std::string& suffix);
+  [[nodiscard]] std::int64_t multiply_accumulates_of(const Node& node) const;
   void add_own_step(const Node& node, const std::string& kernel, Kernel own,
                     std::vector<Argument> arguments);
   void add_reorder(const std::string& name, const Located& from, const Located& to);
@@ -130,7 +157,8 @@ class Compiler {
                                        const Shape& shape, const PostOps& fused);
   [[nodiscard]] Operand widened_operand(const Node& node, Operand operand, std::size_t rank);
   [[nodiscard]] Located relaid(const Node& node, const Operand& operand, const Desc& wanted);
-  [[nodiscard]] dnnl::convolution_forward::primitive_desc choose_convolution(
+  /// Nothing where oneDNN has none at all.
+  [[nodiscard]] std::optional<dnnl::convolution_forward::primitive_desc> choose_convolution(
       const Node& node, const Desc& src, const Desc& weights, const Desc& bias, const Desc& dst,
       const Window& window, const dnnl::primitive_attr& attr);
   void add_product(const Node& node, const Tensor& weights, bool transposed, const Tensor& bias,
@@ -149,6 +177,11 @@ class Compiler {
   std::vector<std::size_t> storage_last_use_;  ///< By storage, in the same count.
   std::map<std::string, std::vector<std::string>> tactics_seen_;
 };
+
+/// How the names of our own implementations begin.
+inline constexpr std::string_view kOwnPrefix = "hedge:";
+/// By its name: one of those of oneDNN's that are there for completeness, not for speed.
+[[nodiscard]] bool is_slow(const std::string& implementation);
 
 /// What oneDNN calls an activation: one or two of its elementwise operations in a row.
 struct Eltwise {

@@ -242,6 +242,9 @@ std::string library_version() {
 }
 
 std::string effective_isa() {
+#if defined(__aarch64__)
+  return "arm64";  // oneDNN 2.x would answer with a name of x86.
+#endif
   switch (dnnl_get_effective_cpu_isa()) {
     case dnnl_cpu_isa_sse41:
       return "sse41";

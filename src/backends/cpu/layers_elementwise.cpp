@@ -198,6 +198,8 @@ void Compiler::add_activation(const Node& node, const PostOp& activation, const 
   for (const Eltwise& part : eltwise_of(activation)) {
     const AnyPrimitive primitive = eltwise(plan_->engine, part.algorithm, source.desc, part.alpha,
                                            part.beta, no_post_ops().attr);
+    if (is_slow(primitive.implementation) && add_own_activation(node, activation, source, to))
+      return;
     add_step(node, primitive, {argument(DNNL_ARG_SRC, source), argument(DNNL_ARG_DST, to)},
              fmt::format(" {}", to_string(activation.kind)));
     source = to;

@@ -111,11 +111,32 @@ Obstacle Compiler::compile_concat(const Node& node) {
                                        graph_.value(node.outputs[0]).type.shape.size());
   const AnyPrimitive primitive =
       concat(plan_->engine, static_cast<int>(axis), parts, no_post_ops().attr);
+  if (primitive.implementation.find("ref") != std::string::npos) {
+    concat_by_reorders(node, axis, type);
+    return {};
+  }
   const Located dst = new_result(primitive.dst);
   arguments.push_back(argument(DNNL_ARG_DST, dst));
   add_step(node, primitive, std::move(arguments), {});
   finish(node, dst, 0);
   return {};
+}
+
+/// What oneDNN's own fallback does (parts that end within a block of channels), but without its
+/// allocations: each part is reordered to its place in a plain result.
+void Compiler::concat_by_reorders(const Node& node, std::size_t axis, Type type) {
+  const Desc whole = row_major(graph_.value(node.outputs[0]).type.shape, type);
+  const Dims strides = blocking_of(whole)->strides;
+  const Located dst = new_result(whole);
+  std::int64_t begin = 0;
+  for (const ValueId id : node.inputs) {
+    const Shape& shape = graph_.value(id).type.shape;
+    add_reorder(node.name, packed(id, node.name),
+                {Desc(Dims(shape), type, strides), dst.storage,
+                 static_cast<std::size_t>(begin * strides[axis]) * element_bytes(whole)});
+    begin += shape[axis];
+  }
+  finish(node, dst, 0);
 }
 
 /// A plain layout is only seen with its axes in another order; who needs them so in memory
@@ -208,10 +229,30 @@ Obstacle Compiler::compile_split(const Node& node) {
   return {};
 }
 
+/// Gather of one known index: a view.
+bool Compiler::compile_selection(const Node& node) {
+  const Value& index = graph_.value(node.inputs[1]);
+  if (!index.constant || !index.type.shape.empty()) return false;
+  const Shape& shape = graph_.value(node.inputs[0]).type.shape;
+  const Shape& out = graph_.value(node.outputs[0]).type.shape;
+  const std::size_t axis = normal_axis(node.attributes.get_int("axis", 0), shape.size());
+  const std::size_t at =
+      normal_axis(index.constant->to_int64()[0], static_cast<std::size_t>(shape[axis]));
+  if (out.empty() || at >= static_cast<std::size_t>(shape[axis])) return false;
+  const Located src = plain_form(node.inputs[0], node.name);
+  Dims strides = blocking_of(src.desc)->strides;
+  const std::size_t offset =
+      src.offset + at * static_cast<std::size_t>(strides[axis]) * element_bytes(src.desc);
+  strides.erase(strides.begin() + static_cast<std::ptrdiff_t>(axis));
+  finish_view(node, {Desc(Dims(out), type_of(src.desc), strides), src.storage, offset});
+  return true;
+}
+
 Obstacle Compiler::compile_moving(const Node& node) {
   if (node.op->name == "Resize" || node.op->name == "Upsample") {
     if (node.attributes.get_string("mode", "nearest") != "nearest") return "a Resize that blends";
   }
+  if (is_op(node, "Gather") && compile_selection(node)) return {};
   const auto traced = trace(graph_, node);
   if (!traced) return "operands that are not constant, or a very large one";
   const Shape& shape = graph_.value(node.outputs[0]).type.shape;

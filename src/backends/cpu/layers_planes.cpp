@@ -72,6 +72,10 @@ Obstacle Compiler::compile_pooling(const Node& node) {
   const Located src = packed(node.inputs[0], node.name);
   const AnyPrimitive pool = pooling(plan_->engine, algorithm, src.desc,
                                     any_layout(out, type_of(src.desc)), window, no_post_ops().attr);
+  if (options_.precision == Type::f32 && is_slow(pool.implementation)) {
+    add_own_pool(node, window);
+    return {};
+  }
   const Located dst = new_result(pool.dst);
   add_step(node, pool, {argument(DNNL_ARG_SRC, src), argument(DNNL_ARG_DST, dst)}, {});
   finish(node, dst, 0);
@@ -88,6 +92,10 @@ Obstacle Compiler::compile_softmax(const Node& node) {
   const AnyPrimitive primitive = is_op(node, "Softmax")
                                      ? softmax(plan_->engine, src.desc, axis, attr)
                                      : log_softmax(plan_->engine, src.desc, axis, attr);
+  if (is_op(node, "Softmax") && is_slow(primitive.implementation)) {
+    add_own_softmax(node, src, static_cast<std::size_t>(axis));
+    return {};
+  }
   const Located dst = new_result(primitive.dst);
   add_step(node, primitive, {argument(DNNL_ARG_SRC, src), argument(DNNL_ARG_DST, dst)}, {});
   finish(node, dst, 0);

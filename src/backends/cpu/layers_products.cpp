@@ -30,6 +30,19 @@ Tensor scaled(const Tensor& tensor, float factor) {
   return copy;
 }
 
+Tensor transposed_matrix(const Tensor& tensor) {
+  const Shape& shape = tensor.shape();
+  Tensor result(DataType::kFloat32, {shape[1], shape[0]});
+  const auto from = tensor.values<float>();
+  const auto to = result.mutable_values<float>();
+  const auto rows = static_cast<std::size_t>(shape[0]);
+  const auto columns = static_cast<std::size_t>(shape[1]);
+  for (std::size_t i = 0; i < rows; ++i) {
+    for (std::size_t j = 0; j < columns; ++j) to[j * rows + i] = from[i * columns + j];
+  }
+  return result;
+}
+
 }  // namespace
 
 std::string convolution_kind(const Graph& graph, const Node& node) {
@@ -47,7 +60,7 @@ std::string convolution_kind(const Graph& graph, const Node& node) {
 
 /// Goes through oneDNN's implementations, in its order of preference, notes their names, and takes
 /// the one that the tactics name.
-dnnl::convolution_forward::primitive_desc Compiler::choose_convolution(
+std::optional<dnnl::convolution_forward::primitive_desc> Compiler::choose_convolution(
     const Node& node, const Desc& src, const Desc& weights, const Desc& bias, const Desc& dst,
     const Window& window, const dnnl::primitive_attr& attr) {
   const std::string kind = convolution_kind(graph_, node);
@@ -68,14 +81,21 @@ dnnl::convolution_forward::primitive_desc Compiler::choose_convolution(
        {dnnl::algorithm::convolution_direct, dnnl::algorithm::convolution_winograd}) {
     try {
       for_each_convolution(plan_->engine, algorithm, src, weights, bias, dst, window, attr, visit);
-    } catch (const dnnl::error&) {
+    } catch (const dnnl::error& error) {
       // No Winograd for this layer or in this version of oneDNN.
-      if (algorithm == dnnl::algorithm::convolution_direct) throw;
+      if (error.status != dnnl_unimplemented && algorithm == dnnl::algorithm::convolution_direct) {
+        throw;
+      }
     }
     // Winograd is only looked for where it is named, or where tactics are being listed.
     if (chosen || (wanted == options_.tactics.end() && !options_.list_tactics)) break;
   }
-  return chosen ? *chosen : *first;
+  const std::string own = own_convolution(node);
+  if (!own.empty() && std::find(seen.begin(), seen.end(), own) == seen.end()) {
+    const bool best = seen.empty() || is_slow(seen.front());
+    seen.insert(best ? seen.begin() : seen.end(), own);
+  }
+  return chosen ? chosen : first;
 }
 
 Obstacle Compiler::compile_convolution(const Node& node) {
@@ -91,11 +111,23 @@ Obstacle Compiler::compile_convolution(const Node& node) {
   const Window window = window_of(node, {w[2], w[3]}, in, out);
   if (group > 1) w = {group, w[0] / group, w[1], w[2], w[3]};
 
+  const std::string own = own_convolution(node);
+  const auto wanted = options_.tactics.find(convolution_kind(graph_, node));
+  if (!own.empty() && wanted != options_.tactics.end() && wanted->second == own) {
+    add_own_convolution(node);
+    return {};
+  }
   const Desc bias = has_bias ? Desc({out[1]}, Type::f32, Tag::a) : Desc();
   const PostOps fused = post_ops(node);
-  const auto desc = choose_convolution(node, any_layout(in, options_.precision),
-                                       any_layout(w, options_.precision), bias,
-                                       any_layout(out, options_.precision), window, fused.attr);
+  const auto choice = choose_convolution(node, any_layout(in, options_.precision),
+                                         any_layout(w, options_.precision), bias,
+                                         any_layout(out, options_.precision), window, fused.attr);
+  if (!own.empty() && (!choice || is_slow(choice->impl_info_str()))) {
+    add_own_convolution(node);
+    return {};
+  }
+  if (!choice) return fmt::format("oneDNN {} has no kernel for it", library_version());
+  const auto& desc = *choice;
 
   const Located src = with_desc(node.inputs[0], desc.src_desc(), node.name);
   const std::size_t dst = result_storage(node, desc.dst_desc(), fused.residual, {src.storage});
@@ -132,6 +164,11 @@ void Compiler::add_product(const Node& node, const Tensor& weights, bool transpo
       is_matrix ? any_layout(matrix, options_.precision) : row_major(matrix, options_.precision),
       any_layout(w, options_.precision), bias_desc, row_major({rows, out.back()}, result_type),
       fused.attr);
+  if (options_.precision == Type::f32 && is_slow(desc.impl_info_str())) {
+    const Tensor rows_of_inputs = transposed ? weights : transposed_matrix(weights);
+    return add_own_dense(node, rows_of_inputs.values<float>().data(),
+                         bias ? bias.values<float>().data() : nullptr, fused.begin);
+  }
   Located src = is_matrix ? with_desc(node.inputs[0], desc.src_desc(), node.name)
                           : with_desc(node.inputs[0], row_major(in, options_.precision), node.name);
   src.desc = desc.src_desc();
@@ -242,10 +279,11 @@ Obstacle Compiler::compile_batched_product(const Node& node, Shape a, Shape b) {
             {DNNL_ARG_DST, dst_desc, dst.storage}},
            fused.text);
   if (biased) {
-    dst = add_binary(
-        node, dnnl::algorithm::binary_add, kernels::BinaryOp::kAdd, {dst, shape, kNoValue},
-        {locate(node.inputs[2]), graph_.value(node.inputs[2]).type.shape, node.inputs[2]}, shape,
-        no_post_ops());
+    dst = add_binary(node, dnnl::algorithm::binary_add, kernels::BinaryOp::kAdd,
+                     {dst, shape, kNoValue},
+                     {packed(node.inputs[2], node.name), graph_.value(node.inputs[2]).type.shape,
+                      node.inputs[2]},
+                     shape, no_post_ops());
   }
   finish(node, dst, fused.count);
   return {};

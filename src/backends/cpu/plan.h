@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "backends/cpu/dnnl_compat.h"
+#include "backends/cpu/kernels/kernel.h"
 #include "graph/graph.h"
 
 namespace hedge::cpu {
@@ -30,13 +31,6 @@ struct Argument {
   Desc desc;
   std::size_t storage = 0;  ///< Index into Plan::storages.
   std::size_t offset = 0;   ///< Where it begins there, in bytes: views into a larger value.
-};
-
-/// A kernel that is not oneDNN's. `buffers` are the addresses of the step's arguments, in their
-/// order; `parameters` is everything else, made once when the plan is compiled.
-struct Kernel {
-  void (*run)(const void* parameters, std::byte* const* buffers) = nullptr;
-  std::shared_ptr<const void> parameters;
 };
 
 /// One primitive, or one kernel of our own, with everything but addresses.

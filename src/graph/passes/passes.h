@@ -24,6 +24,8 @@ bool canonicalize(Graph& graph);
 /// Activations that exporters write as several nodes (swish, hard swish, Gelu and others) to one
 /// Identity with the activation as its post-op.
 bool recognise_activations(Graph& graph);
+/// Layer normalisation that exporters write as up to nine nodes to one LayerNormalization.
+bool recognise_norms(Graph& graph);
 /// BatchNormalization, and Add, Sub, Mul, Div by per-channel constants, into the weights and bias
 /// of the Conv or Gemm before them.
 bool fold_affine(Graph& graph);

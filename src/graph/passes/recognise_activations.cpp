@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <set>
 
@@ -96,8 +97,12 @@ std::vector<PostOp> candidates(const std::vector<float>& samples) {
   const auto [minus_one, at_minus_one] = f(-1);
   const auto [step, at_step] = f(0.1F);
   const double at_zero = f(0).second;
-  const double lowest = f(-1e30F).second;
-  const double highest = f(1e30F).second;
+  // What still follows x out there has no bound.
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  const auto [least, at_least] = f(-1e30F);
+  const auto [most, at_most] = f(1e30F);
+  const double lowest = at_least == least ? -kInfinity : at_least;
+  const double highest = at_most == most ? kInfinity : at_most;
   std::vector<PostOp> all{
       {.kind = Kind::kRelu},
       {.kind = Kind::kHardSwish},
@@ -200,13 +205,13 @@ bool recognise_at(Graph& graph, const GraphIndex& index, std::int32_t i) {
 bool recognise_activations(Graph& graph) {
   bool changed = false;
   // From the end, so that a whole pattern is seen before its parts.
+  GraphIndex index(graph);
   for (auto i = static_cast<std::int32_t>(graph.nodes.size()); i-- > 0;) {
-    const GraphIndex index(graph);
-    if (recognise_at(graph, index, i)) {
-      changed = true;
-      remove_dead_nodes(graph);
-      i = std::min(i, static_cast<std::int32_t>(graph.nodes.size()));
-    }
+    if (!recognise_at(graph, index, i)) continue;
+    changed = true;
+    remove_dead_nodes(graph);
+    index = GraphIndex(graph);
+    i = std::min(i, static_cast<std::int32_t>(graph.nodes.size()));
   }
   return changed;
 }
