@@ -106,8 +106,9 @@ void infer_shapes(Graph& graph);
 /// bad_input. For graphs that come out of files.
 void validate(const Graph& graph);
 
-/// Makes the graph one for batches of `batch` images: the first extent of every input, and of what
-/// follows from it. Throws bad_input when the graph fixes the batch in a way that cannot be undone.
+/// Makes the graph one for batches of `batch` images: the first extent of every input that has that
+/// of the first input, and of what follows from it. Throws bad_input when the graph fixes the batch
+/// in a way that cannot be undone.
 void set_batch(Graph& graph, std::int64_t batch);
 
 /// For each value, the index of the node that makes it (or -1), and the nodes that read it (post-op

@@ -152,7 +152,10 @@ void set_batch(Graph& graph, std::int64_t batch) {
   const std::int64_t before = outer[0];
   if (before == batch) return;
   for (Node& node : graph.nodes) rebatch_reshape(graph, node, before, batch);
-  for (const GraphInput& input : graph.inputs) {
+  for (std::size_t i = 0; i < graph.inputs.size(); ++i) {
+    const GraphInput& input = graph.inputs[i];
+    const Shape shape = graph.input_type(i).shape;
+    if (shape.empty() || shape[0] != before) continue;  // Not one that has images.
     const auto axis = input.permutation.empty()
                           ? 0
                           : std::find(input.permutation.begin(), input.permutation.end(), 0) -

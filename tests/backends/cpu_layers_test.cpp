@@ -238,6 +238,12 @@ std::vector<LayerCase> movements() {
              return Ids{g.ints({3, 0, -1, 3})};
            },
            {{"axis", kOne}}),
+      // Every second of few columns: strides that lie across one another.
+      node("Gather",
+           [](auto& g, const Shape&) {
+             return Ids{g.ints({0, 3})};
+           },
+           {{"axis", std::int64_t{3}}}),
       {"Gather one",
        [](GraphBuilder& g, ValueId x, const Shape&) {
          const std::int64_t two = 2;

@@ -311,16 +311,26 @@ TEST(Operators, RefuseWhatIsForTrainingOrMakesNoSense) {
   EXPECT_EQ(values<float>(run("LRN", {x}, {{"size", kHighest}})[0]).size(), 64U);
 }
 
-TEST(Operators, AWindowThatTakesForEverIsNotEvaluated) {
+TEST(Operators, WhatTakesForEverIsNotEvaluated) {
   test::GraphBuilder g;
   const std::int64_t million = 1 << 20;
   const ValueId small = g.constant(test::noise_tensor({1, 1, 1, 1}, 3));
   const ValueId pooled = g.node(
       "AveragePool", {small},
       {{"kernel_shape", Ints{million, million}}, {"pads", Ints{million - 1, million - 1, 0, 0}}});
+  const ValueId grown = g.node("Expand", {small, g.ints({2, million, 1, 1})});
   const ValueId x = g.input({1, 1, 1, 1});
-  const Graph graph = g.finish({g.node("Add", {x, pooled})});
+  const Graph graph = g.finish({g.node("Add", {x, pooled}), grown});
   EXPECT_FALSE(graph.is_constant(pooled));
+  EXPECT_FALSE(graph.is_constant(grown));
+}
+
+TEST(SetBatch, LeavesAScalarInputAlone) {
+  test::GraphBuilder g;
+  const ValueId x = g.input({1, 3}, "x");
+  Graph graph = g.finish({g.node("Mul", {x, g.input({}, "scale")})});
+  set_batch(graph, 4);
+  EXPECT_EQ(graph.value(graph.outputs[0]).type.shape, (Shape{4, 3}));
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ways in which exporters write what a model holds: constants, external data, other domains, shapes.
+// Ways in which exporters write what a model holds: constants, external data, other domains,
+// shapes.
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -110,10 +111,13 @@ TEST_F(ExternalData, OffsetAndLength) {
 }
 
 TEST_F(ExternalData, WhatDoesNotFitIsRefused) {
-  for (const auto& [offset, length, word] :
-       {std::tuple{"12", "", "behind the end"}, {"17", "", "behind the end"},
-        {"18446744073709551615", "", "behind the end"}, {"99999999999999999999", "", "no number"},
-        {"-4", "", "no number"}, {"0", "4", "length"}, {"0", "x", "no number"}}) {
+  for (const auto& [offset, length, word] : {std::tuple{"12", "", "behind the end"},
+                                             {"17", "", "behind the end"},
+                                             {"18446744073709551615", "", "behind the end"},
+                                             {"99999999999999999999", "", "no number"},
+                                             {"-4", "", "no number"},
+                                             {"0", "4", "length"},
+                                             {"0", "x", "no number"}}) {
     EXPECT_TRUE(mentions(read("weights.bin", offset, length), {"'w'", word}))
         << read("weights.bin", offset, length);
   }
@@ -121,8 +125,8 @@ TEST_F(ExternalData, WhatDoesNotFitIsRefused) {
 
 TEST_F(ExternalData, PathsThatLeadOutOfTheFolderAreRefused) {
   std::filesystem::create_symlink("/etc", folder_.path() / "link");
-  for (const char* location : {"", "/etc/passwd", "../weights.bin", "a/../../weights.bin",
-                               "link/passwd"}) {
+  for (const char* location :
+       {"", "/etc/passwd", "../weights.bin", "a/../../weights.bin", "link/passwd"}) {
     EXPECT_TRUE(mentions(read(location, "", ""), {"'w'", "not inside"})) << read(location, "", "");
   }
   EXPECT_TRUE(mentions(read("missing.bin", "", ""), {"'w'", "missing.bin"}));
@@ -145,8 +149,9 @@ TEST(Exports, StatedShapesFillWhatTheFileLeavesOpen) {
   b.input("x", {0, 3, 0, 0}).output("y");
   b.node("Relu", {"x"}, {"y"});
   for (const char* name : {"", "x"}) {
-    EXPECT_EQ(b.import({.batch = 9, .folder = {}, .shapes = {{name, {2, 3, 4, 5}}}}).input_type(0).shape,
-              (Shape{2, 3, 4, 5}));
+    EXPECT_EQ(
+        b.import({.batch = 9, .folder = {}, .shapes = {{name, {2, 3, 4, 5}}}}).input_type(0).shape,
+        (Shape{2, 3, 4, 5}));
   }
   const auto refusal = [&](const std::string& name, const Shape& shape) {
     return b.refusal({.batch = 1, .folder = {}, .shapes = {{name, shape}}});
@@ -209,8 +214,8 @@ TEST(Exports, ControlFlowIsNamed) {
   b.node("If", {"x"}, {"a"});
   b.node("Loop", {"a"}, {"b"});
   b.node("Scan", {"b"}, {"y"});
-  EXPECT_TRUE(mentions(b.refusal(), {"control flow", "If (node If_1)", "Loop (node Loop_2)",
-                                     "Scan (node Scan_3)"}))
+  EXPECT_TRUE(mentions(
+      b.refusal(), {"control flow", "If (node If_1)", "Loop (node Loop_2)", "Scan (node Scan_3)"}))
       << b.refusal();
 }
 

@@ -59,6 +59,7 @@ class Compiler {
   [[nodiscard]] Obstacle compile_split(const Node& node);
   [[nodiscard]] Obstacle compile_moving(const Node& node);
   [[nodiscard]] bool compile_selection(const Node& node);
+  void concat_by_reorders(const Node& node, std::size_t axis, dnnl::memory::data_type type);
   // reference_layers.cpp
   void compile_reference(const Node& node);
   void add_conversion(const Located& from, const TensorType& type, const Located& to,

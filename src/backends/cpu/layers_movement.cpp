@@ -79,6 +79,15 @@ std::optional<Strided> as_strides(const std::vector<std::int32_t>& sources, cons
     view.strides[axis] = sources[static_cast<std::size_t>(flat[axis])] - sources[0];
     if (view.strides[axis] <= 0) return std::nullopt;
   }
+  // oneDNN wants each axis to step over all that the faster ones reach.
+  std::vector<std::pair<std::int64_t, std::int64_t>> nested;
+  for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+    if (shape[axis] != 1) nested.emplace_back(view.strides[axis], shape[axis]);
+  }
+  std::sort(nested.begin(), nested.end());
+  for (std::size_t i = 1; i < nested.size(); ++i) {
+    if (nested[i].first < nested[i - 1].first * nested[i - 1].second) return std::nullopt;
+  }
   for (std::size_t i = 0; i < sources.size(); ++i) {
     std::int64_t expected = view.start;
     for (std::size_t axis = 0; axis < shape.size(); ++axis) {
@@ -111,11 +120,32 @@ Obstacle Compiler::compile_concat(const Node& node) {
                                        graph_.value(node.outputs[0]).type.shape.size());
   const AnyPrimitive primitive =
       concat(plan_->engine, static_cast<int>(axis), parts, no_post_ops().attr);
+  if (primitive.implementation.find("ref") != std::string::npos) {
+    concat_by_reorders(node, axis, type);
+    return {};
+  }
   const Located dst = new_result(primitive.dst);
   arguments.push_back(argument(DNNL_ARG_DST, dst));
   add_step(node, primitive, std::move(arguments), {});
   finish(node, dst, 0);
   return {};
+}
+
+/// What oneDNN's own fallback does (parts that end within a block of channels), but without its
+/// allocations: each part is reordered to its place in a plain result.
+void Compiler::concat_by_reorders(const Node& node, std::size_t axis, Type type) {
+  const Desc whole = row_major(graph_.value(node.outputs[0]).type.shape, type);
+  const Dims strides = blocking_of(whole)->strides;
+  const Located dst = new_result(whole);
+  std::int64_t begin = 0;
+  for (const ValueId id : node.inputs) {
+    const Shape& shape = graph_.value(id).type.shape;
+    add_reorder(node.name, packed(id, node.name),
+                {Desc(Dims(shape), type, strides), dst.storage,
+                 static_cast<std::size_t>(begin * strides[axis]) * element_bytes(whole)});
+    begin += shape[axis];
+  }
+  finish(node, dst, 0);
 }
 
 /// A plain layout is only seen with its axes in another order; who needs them so in memory
