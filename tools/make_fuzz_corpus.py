@@ -28,6 +28,10 @@ def ints(name, *values):
     return numpy_helper.from_array(np.array(values, np.int64), name)
 
 
+def ints_scalar(name, value):
+    return numpy_helper.from_array(np.int64(value), name)
+
+
 def model(nodes, initializers=(), shape=(1, 3, 6, 6), opset=13):
     graph = helper.make_graph(
         nodes, "g", [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
@@ -40,6 +44,34 @@ def model(nodes, initializers=(), shape=(1, 3, 6, 6), opset=13):
 def one(op, *initializers, shape=(1, 3, 6, 6), opset=13, **attributes):
     inputs = ["x"] + [tensor.name for tensor in initializers]
     return model([helper.make_node(op, inputs, ["y"], **attributes)], initializers, shape, opset)
+
+
+def several_inputs():
+    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ("N", 4)),
+              helper.make_tensor_value_info("i", TensorProto.INT64, (2,)),
+              helper.make_tensor_value_info("c", TensorProto.BOOL, ())]
+    nodes = [helper.make_node("Gather", ["x", "i"], ["g"], axis=1), helper.make_node("Where", ["c", "g", "i2"], ["y"])]
+    graph = helper.make_graph(nodes, "g", inputs, [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+                              [floats("i2", 2)])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8).SerializeToString()
+
+
+def functions():
+    """A function that calls another, with an attribute by reference, one by default, and an overload."""
+    opsets = [helper.make_opsetid("", 18), helper.make_opsetid("f", 1)]
+    leak = helper.make_node("LeakyRelu", ["x"], ["y"])
+    leak.attribute.add(name="alpha", type=onnx.AttributeProto.FLOAT, ref_attr_name="slope")
+    inner = helper.make_function("f", "Leak", ["x"], ["y"], [leak], opsets,
+                                 attribute_protos=[helper.make_attribute("slope", 0.5)])
+    outer = helper.make_function(
+        "f", "Twice", ["x", "absent"], ["z", "x"],
+        [helper.make_node("Leak", ["x"], ["y"], domain="f"), helper.make_node("Add", ["y", "y"], ["z"])], opsets)
+    made = onnx.ModelProto.FromString(model([helper.make_node("Twice", ["x"], ["t", "s"], domain="f"),
+                                             helper.make_node("Leak", ["t"], ["l"], domain="f", slope=0.1),
+                                             helper.make_node("Add", ["l", "s"], ["y"])], opset=18))
+    made.opset_import.append(helper.make_opsetid("f", 1))
+    made.functions.extend([inner, outer])
+    return made.SerializeToString()
 
 
 def seeds():
@@ -67,6 +99,46 @@ def seeds():
     yield "squeeze", one("Squeeze", ints("a", 0))
     yield "unsqueeze", one("Unsqueeze", ints("a", 0))
     yield "slice", one("Slice", ints("s", 0), ints("e", 2), ints("a", 1))
+    yield "average_pool_dilated", one("AveragePool", kernel_shape=[2, 2], dilations=[2, 2], ceil_mode=1, opset=19)
+    yield "lrn", one("LRN", size=3, alpha=0.1)
+    yield "group_norm", one("GroupNormalization", floats("s", 3), floats("b", 3), num_groups=3, opset=21)
+    yield "layer_norm", one("LayerNormalization", floats("s", 6), floats("b", 6), opset=17)
+    yield "instance_norm", one("InstanceNormalization", floats("s", 3), floats("b", 3))
+    yield "gelu", one("Gelu", approximate="tanh", opset=20)
+    yield "hard_sigmoid", one("HardSigmoid", alpha=0.3)
+    yield "prelu", one("PRelu", floats("s", 3, 1, 1))
+    yield "log_softmax_old", one("LogSoftmax", opset=11)
+    yield "max", one("Max", floats("a", 6), floats("b", 1))
+    yield "pow", one("Pow", ints("e", 2))
+    yield "where", model([helper.make_node("Less", ["x", "w"], ["c"]), helper.make_node("Not", ["c"], ["n"]),
+                          helper.make_node("Where", ["n", "x", "w"], ["y"])], [floats("w", 6)])
+    yield "mod_range", model([helper.make_node("Range", ["a", "b", "d"], ["r"]),
+                              helper.make_node("Mod", ["r", "m"], ["i"]),
+                              helper.make_node("Gather", ["x", "i"], ["y"], axis=2)],
+                             [ints_scalar("a", 8), ints_scalar("b", -3), ints_scalar("d", -2), ints_scalar("m", 4)])
+    yield "reduce_l2", one("ReduceL2", ints("a", 1, -1), opset=18, keepdims=0)
+    yield "top_k", model([helper.make_node("TopK", ["x", "k"], ["v", "i"], axis=1, largest=0),
+                          helper.make_node("Cast", ["i"], ["f"], to=1), helper.make_node("Add", ["v", "f"], ["y"])],
+                         [ints("k", 2)])
+    yield "top_k_old", model([helper.make_node("TopK", ["x"], ["y", "i"], k=2)], opset=9)
+    yield "arg_max", one("ArgMax", axis=1, select_last_index=1)
+    yield "resize", one("Resize", floats("roi", 0), floats("f", 0), ints("s", 1, 3, 4, 9), mode="cubic", opset=11)
+    yield "resize_axes", model([helper.make_node("Resize", ["x", "", "s"], ["y"], axes=[2, 3], mode="linear")],
+                               [numpy_helper.from_array(np.float32([1.5, 0.5]), "s")], opset=18)
+    yield "upsample", one("Upsample", mode="nearest", scales=[1.0, 1.0, 2.0, 1.5], opset=7)
+    yield "quantize", model([helper.make_node("QuantizeLinear", ["x", "s", "z"], ["q"]),
+                             helper.make_node("DequantizeLinear", ["q", "s", "z"], ["y"])],
+                            [numpy_helper.from_array(np.float32([0.1, 0.2, 0.3]), "s"),
+                             numpy_helper.from_array(np.int8([0, 1, -2]), "z")])
+    yield "split", model([helper.make_node("Split", ["x"], ["a", "b", "c"], axis=1),
+                          helper.make_node("Sum", ["a", "b", "c"], ["y"])], opset=11)
+    yield "tile_expand", model([helper.make_node("Tile", ["x", "r"], ["t"]), helper.make_node("Expand", ["t", "e"], ["y"])],
+                               [ints("r", 2, 1, 1, 1), ints("e", 5, 1, 1, 1, 1)])
+    yield "depth_to_space", one("DepthToSpace", shape=(1, 8, 2, 3), blocksize=2, mode="CRD")
+    yield "pad_wrap", one("Pad", ints("p", 1, 7), floats("v"), ints("a", -1), mode="wrap", opset=19)
+    yield "fill", model([helper.make_node("Size", ["x"], ["n"]), helper.make_node("ConstantOfShape", ["n1"], ["c"]),
+                         helper.make_node("Unsqueeze", ["n", "a"], ["n1"]), helper.make_node("Reshape", ["x", "n1"], ["f"]),
+                         helper.make_node("Add", ["f", "c"], ["y"])], [ints("a", 0)])
     yield "constant", model([helper.make_node("Constant", [], ["c"], value=floats("v", 3, 1, 1)),
                              helper.make_node("Sub", ["x", "c"], ["y"])])
     yield "identity_dropout", model([helper.make_node("Identity", ["x"], ["i"]),
@@ -76,6 +148,15 @@ def seeds():
          helper.make_node("Concat", ["n", "m"], ["t"], axis=0), helper.make_node("Cast", ["t"], ["u"], to=7),
          helper.make_node("Reshape", ["x", "u"], ["y"])], [ints("i", 0), ints("m", -1)])
     yield "open_batch", model([helper.make_node("Relu", ["x"], ["y"])], shape=("N", 3, 6, 6))
+    yield "several_inputs", several_inputs()
+    yield "functions", functions()
+    yield "microsoft", model(
+        [helper.make_node("QuantizeLinear", ["x", "s", "z"], ["q"], domain="com.microsoft"),
+         helper.make_node("DequantizeLinear", ["q", "s", "z"], ["y"], domain="com.microsoft")],
+        [numpy_helper.from_array(np.float32(0.1), "s"), numpy_helper.from_array(np.int8(3), "z")])
+    yield "constants", model(
+        [helper.make_node("Constant", [], ["a"], value_float=0.5), helper.make_node("Constant", [], ["b"], value_ints=[2, 3]),
+         helper.make_node("ConstantOfShape", ["b"], ["c"]), helper.make_node("Add", ["x", "a"], ["y"])])
     yield "residual_shapes", model(
         [helper.make_node("Conv", ["x", "w", "b"], ["c"], pads=[1, 1, 1, 1]),
          helper.make_node("Add", ["c", "x"], ["a"]), helper.make_node("Relu", ["a"], ["r"]),

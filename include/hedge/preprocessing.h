@@ -12,17 +12,25 @@ namespace hedge {
 
 enum class TensorLayout : std::uint8_t { kNhwc, kNchw };
 enum class ChannelOrder : std::uint8_t { kRgb, kBgr };
+/// Of resizing: Pillow's antialiased ones, and its nearest.
+enum class Interpolation : std::uint8_t { kBilinear, kBicubic, kNearest };
 
-/// From u8 pixels to the model's input: value = (pixel * scale - mean[c]) / std[c]. Plain data,
-/// stored in the engine.
+/// From u8 pixels to the model's input: resized, then the middle cropped, both in u8, then
+/// value = (pixel * scale - mean[c]) / std[c]. Plain data, stored in the engine.
 struct PreprocessingRecipe {
   double scale = 1.0;
   std::array<double, 3> mean{0, 0, 0};
   std::array<double, 3> std{1, 1, 1};
   TensorLayout layout = TensorLayout::kNhwc;
   ChannelOrder channel_order = ChannelOrder::kRgb;
-  int height = 32;  ///< Of the tensor. Images of another size are refused.
+  int height = 32;  ///< Of the tensor.
   int width = 32;
+  /// What the image is resized to; 0: it is not. A height alone is the length of the short side.
+  int resize_height = 0;
+  int resize_width = 0;
+  int crop_height = 0;  ///< Cut from the middle; 0: nothing is.
+  int crop_width = 0;
+  Interpolation interpolation = Interpolation::kBilinear;
 
   bool operator==(const PreprocessingRecipe&) const = default;
 };
@@ -33,8 +41,9 @@ class Preprocessing {
   /// Throws bad_input for a recipe that gives no finite numbers or has no sensible size.
   explicit Preprocessing(const PreprocessingRecipe& recipe);
 
-  /// Writes one image into `tensor` (height*width*3 floats in the recipe's layout). Throws
-  /// bad_input when the sizes do not match. No allocation.
+  /// Writes one image into `tensor` (height*width*3 floats in the recipe's layout). The image has
+  /// the tensor's size: resizing and cropping come before (data/fit.h). Throws bad_input when the
+  /// sizes do not match. No allocation.
   void operator()(const Image& image, std::span<float> tensor) const;
 
   [[nodiscard]] const PreprocessingRecipe& recipe() const noexcept { return recipe_; }

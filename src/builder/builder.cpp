@@ -91,6 +91,16 @@ void require_classifier(const Graph& graph) {
   }
 }
 
+/// The first extent that --shape states is not what decides.
+void warn_of_another_batch(const Graph& graph, const EngineBuildOptions& options) {
+  const Shape shape = graph.input_type(0).shape;
+  if (options.shapes.empty() || shape[0] == options.batch) return;
+  log(LogLevel::kWarning,
+      fmt::format("--shape={} begins with {}, but the engine is built for batches of {} "
+                  "(--engine_batch_size)",
+                  to_string(shape), shape[0], options.batch));
+}
+
 /// The recipe that was stated, or the one that goes with the names, fitted to the input's shape.
 PreprocessingRecipe choose_recipe(const EngineName& name, const std::string& dataset,
                                   const EngineBuildOptions& options, const Shape& input) {
@@ -100,21 +110,23 @@ PreprocessingRecipe choose_recipe(const EngineName& name, const std::string& dat
         "the file's name tells no dataset, so its preprocessing is unknown; state --dataset=NAME "
         "(cifar, shapes, imagenet) or --preprocess=scale=...,mean=...,std=...");
   }
-  const auto recipe = find_recipe(name.model, dataset);
+  // A user's images go into a model of the zoo as those do that it was trained on.
+  const std::string& trained_on = is_own_dataset(dataset) ? name.dataset : dataset;
+  const auto recipe = find_recipe(name.model, trained_on);
   if (!recipe) {
     throw bad_input(
         fmt::format("no preprocessing recipe for model '{}' on dataset '{}'; state one with "
-                    "--preprocess=scale=1/255,mean=...,std=... (docs/preprocessing.md)",
-                    name.model, dataset));
+                    "--preprocess=scale=1/255,mean=...,std=...{} (docs/preprocessing.md)",
+                    name.model, dataset, is_own_dataset(dataset) ? ",resize=...,crop=..." : ""));
   }
-  return with_input_shape(*recipe, input);
+  return scaled_to_input(*recipe, input);
 }
 
 std::string choose_dataset(const EngineName& name, const EngineBuildOptions& options) {
   if (options.dataset.empty()) return name.dataset;
   const std::string canonical = canonical_dataset(options.dataset);
   const std::string dataset = canonical.empty() ? options.dataset : canonical;
-  if (!name.dataset.empty() && name.dataset != dataset) {
+  if (!name.dataset.empty() && name.dataset != dataset && !is_own_dataset(dataset)) {
     log(LogLevel::kWarning,
         fmt::format("the file's name says dataset {}, --dataset says {}: taking {}", name.dataset,
                     dataset, dataset));
@@ -139,6 +151,11 @@ void check_flags(const std::filesystem::path& file, const EngineBuildOptions& op
                     "the ONNX file with --backend={}",
                     file.string(), info.backend, options.backend, options.backend));
   }
+  if (!options.shapes.empty()) {
+    throw bad_input(
+        fmt::format("{}: is an engine, built for inputs of {}; --shape is for ONNX files",
+                    file.string(), to_string(info.inputs.front().shape)));
+  }
   if (!options.precision.empty() && options.precision != info.precision) {
     log(LogLevel::kWarning, fmt::format("the engine was built with precision {}, which "
                                         "--precision={} does not change; build another one",
@@ -153,7 +170,9 @@ std::shared_ptr<const Engine> open_engine(const std::filesystem::path& file,
   EngineInfo& info = container.info;
   const EngineName name = parse_engine_name(file);
   warn_if_differs("precision", name.precision, info.precision);
-  if (options.dataset.empty()) warn_if_differs("dataset", name.dataset, info.dataset);
+  if (options.dataset.empty() && !is_own_dataset(info.dataset)) {
+    warn_if_differs("dataset", name.dataset, info.dataset);
+  }
   check_flags(file, options, info);
   if (!options.dataset.empty()) info.dataset = choose_dataset({}, options);
   if (options.preprocessing) {
@@ -164,11 +183,12 @@ std::shared_ptr<const Engine> open_engine(const std::filesystem::path& file,
 
 }  // namespace
 
-Graph import_model(const std::filesystem::path& onnx, std::int64_t batch) {
+Graph import_model(const std::filesystem::path& onnx, std::int64_t batch,
+                   const std::map<std::string, Shape>& shapes) {
   const auto file = MappedFile::open(onnx);
   const auto module = Module::load("onnx");
   auto* import = module->function<decltype(hedge_onnx_import)>("hedge_onnx_import");
-  const ImportOptions options{.batch = batch, .folder = onnx.parent_path()};
+  const ImportOptions options{.batch = batch, .folder = onnx.parent_path(), .shapes = shapes};
   return naming(onnx, [&] {
     const std::unique_ptr<Graph> graph(
         import(file->bytes().data(), file->bytes().size(), &options));
@@ -189,9 +209,10 @@ EngineContainer build_engine(const std::filesystem::path& onnx, const EngineBuil
     log(LogLevel::kInfo, fmt::format("no precision given: taking {}, the default of backend {}",
                                      build.precision, backend.name()));
   }
-  Graph graph = import_model(onnx, options.batch);
+  Graph graph = import_model(onnx, options.batch, options.shapes);
   return naming(onnx, [&] {
     require_classifier(graph);
+    warn_of_another_batch(graph, options);
     set_batch(graph, options.batch);
     const std::int64_t parameters = parameter_count(graph);
     const std::int64_t macs = multiply_accumulates(graph);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,14 +21,16 @@ struct EngineBuildOptions {
   std::string dataset;
   std::optional<PreprocessingRecipe> preprocessing;
   std::int64_t batch = 1;
-  int optimization_level = 3;  ///< 0..5; larger values mean 5.
+  std::map<std::string, Shape> shapes{};  ///< As ImportOptions::shapes.
+  int optimization_level = 3;             ///< 0..5; larger values mean 5.
   int threads = 1;
   std::filesystem::path timing_cache;
 };
 
 /// ONNX file to graph, shapes inferred, nothing optimised. Loads the importer's module. Throws
 /// bad_input as import_onnx does, with the file's name in front.
-[[nodiscard]] Graph import_model(const std::filesystem::path& onnx, std::int64_t batch = 1);
+[[nodiscard]] Graph import_model(const std::filesystem::path& onnx, std::int64_t batch = 1,
+                                 const std::map<std::string, Shape>& shapes = {});
 
 /// ONNX file to the content of an engine file. Throws bad_input: as import_model; a precision or
 /// backend that cannot be had; a model without a preprocessing recipe for its dataset (states

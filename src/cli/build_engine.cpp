@@ -42,6 +42,7 @@ struct Options {
   std::string data;
   std::string threads = "1";
   std::string batch = "1";
+  std::string shape;
   std::string level = "3";
   std::string timing_cache = "./timing.cache";
   std::string calib_input;
@@ -76,6 +77,7 @@ int build(const Program& program, const Options& options) {
                      .dataset = options.dataset,
                      .preprocessing = stated_recipe(options.preprocess),
                      .batch = parse_count("--engine_batch_size", options.batch, 1, kMostImages),
+                     .shapes = parse_shapes(options.shape),
                      .optimization_level = static_cast<int>(
                          parse_count("--builderOptimizationLevel", options.level, 0, 1000)),
                      .threads = thread_count(options.threads),
@@ -136,7 +138,7 @@ int main(int argc, char** argv) {
   app.add_option("--backend", options.backend, "cpu, null (hedge info lists them)")
       ->type_name("NAME");
   app.add_option("--dataset", options.dataset,
-                 "cifar, shapes, imagenet (default: as the name says)")
+                 "cifar, shapes, imagenet, folder:DIR, npy:X.npy,Y.npy (default: as the name says)")
       ->type_name("NAME");
   app.add_option("--preprocess", options.preprocess, "Recipe (default: that of the name)")
       ->type_name("RECIPE");
@@ -146,6 +148,7 @@ int main(int argc, char** argv) {
       ->type_name("N");
   app.add_option("--engine_batch_size", options.batch, "Images of one inference (default 1)")
       ->type_name("N");
+  add_shape_option(app, options.shape);
   app.add_option("--builderOptimizationLevel", options.level,
                  "0: nothing is timed, to 5: much is (default 3; above 5 means 5)")
       ->type_name("N");

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/cancellation.h"
@@ -50,9 +51,11 @@ struct Contender {
   std::unique_ptr<ExecutionContext> context;
   std::optional<Preprocessing> prepare;
 
-  void open(const std::string& side, const std::string& model, const std::string& flags) {
+  void open(const std::string& side, const std::string& model, const std::string& flags,
+            const std::string& iterations) {
     CLI::App app;
     add_model_options(app, options);
+    add_decode_options(app, options);
     app.add_option("--batch", batch_text);
     try {
       parse_arguments(app, split_command_line(flags), side);
@@ -62,6 +65,9 @@ struct Contender {
     if (options.model.empty()) options.model = model;
     engine = open_engine(options);
     dataset = open_dataset(*engine, options);
+    dataset =
+        decoded_ahead(std::move(dataset), options,
+                      parse_iterations(iterations, static_cast<std::int64_t>(dataset->size())));
     prepare = preprocessing_of(*engine);
     batch = batch_of(*engine, batch_text);
     context = engine->create_context({.threads = thread_count(options.threads), .batch = batch});
@@ -116,8 +122,8 @@ int compare(const Program& program, const Options& options) {
   }
   Contender a;
   Contender b;
-  a.open("--a", options.a, options.flags_a);
-  b.open("--b", options.b.empty() ? options.a : options.b, options.flags_b);
+  a.open("--a", options.a, options.flags_a, options.iterations);
+  b.open("--b", options.b.empty() ? options.a : options.b, options.flags_b, options.iterations);
   require_same_images(a, b);
   const std::int64_t pairs =
       parse_iterations(options.iterations, static_cast<std::int64_t>(a.dataset->size()));

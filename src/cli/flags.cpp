@@ -5,6 +5,7 @@
 
 #include <charconv>
 #include <filesystem>
+#include <utility>
 
 #include "base/text.h"
 #include "hedge/error.h"
@@ -14,6 +15,9 @@ namespace {
 
 // Every sample is kept, 8 bytes each, so this is a matter of memory.
 constexpr std::int64_t kMostIterations = 100'000'000;
+
+// More than any image has pixels along one side.
+constexpr std::int64_t kLargestExtent = 1'000'000'000;
 
 }  // namespace
 
@@ -45,6 +49,33 @@ std::int64_t parse_iterations(const std::string& text, std::int64_t all) {
   if (text == "all") return all;
   const std::int64_t value = parse_count("--iterations", text, 0, kMostIterations);
   return value == 0 ? all : value;
+}
+
+std::map<std::string, Shape> parse_shapes(const std::string& text) {
+  std::map<std::string, Shape> shapes;
+  if (text.empty()) return shapes;
+  const std::vector<std::string> parts = split(text, ',');
+  for (const std::string& part : parts) {
+    const std::size_t colon = part.rfind(':');
+    const std::string name = colon == std::string::npos ? "" : part.substr(0, colon);
+    const std::string extents = colon == std::string::npos ? part : part.substr(colon + 1);
+    Shape shape;
+    for (const std::string& extent : split(extents, 'x')) {
+      std::int64_t value = 0;
+      const auto [end, error] =
+          std::from_chars(extent.data(), extent.data() + extent.size(), value);
+      if (extent.empty() || error != std::errc{} || end != extent.data() + extent.size() ||
+          value < 1 || value > kLargestExtent) {
+        throw bad_input(
+            fmt::format("--shape={}: not a shape; write 1x3x224x224, or NAME:1x3x224x224", text));
+      }
+      shape.push_back(value);
+    }
+    if (!shapes.emplace(name, std::move(shape)).second || (name.empty() && parts.size() > 1)) {
+      throw bad_input(fmt::format("--shape={}: each of several inputs needs its name, once", text));
+    }
+  }
+  return shapes;
 }
 
 void require_batch_within(const std::string& max_batch_size,

@@ -2,8 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
+
+#include "base/tensor.h"
 
 namespace hedge::cli {
 
@@ -24,6 +27,10 @@ void require_batch_within(const std::string& max_batch_size,
 [[nodiscard]] std::vector<std::int64_t> parse_counts(const std::string& flag,
                                                      const std::string& text, std::int64_t low,
                                                      std::int64_t high);
+
+/// `--shape`: "1x3x224x224", "NAME:1x3x224x224", or several with names, separated by commas. Names
+/// may hold colons. Throws bad_input naming the flag.
+[[nodiscard]] std::map<std::string, Shape> parse_shapes(const std::string& text);
 
 /// `--iterations`: 0 and "all" mean `all` of them.
 [[nodiscard]] std::int64_t parse_iterations(const std::string& text, std::int64_t all);

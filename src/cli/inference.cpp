@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "base/cancellation.h"
@@ -99,6 +100,8 @@ class Run {
     result.config.iterations = std::min<std::int64_t>(
         iterations, static_cast<std::int64_t>(timer.samples_ns().size()) * batch);
     result.config.warmup_iterations = warmed_up;
+    const std::string how = decoding(dataset_, options_.model);
+    if (!how.empty()) result.config.flags["decoding"] = how;
     result.accuracy = accuracy.result();
     if (accuracy.without_class() > 0) {
       result.warnings.push_back(fmt::format(
@@ -128,6 +131,9 @@ class Run {
           "timed      infer() alone, {} image{} each; preprocessing and the look at the "
           "scores are outside\n",
           *result.config.batch, *result.config.batch == 1 ? "" : "s");
+      if (const auto how = result.config.flags.find("decoding"); how != result.config.flags.end()) {
+        program_.print("decoding   {}\n", how->second.get<std::string>());
+      }
       program_.print_text(timer_line(overhead_));
     }
     program_.print_text(memory_line(*result.memory));
@@ -140,7 +146,7 @@ class Run {
            Accuracy& accuracy, Measured& measured) const {
     const auto scores = context.output(0).subspan(static_cast<std::size_t>(slot * classes_),
                                                   static_cast<std::size_t>(classes_));
-    accuracy.add(dataset_.image(static_cast<std::size_t>(index)).label, scores);
+    accuracy.add(dataset_.label(static_cast<std::size_t>(index)), scores);
     if (!options_.scores.empty()) {
       measured.scores.insert(measured.scores.end(), scores.begin(), scores.end());
     }
@@ -169,7 +175,10 @@ int measure_all(const Program& program, const Options& options) {
                            ? std::vector{engine->info().batch}
                            : parse_counts("--batch", options.batches, 1, kMostImages);
   require_batch_within(options.max_batch_size, batches);
-  const auto dataset = open_dataset(*engine, options.model);
+  auto images = open_dataset(*engine, options.model);
+  const auto size = static_cast<std::int64_t>(images->size());
+  const auto dataset = decoded_ahead(std::move(images), options.model,
+                                     std::min(size, parse_iterations(options.iterations, size)));
   Run run(program, options, *engine, *dataset);
   std::vector<Result> results;
   Measured measured;
@@ -206,6 +215,7 @@ int main(int argc, char** argv) {
   Options options;
   CLI::App& app = program.app();
   add_model_options(app, options.model);
+  add_decode_options(app, options.model);
   app.add_option("--iterations", options.iterations,
                  "Images; 0 or all: the whole dataset (default 10000)")
       ->type_name("N");

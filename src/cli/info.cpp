@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "builder/builder.h"
+#include "cli/flags.h"
 #include "cli/model_options.h"
 #include "cli/program.h"
 #include "data/recipes.h"
@@ -27,6 +28,7 @@ constexpr const char* kExamples =
 struct Options {
   std::vector<std::string> files;
   bool layers = false;
+  std::string shape;
 };
 
 void print_machine(const Program& program, nlohmann::ordered_json& json) {
@@ -55,7 +57,7 @@ std::string shapes(const std::vector<Binding>& bindings) {
 
 void print_onnx(const Program& program, const Options& options, const std::string& file,
                 nlohmann::ordered_json& json) {
-  const Graph graph = import_model(file);
+  const Graph graph = import_model(file, 1, parse_shapes(options.shape));
   const bool one_input = graph.inputs.size() == 1 && !graph.input_type(0).shape.empty();
   const std::int64_t batch = one_input ? graph.input_type(0).shape[0] : 1;
   const std::int64_t macs = multiply_accumulates(graph) / std::max<std::int64_t>(batch, 1);
@@ -135,6 +137,7 @@ int main(int argc, char** argv) {
   Options options;
   program.app().add_option("FILE", options.files, "Engine and ONNX files");
   program.app().add_flag("--layers", options.layers, "Each layer too");
+  add_shape_option(program.app(), options.shape);
   program.add_json_flag("schema hedge.info/1");
   return program.run(argc, argv, [&] { return show(program, options); });
 }

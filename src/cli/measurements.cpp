@@ -52,8 +52,9 @@ int measure(const Program& program, const Options& options) {
   const Preprocessing prepare = preprocessing_of(*engine);
   const auto input = context->input();
   const std::size_t image_size = input.size() / static_cast<std::size_t>(batch);
+  const Image image = dataset->image(0);
   for (std::size_t at = 0; at < input.size(); at += image_size) {
-    prepare(dataset->image(0), input.subspan(at, image_size));
+    prepare(image, input.subspan(at, image_size));
   }
   const TimerOverhead overhead = timer_overhead();
   LatencyRecorder<> timer(static_cast<std::size_t>(iterations));

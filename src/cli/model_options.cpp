@@ -5,11 +5,15 @@
 
 #include <algorithm>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/flags.h"
+#include "data/dataset_names.h"
+#include "data/decode_ahead.h"
+#include "data/fit.h"
 #include "data/recipes.h"
 #include "engine/backend.h"
 #include "engine/engine_name.h"
@@ -51,6 +55,13 @@ void add_precision_options(CLI::App& app, std::string& precision) {
       "--noTF32", [] {}, "Accepted; only GPUs have TF32");
 }
 
+void add_shape_option(CLI::App& app, std::string& shape) {
+  app.add_option("--shape,--shapes", shape,
+                 "Extents of the input where the ONNX file leaves them open: 1x3x224x224 or "
+                 "NAME:1x3x224x224")
+      ->type_name("SHAPE");
+}
+
 void add_model_options(CLI::App& app, ModelOptions& options) {
   app.add_option("-m,--model", options.model,
                  "Engine file, or ONNX file to build in memory and run")
@@ -58,9 +69,13 @@ void add_model_options(CLI::App& app, ModelOptions& options) {
   app.add_option("--backend", options.backend, "Backend of an ONNX file (hedge info lists them)")
       ->type_name("NAME");
   add_precision_options(app, options.precision);
-  app.add_option("--dataset", options.dataset,
-                 "cifar, shapes, imagenet (default: as the model says)")
+  app.add_option(
+         "--dataset", options.dataset,
+         "cifar, shapes, imagenet, folder:DIR, npy:X.npy,Y.npy (default: as the model says)")
       ->type_name("NAME");
+  app.add_option("--labels", options.labels,
+                 "Classes of the images of folder:, npy: or imagenet (docs/datasets.md)")
+      ->type_name("FILE");
   app.add_option(
          "--preprocess", options.preprocess,
          "Recipe, as scale=1/255,mean=0.5,std=0.5, or a file of it (default: as the model says)")
@@ -68,6 +83,7 @@ void add_model_options(CLI::App& app, ModelOptions& options) {
   app.add_option("--data", options.data,
                  "Folder of the datasets (default: $HEDGE_DATA, else data, else ../data)")
       ->type_name("DIR");
+  add_shape_option(app, options.shape);
   app.add_option("--threads", options.threads, "Threads of one inference (default 1)")
       ->type_name("N");
 }
@@ -95,6 +111,7 @@ std::shared_ptr<const Engine> open_engine(const ModelOptions& options) {
                                     .precision = options.precision,
                                     .dataset = options.dataset,
                                     .preprocessing = stated_recipe(options.preprocess),
+                                    .shapes = parse_shapes(options.shape),
                                     .threads = thread_count(options.threads),
                                     .timing_cache = {}});
 }
@@ -104,19 +121,16 @@ std::unique_ptr<Dataset> open_dataset(const Engine& engine, const ModelOptions& 
     throw bad_input(
         fmt::format("{}: states no dataset; name one with --dataset=NAME", options.model));
   }
-  auto dataset = Dataset::open(engine.info().dataset, options.data);
-  const PreprocessingRecipe recipe = preprocessing_of(engine).recipe();
-  const Image image = dataset->image(0);
-  if (image.height != recipe.height || image.width != recipe.width) {
-    throw bad_input(fmt::format("{}: takes images of {}x{}, but those of dataset {} have {}x{}",
-                                options.model, recipe.height, recipe.width, engine.info().dataset,
-                                image.height, image.width));
-  }
+  auto dataset = fit_dataset(Dataset::open(engine.info().dataset, options.data, options.labels),
+                             preprocessing_of(engine).recipe());
+  (void)dataset->image(0);  // A recipe that does not fit is found before anything is measured.
   if (class_count(engine) < dataset->classes()) {
     throw bad_input(fmt::format("{}: gives {} scores, but dataset {} has {} classes", options.model,
                                 class_count(engine), engine.info().dataset, dataset->classes()));
   }
-  if (class_count(engine) > dataset->classes()) {
+  // Labels that are numbers are taken at their word: the highest that occurs says nothing.
+  const bool numbered = !options.labels.empty() || engine.info().dataset.starts_with(kNpyPrefix);
+  if (class_count(engine) > dataset->classes() && !numbered) {
     log(LogLevel::kWarning,
         fmt::format("{}: gives {} scores, dataset {} has {} classes; the first {} "
                     "are taken to be them",
@@ -124,6 +138,42 @@ std::unique_ptr<Dataset> open_dataset(const Engine& engine, const ModelOptions& 
                     dataset->classes()));
   }
   return dataset;
+}
+
+void add_decode_options(CLI::App& app, ModelOptions& options) {
+  app.add_option("--decode-threads", options.decode_threads,
+                 "Threads that decode image files (default: one for each CPU)")
+      ->type_name("N");
+  app.add_flag("--decode-overlap", options.decode_overlap,
+               "Decode during inference too: sooner done, but latencies suffer");
+}
+
+namespace {
+
+/// All CPUs while nothing is timed; beside an inference its own are left to it.
+int decode_thread_count(const ModelOptions& options) {
+  if (!options.decode_threads.empty()) {
+    return static_cast<int>(parse_count("--decode-threads", options.decode_threads, 1, 1024));
+  }
+  const auto cpus = static_cast<int>(std::thread::hardware_concurrency());
+  return std::max(1, options.decode_overlap ? cpus - thread_count(options.threads) : cpus);
+}
+
+}  // namespace
+
+std::unique_ptr<Dataset> decoded_ahead(std::unique_ptr<Dataset> dataset,
+                                       const ModelOptions& options, std::int64_t images) {
+  return decode_ahead(std::move(dataset), {.threads = decode_thread_count(options),
+                                           .images = static_cast<std::size_t>(images),
+                                           .overlap = options.decode_overlap});
+}
+
+std::string decoding(const Dataset& dataset, const ModelOptions& options) {
+  if (!dataset.decodes()) return {};
+  const int threads = decode_thread_count(options);
+  return fmt::format("{} thread{}, {}", threads, threads == 1 ? "" : "s",
+                     options.decode_overlap ? "during inference: latencies suffer"
+                                            : "idle while inference is timed");
 }
 
 Preprocessing preprocessing_of(const Engine& engine) {

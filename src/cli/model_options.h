@@ -21,21 +21,36 @@ struct ModelOptions {
   std::string dataset;
   std::string preprocess;
   std::string data;
+  std::string labels;
   std::string threads = "1";
+  std::string shape;
+  std::string decode_threads;
+  bool decode_overlap = false;
 };
 
 void add_model_options(CLI::App& app, ModelOptions& options);
+/// --decode-threads and --decode-overlap, for programs that go through a whole dataset.
+void add_decode_options(CLI::App& app, ModelOptions& options);
 /// --precision and the original's --fp16, --int8, --fp8, --best, --noTF32 beside it.
 void add_precision_options(CLI::App& app, std::string& precision);
+/// --shape, and trtexec's --shapes, as parse_shapes reads it.
+void add_shape_option(CLI::App& app, std::string& shape);
 /// --preprocess, parsed; nothing where it was not given.
 [[nodiscard]] std::optional<PreprocessingRecipe> stated_recipe(const std::string& preprocess);
 
 [[nodiscard]] int thread_count(const std::string& text);
 
 [[nodiscard]] std::shared_ptr<const Engine> open_engine(const ModelOptions& options);
-/// Throws bad_input where the engine states no dataset or the recipe does not fit its images.
+/// Images of the tensor's size. Throws bad_input where the engine states no dataset or the recipe
+/// does not fit its images.
 [[nodiscard]] std::unique_ptr<Dataset> open_dataset(const Engine& engine,
                                                     const ModelOptions& options);
+/// The same, the first `images` of them decoded ahead as the flags say.
+[[nodiscard]] std::unique_ptr<Dataset> decoded_ahead(std::unique_ptr<Dataset> dataset,
+                                                     const ModelOptions& options,
+                                                     std::int64_t images);
+/// How decoded_ahead decodes; empty where there is nothing to decode.
+[[nodiscard]] std::string decoding(const Dataset& dataset, const ModelOptions& options);
 /// Throws bad_input where the engine states no recipe.
 [[nodiscard]] Preprocessing preprocessing_of(const Engine& engine);
 /// --batch of one inference: as built where the flag was not given.

@@ -14,10 +14,12 @@ namespace {
 
 class CifarDataset final : public Dataset {
  public:
-  CifarDataset(std::span<const std::byte> bytes, std::shared_ptr<const void> owner)
+  CifarDataset(std::span<const std::byte> bytes, std::shared_ptr<const void> owner,
+               std::span<const std::string> class_names)
       : owner_(std::move(owner)),
         records_(reinterpret_cast<const std::uint8_t*>(bytes.data())),
-        size_(bytes.size() / kCifarRecordBytes) {}
+        size_(bytes.size() / kCifarRecordBytes),
+        class_names_(class_names) {}
 
   [[nodiscard]] std::size_t size() const override { return size_; }
   [[nodiscard]] int classes() const override { return kCifarClasses; }
@@ -29,18 +31,24 @@ class CifarDataset final : public Dataset {
             .layout = PixelLayout::kPlanar,
             .label = *record};
   }
+  [[nodiscard]] int label(std::size_t index) const override {
+    return records_[index * kCifarRecordBytes];
+  }
+  [[nodiscard]] std::span<const std::string> class_names() const override { return class_names_; }
 
  private:
   std::shared_ptr<const void> owner_;
   const std::uint8_t* records_;
   std::size_t size_;
+  std::span<const std::string> class_names_;
 };
 
 }  // namespace
 
 std::unique_ptr<Dataset> cifar_from_bytes(std::span<const std::byte> bytes,
                                           std::shared_ptr<const void> owner,
-                                          const std::string& name) {
+                                          const std::string& name,
+                                          std::span<const std::string> class_names) {
   if (bytes.empty()) throw bad_input(fmt::format("{}: empty; fetch or make it again", name));
   const std::size_t left = bytes.size() % kCifarRecordBytes;
   if (left != 0) {
@@ -57,13 +65,14 @@ std::unique_ptr<Dataset> cifar_from_bytes(std::span<const std::byte> bytes,
                                   name, at / kCifarRecordBytes, at, label, kCifarClasses - 1));
     }
   }
-  return std::make_unique<CifarDataset>(bytes, std::move(owner));
+  return std::make_unique<CifarDataset>(bytes, std::move(owner), class_names);
 }
 
-std::unique_ptr<Dataset> open_cifar(const std::filesystem::path& file) {
+std::unique_ptr<Dataset> open_cifar(const std::filesystem::path& file,
+                                    std::span<const std::string> class_names) {
   auto mapped = MappedFile::open(file);
   const auto bytes = mapped->bytes();
-  return cifar_from_bytes(bytes, std::move(mapped), file.string());
+  return cifar_from_bytes(bytes, std::move(mapped), file.string(), class_names);
 }
 
 }  // namespace hedge

@@ -18,13 +18,14 @@ inline constexpr std::size_t kCifarRecordBytes = 1 + kCifarPixelBytes;
 inline constexpr int kCifarClasses = 10;
 
 /// Maps the file. Throws bad_input: as MappedFile::open, empty, a size that is no multiple of the
-/// record, a label out of range (with record and byte).
-[[nodiscard]] std::unique_ptr<Dataset> open_cifar(const std::filesystem::path& file);
+/// record, a label out of range (with record and byte). `class_names` outlive the dataset.
+[[nodiscard]] std::unique_ptr<Dataset> open_cifar(const std::filesystem::path& file,
+                                                  std::span<const std::string> class_names = {});
 
 /// The same on bytes in memory, kept alive by `owner`; `name` is for messages.
-[[nodiscard]] std::unique_ptr<Dataset> cifar_from_bytes(std::span<const std::byte> bytes,
-                                                        std::shared_ptr<const void> owner,
-                                                        const std::string& name);
+[[nodiscard]] std::unique_ptr<Dataset> cifar_from_bytes(
+    std::span<const std::byte> bytes, std::shared_ptr<const void> owner, const std::string& name,
+    std::span<const std::string> class_names = {});
 
 /// The file that Dataset::open(name, data) opens: `data` itself where it is a file, else the first
 /// hit of the search. Throws bad_input as it does for a name or file that is not there.

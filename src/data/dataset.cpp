@@ -9,6 +9,8 @@
 #include "base/text.h"
 #include "data/cifar_dataset.h"
 #include "data/dataset_names.h"
+#include "data/file_datasets.h"
+#include "data/shapes.h"
 #include "hedge/error.h"
 
 namespace hedge {
@@ -24,9 +26,20 @@ struct Source {
 Source source_of(const std::string& dataset) {
   if (dataset == "cifar") {
     return {{"test_batch.bin", "cifar-10-batches-bin/test_batch.bin"},
-            "download https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz and unpack it there"};
+            "download it: hedge fetch-data cifar10 --data=DIR"};
+  }
+  if (dataset == "imagenet") {
+    return {{"bin/ILSVRC2012_val_00000001.bin", "val/ILSVRC2012_val_00000001.JPEG"},
+            "see what to obtain: hedge fetch-data imagenet --data=DIR"};
   }
   return {{"shapes_test.bin"}, "make it: hedge make-data shapes DIR"};
+}
+
+std::span<const std::string> class_names_of(const std::string& dataset) {
+  static const std::vector<std::string> cifar{"airplane", "automobile", "bird",  "cat",  "deer",
+                                              "dog",      "frog",       "horse", "ship", "truck"};
+  static const std::vector<std::string> shapes(kShapesClassNames.begin(), kShapesClassNames.end());
+  return dataset == "cifar" ? cifar : shapes;
 }
 
 /// What was stated is not searched around: a wrong $HEDGE_DATA is an error, never a silent use of
@@ -45,18 +58,49 @@ std::string known_dataset(const std::string& name) {
     const auto known = known_datasets();
     const std::vector<std::string> names(known.begin(), known.end());
     const std::string near = nearest(to_lower(name), names);
-    throw bad_input(fmt::format("no dataset '{}'{}; there are {}", name,
-                                near.empty() ? "" : fmt::format(" (did you mean {}?)", near),
-                                join_words(names)));
-  }
-  if (dataset == "imagenet") {
-    throw bad_input(
-        "the name imagenet is known, but its images cannot be read yet; cifar and shapes can");
+    throw bad_input(fmt::format(
+        "no dataset '{}'{}; there are {}, and your own as folder:DIR or "
+        "npy:X.npy,Y.npy",
+        name, near.empty() ? "" : fmt::format(" (did you mean {}?)", near), join_words(names)));
   }
   return dataset;
 }
 
+[[noreturn]] void not_found(const std::string& dataset, const std::vector<std::string>& tried) {
+  throw bad_input(fmt::format(
+      "dataset {} not found: looked for {}; say where it is with --data=DIR or $HEDGE_DATA, or {}",
+      dataset, join_words(tried), source_of(dataset).how_to_get));
+}
+
+std::unique_ptr<Dataset> find_imagenet(const fs::path& data, const fs::path& labels) {
+  std::vector<std::string> tried;
+  for (const fs::path& folder : data_folders(data)) {
+    if (auto dataset = open_imagenet(folder, labels)) return dataset;
+    for (const std::string& file : source_of("imagenet").files) {
+      tried.push_back((folder / file).string());
+    }
+  }
+  not_found("imagenet", tried);
+}
+
+/// "X.npy,Y.npy"; the labels may be stated beside it instead.
+std::unique_ptr<Dataset> open_arrays(const std::string& files, const fs::path& labels) {
+  const std::size_t comma = files.find(',');
+  if (files.empty() || (comma == std::string::npos) == labels.empty()) {
+    throw bad_input(fmt::format(
+        "--dataset=npy:{}: give the arrays of images and labels, as npy:X.npy,Y.npy, or npy:X.npy "
+        "with --labels=FILE",
+        files));
+  }
+  if (comma == std::string::npos) return open_npy(files, labels);
+  return open_npy(files.substr(0, comma), files.substr(comma + 1));
+}
+
 }  // namespace
+
+std::string Dataset::name(std::size_t index) const {
+  return fmt::format("image {}", index);
+}
 
 fs::path find_dataset_file(const std::string& name, const fs::path& data) {
   const std::string dataset = known_dataset(name);
@@ -77,13 +121,21 @@ fs::path find_dataset_file(const std::string& name, const fs::path& data) {
       tried.push_back(path.string());
     }
   }
-  throw bad_input(fmt::format(
-      "dataset {} not found: looked for {}; say where it is with --data=DIR or $HEDGE_DATA, or {}",
-      dataset, join_words(tried), source.how_to_get));
+  not_found(dataset, tried);
 }
 
-std::unique_ptr<Dataset> Dataset::open(const std::string& name, const fs::path& data) {
-  return open_cifar(find_dataset_file(name, data));
+std::unique_ptr<Dataset> Dataset::open(const std::string& name, const fs::path& data,
+                                       const fs::path& labels) {
+  if (name.starts_with(kFolderPrefix))
+    return open_folder(name.substr(kFolderPrefix.size()), labels);
+  if (name.starts_with(kNpyPrefix)) return open_arrays(name.substr(kNpyPrefix.size()), labels);
+  const std::string dataset = known_dataset(name);
+  if (dataset == "imagenet") return find_imagenet(data, labels);
+  if (!labels.empty()) {
+    throw bad_input(fmt::format("--labels={}: the images of {} have labels of their own",
+                                labels.string(), dataset));
+  }
+  return open_cifar(find_dataset_file(name, data), class_names_of(dataset));
 }
 
 }  // namespace hedge

@@ -11,6 +11,13 @@ namespace hedge {
 /// Empty when unknown. Upper case, '-' and '_' do not matter.
 [[nodiscard]] std::string canonical_dataset(std::string_view name);
 
+/// What the user's own datasets begin with.
+inline constexpr std::string_view kFolderPrefix = "folder:";
+inline constexpr std::string_view kNpyPrefix = "npy:";
+[[nodiscard]] inline bool is_own_dataset(std::string_view name) {
+  return name.starts_with(kFolderPrefix) || name.starts_with(kNpyPrefix);
+}
+
 /// Canonical names.
 [[nodiscard]] std::span<const std::string_view> known_datasets();
 

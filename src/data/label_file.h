@@ -8,6 +8,9 @@
 
 namespace hedge {
 
+/// Labels above it are taken for a mistake.
+inline constexpr int kMostClasses = 1'000'000;
+
 /// One class a line: predictions of a model, the answers of a recorded server. Written aside, then
 /// renamed.
 void write_labels(const std::filesystem::path& path, std::span<const int> labels);

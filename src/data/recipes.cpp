@@ -9,6 +9,8 @@
 #include <filesystem>
 #include <limits>
 #include <map>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "base/file.h"
@@ -44,7 +46,10 @@ const std::vector<KnownRecipe>& known_recipes() {
         .std = {0.229, 0.224, 0.225},
         .layout = TensorLayout::kNchw,
         .height = 224,
-        .width = 224}},
+        .width = 224,
+        .resize_height = 256,
+        .crop_height = 224,
+        .crop_width = 224}},
       {"", "shapes", {.scale = kUnit, .mean = {0.5, 0.5, 0.5}, .std = {0.5, 0.5, 0.5}}},
   };
   return recipes;
@@ -97,13 +102,15 @@ int parse_extent(const std::string& key, const std::string& text) {
   return value;
 }
 
-void parse_size(PreprocessingRecipe& recipe, const std::string& text) {
+/// "HEIGHTxWIDTH", or where `single` says so one number, for which the second is 0.
+std::pair<int, int> parse_extents(const std::string& key, const std::string& text, bool single) {
   const auto parts = split(text, 'x');
+  if (parts.size() == 1 && single) return {parse_extent(key, parts[0]), 0};
   if (parts.size() != 2) {
-    throw bad_input(fmt::format("preprocessing size={}: give HEIGHTxWIDTH, as 32x32", text));
+    throw bad_input(fmt::format("preprocessing {}={}: give {}HEIGHTxWIDTH, as 32x32", key, text,
+                                single ? "one number or " : ""));
   }
-  recipe.height = parse_extent("size", parts[0]);
-  recipe.width = parse_extent("size", parts[1]);
+  return {parse_extent(key, parts[0]), parse_extent(key, parts[1])};
 }
 
 template <class Value>
@@ -111,8 +118,11 @@ Value choose(const std::string& key, const std::string& text,
              const std::map<std::string, Value>& choices) {
   const auto found = choices.find(to_lower(text));
   if (found != choices.end()) return found->second;
-  throw bad_input(fmt::format("preprocessing {}={}: give {} or {}", key, text,
-                              choices.begin()->first, choices.rbegin()->first));
+  std::string names;
+  for (const auto& [name, value] : choices) {
+    names += (names.empty() ? "" : name == choices.rbegin()->first ? " or " : ", ") + name;
+  }
+  throw bad_input(fmt::format("preprocessing {}={}: give {}", key, text, names));
 }
 
 const std::map<std::string, TensorLayout> kLayouts{{"nhwc", TensorLayout::kNhwc},
@@ -120,8 +130,12 @@ const std::map<std::string, TensorLayout> kLayouts{{"nhwc", TensorLayout::kNhwc}
 const std::map<std::string, ChannelOrder> kOrders{{"rgb", ChannelOrder::kRgb},
                                                   {"bgr", ChannelOrder::kBgr}};
 
-const std::vector<std::string> kKeys{"scale", "mean", "std",    "layout",
-                                     "order", "size", "height", "width"};
+const std::map<std::string, Interpolation> kInterpolations{{"bilinear", Interpolation::kBilinear},
+                                                           {"bicubic", Interpolation::kBicubic},
+                                                           {"nearest", Interpolation::kNearest}};
+
+const std::vector<std::string> kKeys{"scale",  "mean",  "std",    "layout", "order",        "size",
+                                     "height", "width", "resize", "crop",   "interpolation"};
 
 void set_key(PreprocessingRecipe& recipe, const std::string& key, const std::string& value) {
   if (key == "scale") {
@@ -135,7 +149,14 @@ void set_key(PreprocessingRecipe& recipe, const std::string& key, const std::str
   } else if (key == "order") {
     recipe.channel_order = choose(key, value, kOrders);
   } else if (key == "size") {
-    parse_size(recipe, value);
+    std::tie(recipe.height, recipe.width) = parse_extents(key, value, false);
+  } else if (key == "resize") {
+    std::tie(recipe.resize_height, recipe.resize_width) = parse_extents(key, value, true);
+  } else if (key == "crop") {
+    std::tie(recipe.crop_height, recipe.crop_width) = parse_extents(key, value, true);
+    if (recipe.crop_width == 0) recipe.crop_width = recipe.crop_height;
+  } else if (key == "interpolation") {
+    recipe.interpolation = choose(key, value, kInterpolations);
   } else if (key == "height") {
     recipe.height = parse_extent(key, value);
   } else if (key == "width") {
@@ -233,15 +254,60 @@ PreprocessingRecipe parse_recipe(const std::string& text) {
   }
 }
 
+namespace {
+
+std::string resize_text(const PreprocessingRecipe& recipe) {
+  if (recipe.resize_width == 0) return fmt::format("{}", recipe.resize_height);
+  return fmt::format("{}x{}", recipe.resize_height, recipe.resize_width);
+}
+
+std::string crop_text(const PreprocessingRecipe& recipe) {
+  return fmt::format("{}x{}", recipe.crop_height, recipe.crop_width);
+}
+
+const std::string& interpolation_text(const PreprocessingRecipe& recipe) {
+  return std::find_if(kInterpolations.begin(), kInterpolations.end(),
+                      [&](const auto& known) { return known.second == recipe.interpolation; })
+      ->first;
+}
+
+}  // namespace
+
 std::string to_string(const PreprocessingRecipe& recipe) {
-  return fmt::format(
+  std::string text = fmt::format(
       "scale={},mean={}:{}:{},std={}:{}:{},layout={},order={},size={}x{}", recipe.scale,
       recipe.mean[0], recipe.mean[1], recipe.mean[2], recipe.std[0], recipe.std[1], recipe.std[2],
       recipe.layout == TensorLayout::kNhwc ? "nhwc" : "nchw",
       recipe.channel_order == ChannelOrder::kRgb ? "rgb" : "bgr", recipe.height, recipe.width);
+  if (recipe.resize_height != 0) text += ",resize=" + resize_text(recipe);
+  if (recipe.crop_height != 0) text += ",crop=" + crop_text(recipe);
+  if (recipe.resize_height != 0 || recipe.interpolation != Interpolation::kBilinear) {
+    text += ",interpolation=" + interpolation_text(recipe);
+  }
+  return text;
 }
 
-PreprocessingRecipe with_input_shape(PreprocessingRecipe recipe, const Shape& input) {
+namespace {
+
+/// The steps lead to the tensor's size, as far as that can be known before an image is.
+void check_steps(const PreprocessingRecipe& recipe) {
+  if (recipe.crop_height == 0) return;
+  if (recipe.crop_height != recipe.height || recipe.crop_width != recipe.width) {
+    throw bad_input(fmt::format(
+        "preprocessing: crop={} does not give the {}x{} (height x width) that the model takes",
+        crop_text(recipe), recipe.height, recipe.width));
+  }
+  if (recipe.resize_height == 0) return;
+  const bool exact = recipe.resize_width != 0;
+  const int short_side = std::min(recipe.crop_height, recipe.crop_width);
+  if (recipe.resize_height < (exact ? recipe.crop_height : short_side) ||
+      (exact && recipe.resize_width < recipe.crop_width)) {
+    throw bad_input(fmt::format("preprocessing: resize={} is smaller than crop={}",
+                                resize_text(recipe), crop_text(recipe)));
+  }
+}
+
+PreprocessingRecipe with_input_size(PreprocessingRecipe recipe, const Shape& input) {
   const bool nchw = input.size() == 4 && input[1] == 3;
   const bool nhwc = input.size() == 4 && input[3] == 3;
   if (!nchw && !nhwc) {
@@ -260,8 +326,28 @@ PreprocessingRecipe with_input_shape(PreprocessingRecipe recipe, const Shape& in
   }
   recipe.height = static_cast<int>(input[first]);
   recipe.width = static_cast<int>(input[first + 1]);
-  check_recipe(recipe);
   return recipe;
+}
+
+}  // namespace
+
+PreprocessingRecipe with_input_shape(PreprocessingRecipe recipe, const Shape& input) {
+  recipe = with_input_size(recipe, input);
+  check_recipe(recipe);
+  check_steps(recipe);
+  return recipe;
+}
+
+PreprocessingRecipe scaled_to_input(PreprocessingRecipe recipe, const Shape& input) {
+  const int crop = recipe.crop_height;
+  recipe = with_input_size(recipe, input);
+  if (crop != 0) {
+    const std::int64_t side = std::min(recipe.height, recipe.width);
+    recipe.resize_height = static_cast<int>((2 * recipe.resize_height * side + crop) / (2 * crop));
+    recipe.crop_height = recipe.height;
+    recipe.crop_width = recipe.width;
+  }
+  return with_input_shape(recipe, input);
 }
 
 void check_recipe(const PreprocessingRecipe& recipe) {
@@ -295,6 +381,12 @@ void to_json(json& out, const PreprocessingRecipe& recipe) {
          {"order", recipe.channel_order == ChannelOrder::kRgb ? "rgb" : "bgr"},
          {"height", recipe.height},
          {"width", recipe.width}};
+  // Only where they say something: engines without them stay readable by older versions.
+  if (recipe.resize_height != 0) out["resize"] = resize_text(recipe);
+  if (recipe.crop_height != 0) out["crop"] = crop_text(recipe);
+  if (recipe.interpolation != Interpolation::kBilinear) {
+    out["interpolation"] = interpolation_text(recipe);
+  }
 }
 
 void from_json(const json& in, PreprocessingRecipe& recipe) {

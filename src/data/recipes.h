@@ -18,18 +18,23 @@ namespace hedge {
 [[nodiscard]] std::optional<PreprocessingRecipe> find_recipe(std::string_view model,
                                                              std::string_view dataset);
 
-/// The user's own: "scale=1/255,mean=0.5:0.5:0.5,std=0.5:0.5:0.5,layout=nchw,order=rgb,size=32x32",
-/// any subset of the keys (at least one), or the path of a file with the same pairs (between commas
-/// or line ends, comments behind '#') or the JSON object of to_json. Throws bad_input, naming the
-/// key and its form.
+/// The user's own: "scale=1/255,mean=0.5:0.5:0.5,std=0.5:0.5:0.5,layout=nchw,order=rgb,size=32x32,
+/// resize=256,crop=224,interpolation=bilinear", any subset of the keys (at least one), or the path
+/// of a file with the same pairs (between commas or line ends, comments behind '#') or the JSON
+/// object of to_json. Throws bad_input, naming the key and its form.
 [[nodiscard]] PreprocessingRecipe parse_recipe(const std::string& text);
 
 /// One line that parse_recipe takes and reads as the same recipe, to the last bit.
 [[nodiscard]] std::string to_string(const PreprocessingRecipe& recipe);
 
 /// The recipe for a model whose input has four axes: layout, height and width follow the shape
-/// where it settles them. Throws bad_input when no axis of the input holds the three channels.
+/// where it settles them. Throws bad_input when no axis of the input holds the three channels, or
+/// resize and crop cannot lead to its size.
 [[nodiscard]] PreprocessingRecipe with_input_shape(PreprocessingRecipe recipe, const Shape& input);
+
+/// The same for a recipe of the table: its resize and crop grow and shrink with the input (256 and
+/// 224 become 342 and 299).
+[[nodiscard]] PreprocessingRecipe scaled_to_input(PreprocessingRecipe recipe, const Shape& input);
 
 /// Throws bad_input for a recipe that would give infinities or NaN, one value for every pixel, or
 /// has a size outside 1x1 to 8192x8192.

@@ -58,7 +58,7 @@ class Backend {
   [[nodiscard]] virtual std::string_view default_precision() const = 0;
 
   /// `graph` is optimised (passes/optimize.h). Throws bad_input: a precision that this machine or
-  /// backend lacks (with the advice), layers without a kernel (all their names).
+  /// backend lacks (with the advice), layers that it cannot run (all their names).
   [[nodiscard]] virtual BackendEngine build(const Graph& graph,
                                             const BuildOptions& options) const = 0;
   /// The same sections again, for running. `info` says the precision.

@@ -46,14 +46,29 @@ struct Value {
 /// What is applied to the first output of a node before it is stored, in order. (oneDNN's term.)
 struct PostOp {
   enum class Kind : std::uint8_t {
-    kAdd,   ///< + operand, elementwise, of the output's shape: the residual of a ResNet.
-    kRelu,  ///< max(x, 0)
-    kClip,  ///< min(max(x, alpha), beta)
+    kAdd,          ///< + operand, which broadcasts to the output's shape: a residual, a bias.
+    kRelu,         ///< max(x, 0)
+    kClip,         ///< min(max(x, alpha), beta)
+    kLeakyRelu,    ///< x < 0 ? alpha * x : x
+    kElu,          ///< x < 0 ? alpha * (exp(x) - 1) : x
+    kTanh,         ///< tanh(x)
+    kSigmoid,      ///< 1 / (1 + exp(-x))
+    kHardSigmoid,  ///< min(max(alpha * x + beta, 0), 1)
+    kHardSwish,    ///< x * min(max(x / 6 + 1 / 2, 0), 1)
+    kSwish,        ///< x * sigmoid(alpha * x)
+    kGelu,         ///< x / 2 * (1 + erf(x / sqrt(2)))
+    kGeluTanh,     ///< x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3)))
+    kLinear,       ///< alpha * x + beta
+    kExp,          ///< exp(x)
+    kLog,          ///< log(x)
+    kSqrt,         ///< sqrt(x)
+    kAbs,          ///< abs(x)
+    kPow,          ///< alpha * x^beta
   };
   Kind kind = Kind::kRelu;
   ValueId operand = kNoValue;  ///< kAdd only.
-  float alpha = 0;             ///< kClip: lower bound.
-  float beta = 0;              ///< kClip: upper bound.
+  float alpha = 0;
+  float beta = 0;
 };
 
 /// One operation with the semantics of the ONNX operator of the same name, plus fused post-ops.
@@ -105,8 +120,9 @@ void infer_shapes(Graph& graph);
 /// bad_input. For graphs that come out of files.
 void validate(const Graph& graph);
 
-/// Makes the graph one for batches of `batch` images: the first extent of every input, and of what
-/// follows from it. Throws bad_input when the graph fixes the batch in a way that cannot be undone.
+/// Makes the graph one for batches of `batch` images: the first extent of every input that has that
+/// of the first input, and of what follows from it. Throws bad_input when the graph fixes the batch
+/// in a way that cannot be undone.
 void set_batch(Graph& graph, std::int64_t batch);
 
 /// For each value, the index of the node that makes it (or -1), and the nodes that read it (post-op

@@ -4,37 +4,27 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "graph/operators/operator.h"
+#include "graph/post_op.h"
 
 namespace hedge {
 namespace {
 
-/// A new tensor with f applied to each element and, where there is one, the operand's.
-template <class Function>
-Tensor apply(const Tensor& x, const Tensor& operand, Function f) {
+Tensor apply(const PostOp& post_op, const Tensor& x, const Tensor& operand) {
+  if (post_op.kind == PostOp::Kind::kAdd) {
+    const std::array pair{x, operand};
+    Tensor sum = get_operator("Add").execute({}, pair).at(0);
+    if (sum.shape() != x.shape()) throw bad_input("a post-op's operand does not fit");
+    return sum;
+  }
   Tensor out(DataType::kFloat32, x.shape());
   const auto from = x.values<float>();
-  const auto to = out.mutable_values<float>();
-  for (std::size_t i = 0; i < from.size(); ++i) {
-    to[i] = f(from[i], operand ? operand.values<float>()[i] : 0.F);
-  }
+  std::transform(from.begin(), from.end(), out.mutable_values<float>().begin(),
+                 [&](float v) { return apply_activation(post_op, v); });
   return out;
-}
-
-Tensor apply(const PostOp& post_op, const Tensor& x, const Tensor& operand) {
-  switch (post_op.kind) {
-    case PostOp::Kind::kAdd:
-      if (operand.shape() != x.shape()) throw bad_input("a post-op's operand has another shape");
-      return apply(x, operand, [](float a, float b) { return a + b; });
-    case PostOp::Kind::kRelu:
-      return apply(x, {}, [](float a, float) { return a < 0 ? 0.F : a; });
-    case PostOp::Kind::kClip:
-      break;
-  }
-  return apply(x, {},
-               [&](float a, float) { return std::min(std::max(a, post_op.alpha), post_op.beta); });
 }
 
 Node transpose_node(const std::vector<std::int64_t>& permutation) {

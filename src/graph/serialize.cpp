@@ -6,13 +6,12 @@
 #include <cmath>
 #include <limits>
 
-#include <array>
 #include <nlohmann/json.hpp>
-#include <string_view>
 #include <utility>
 
 #include "base/json.h"
 #include "graph/operators/operator.h"
+#include "graph/post_op.h"
 
 namespace hedge {
 namespace {
@@ -20,9 +19,6 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kAlignment = 64;
-
-constexpr std::array<std::pair<PostOp::Kind, std::string_view>, 3> kPostOpNames{
-    {{PostOp::Kind::kAdd, "add"}, {PostOp::Kind::kRelu, "relu"}, {PostOp::Kind::kClip, "clip"}}};
 
 // ---- writing
 
@@ -64,16 +60,13 @@ json write_attribute(const Attributes::Value& value, std::vector<std::byte>& wei
   return std::visit(Writer{weights}, value);
 }
 
+/// "min" and "max" rather than alpha and beta for a Clip: files of version 0.1.
 json write_post_op(const PostOp& post_op) {
-  json out;
-  for (const auto& [kind, name] : kPostOpNames) {
-    if (kind == post_op.kind) out["kind"] = name;
-  }
+  json out{{"kind", to_string(post_op.kind)}};
   if (post_op.kind == PostOp::Kind::kAdd) out["operand"] = post_op.operand;
-  if (post_op.kind == PostOp::Kind::kClip) {
-    out["min"] = write_float(post_op.alpha);
-    out["max"] = write_float(post_op.beta);
-  }
+  const bool clip = post_op.kind == PostOp::Kind::kClip;
+  if (clip || post_op.alpha != 0) out[clip ? "min" : "alpha"] = write_float(post_op.alpha);
+  if (clip || post_op.beta != 0) out[clip ? "max" : "beta"] = write_float(post_op.beta);
   return out;
 }
 
@@ -162,17 +155,18 @@ class Reader {
  private:
   static PostOp read_post_op(const json& in) {
     const auto name = in.at("kind").get<std::string>();
-    for (const auto& [kind, kind_name] : kPostOpNames) {
-      if (kind_name != name) continue;
-      PostOp post_op{.kind = kind};
-      if (kind == PostOp::Kind::kAdd) post_op.operand = json_integer<ValueId>(in.at("operand"));
-      if (kind == PostOp::Kind::kClip) {
-        post_op.alpha = read_float(in.at("min"));
-        post_op.beta = read_float(in.at("max"));
-      }
-      return post_op;
+    const auto kind = post_op_kind(name);
+    if (!kind) {
+      throw bad_input(fmt::format("post-op '{}' is not known here; build the engine again", name));
     }
-    throw bad_input(fmt::format("post-op '{}' is not known here", name));
+    PostOp post_op{.kind = *kind};
+    const bool clip = kind == PostOp::Kind::kClip;
+    if (kind == PostOp::Kind::kAdd) post_op.operand = json_integer<ValueId>(in.at("operand"));
+    const char* alpha = clip ? "min" : "alpha";
+    const char* beta = clip ? "max" : "beta";
+    if (clip || in.contains(alpha)) post_op.alpha = read_float(in.at(alpha));
+    if (clip || in.contains(beta)) post_op.beta = read_float(in.at(beta));
+    return post_op;
   }
 
   std::span<const std::byte> weights_;

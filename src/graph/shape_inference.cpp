@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "graph/graph.h"
-#include "graph/operators/operator.h"
+#include "graph/operators/common.h"
 #include "graph/reference_executor.h"
 
 namespace hedge {
@@ -13,6 +13,8 @@ namespace {
 /// Constants that a graph computes beyond this are no shapes or weights of a small net but an
 /// attack or a mistake.
 constexpr std::int64_t kMaxEvaluated = std::int64_t{1} << 26;
+/// Nodes that take more steps than this are left for the run.
+constexpr std::int64_t kMaxSteps = std::int64_t{1} << 28;
 
 std::string describe(const Graph& graph, std::size_t index) {
   const Node& node = graph.nodes[index];
@@ -70,10 +72,22 @@ class Inference {
       graph_.value(id).type = types[i];
     }
     for (const PostOp& post_op : node.post_ops) {
-      if (post_op.operand != kNoValue && graph_.value(post_op.operand).type != types.at(0)) {
-        throw bad_input("a post-op's operand has another shape than the result");
+      if (post_op.operand == kNoValue) continue;
+      const TensorType& operand = graph_.value(post_op.operand).type;
+      if (operand.type != types.at(0).type ||
+          operators::broadcast(operand.shape, types[0].shape) != types[0].shape) {
+        throw bad_input("a post-op's operand does not fit the result");
       }
     }
+  }
+
+  [[nodiscard]] std::int64_t steps(const Node& node) const {
+    const auto count = node.op->macs != nullptr ? node.op->macs : node.op->steps;
+    if (count == nullptr || node.outputs[0] == kNoValue) return 0;
+    std::vector<const Value*> inputs;
+    for (const ValueId id : node.inputs)
+      inputs.push_back(id == kNoValue ? nullptr : &graph_.value(id));
+    return count(node, inputs, graph_.value(node.outputs[0]).type);
   }
 
   /// What is known before the run becomes a constant: shapes computed in the graph, mostly.
@@ -93,7 +107,7 @@ class Inference {
         return;
       }
     }
-    if (!node.post_ops.empty()) return;
+    if (!node.post_ops.empty() || steps(node) > kMaxSteps) return;
     for (const ValueId id : node.outputs) {
       if (id != kNoValue && element_count(graph_.value(id).type.shape) > kMaxEvaluated) {
         throw bad_input(
@@ -138,7 +152,10 @@ void set_batch(Graph& graph, std::int64_t batch) {
   const std::int64_t before = outer[0];
   if (before == batch) return;
   for (Node& node : graph.nodes) rebatch_reshape(graph, node, before, batch);
-  for (const GraphInput& input : graph.inputs) {
+  for (std::size_t i = 0; i < graph.inputs.size(); ++i) {
+    const GraphInput& input = graph.inputs[i];
+    const Shape shape = graph.input_type(i).shape;
+    if (shape.empty() || shape[0] != before) continue;  // Not one that has images.
     const auto axis = input.permutation.empty()
                           ? 0
                           : std::find(input.permutation.begin(), input.permutation.end(), 0) -

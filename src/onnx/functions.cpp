@@ -89,14 +89,10 @@ class Inliner {
                                   printable(call.name()), printable(function.name())));
     }
     calls_.push_back(&function);
-    ++call_count_;
     Names names = outer_names(call, function);
     const std::int64_t inner_opset = standard_opset(function.opset_import()).value_or(opset);
     for (int i = 0; i < function.node_size(); ++i) {
-      copied_bytes_ += function.node(i).ByteSizeLong();
-      if (opsets_.size() >= kMostNodes || copied_bytes_ > kMostBytes) {
-        throw bad_input("its functions, put in place of their calls, are too many nodes");
-      }
+      count_copy(function.node(i).ByteSizeLong());
       add(inner_node(call, function, i, names), inner_opset);
     }
     calls_.pop_back();
@@ -105,8 +101,15 @@ class Inliner {
   /// Names inside a function to names in the graph.
   using Names = std::unordered_map<std::string, std::string>;
 
-  [[nodiscard]] std::string fresh_name(const std::string& name) const {
-    return fmt::format("{}#{}", name, call_count_);
+  std::string fresh_name(const std::string& name) {
+    return fmt::format("{}#{}", name, ++fresh_names_);
+  }
+
+  void count_copy(std::size_t bytes) {
+    copied_bytes_ += bytes;
+    if (++copied_nodes_ > kMostNodes || copied_bytes_ > kMostBytes) {
+      throw bad_input("its functions, put in place of their calls, are too many nodes");
+    }
   }
 
   /// Those of its inputs and outputs. An input that the call does not give has no name.
@@ -141,7 +144,9 @@ class Inliner {
     node.set_name(printable(call.name()) + "/" + node_name(node, position));
     for (auto* list : {node.mutable_input(), node.mutable_output()}) {
       for (std::string& name : *list) {
-        name = names.emplace(name, fresh_name(name)).first->second;
+        const auto [known, added] = names.try_emplace(name);
+        if (added) known->second = fresh_name(name);
+        name = known->second;
       }
     }
     onnx::NodeProto given = node;
@@ -150,6 +155,7 @@ class Inliner {
       if (attribute.ref_attr_name().empty()) {
         *given.add_attribute() = attribute;
       } else if (const auto* value = value_of(attribute.ref_attr_name(), call, function)) {
+        count_copy(value->ByteSizeLong());
         onnx::AttributeProto& copy = *given.add_attribute();
         copy = *value;
         copy.set_name(attribute.name());
@@ -168,7 +174,8 @@ class Inliner {
   std::map<FunctionKey, const onnx::FunctionProto*> functions_;
   std::vector<const onnx::FunctionProto*> calls_;  ///< Those that are being put in place.
   std::vector<std::int64_t> opsets_;
-  std::size_t call_count_ = 0;
+  std::size_t fresh_names_ = 0;
+  std::size_t copied_nodes_ = 0;
   std::size_t copied_bytes_ = 0;
 };
 

@@ -25,7 +25,7 @@ ValueId add_ints(Graph& graph, const std::string& name, const std::vector<std::i
 }
 
 /// Upsample, and Resize of opset 10: X and scales (an attribute of Upsample 7), coordinates x /
-/// scale. Which pixel is the nearest was left open; runtimes round down.
+/// scale. Which pixel is the nearest was left open; ONNX's node tests and ONNX Runtime know.
 void normalize_resize(Graph& graph, Node& node) {
   ValueId scales = node.inputs.size() > 1 ? node.inputs[1] : kNoValue;
   if (node.attributes.has("scales")) {
@@ -37,7 +37,7 @@ void normalize_resize(Graph& graph, Node& node) {
   }
   node.inputs = {node.inputs.at(0), kNoValue, scales};
   node.attributes.set("coordinate_transformation_mode", std::string("asymmetric"));
-  node.attributes.set("nearest_mode", std::string("floor"));
+  node.attributes.set("nearest_mode", std::string("floor_enlarging_ceil_shrinking"));
   if (node.attributes.get_string("mode", "nearest") == "bilinear") {  // So PyTorch wrote once.
     node.attributes.set("mode", std::string("linear"));
   }
@@ -96,12 +96,14 @@ void normalize(Graph& graph, Node& node, std::string_view op_type, std::int64_t 
   if (op_type == "Cast") normalize_cast(node);
   if (op_type == "BatchNormalization") normalize_batch_norm(node);
   if (op_type == "TopK") normalize_top_k(graph, node);
-  if (op_type == "Dropout" && opset < 10 && node.outputs.size() > 1 &&
+  if (op_type == "Dropout" && opset < 12 && node.outputs.size() > 1 &&
       node.outputs[1] != kNoValue) {
     throw bad_input(fmt::format("the mask of Dropout of opset {} is not supported", opset));
   }
   if (is_softmax(node) && opset < kSoftmaxAlongOneAxis) {
-    node.attributes.set(kOverAllAxes, node.attributes.get_int("axis", 1));
+    const std::int64_t axis = node.attributes.get_int("axis", 1);
+    node.attributes.set("axis", axis);  // Also so that shape inference checks it.
+    node.attributes.set(kOverAllAxes, axis);
   }
 }
 

@@ -45,9 +45,9 @@ std::vector<std::string> unsupported_operators(const onnx::GraphProto& graph) {
   for (int i = 0; i < graph.node_size(); ++i) {
     const onnx::NodeProto& node = graph.node(i);
     if (operator_for(node.domain(), node.op_type()) != nullptr) continue;
-    Nodes& kind = is_control_flow(node)                ? control_flow
+    Nodes& kind = is_control_flow(node)               ? control_flow
                   : is_standard_domain(node.domain()) ? unknown
-                                                       : custom;
+                                                      : custom;
     kind[printable(operator_name(node))].push_back(printable(node_name(node, i)));
   }
   std::vector<std::string> problems;

@@ -2,49 +2,17 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstring>
 
-#include "engine/backend.h"
-#include "engine/container.h"
-#include "graph/passes/passes.h"
 #include "graph/reference_executor.h"
+#include "support/engines.h"
 #include "support/nets.h"
 
 namespace hedge {
 namespace {
 
-/// An engine of an optimised graph, as the builder makes it, but for names and recipes.
-std::shared_ptr<const Engine> engine_of(const Graph& graph, const std::string& precision,
-                                        int level = 0) {
-  BackendEngine built = require_backend("cpu").build(
-      graph,
-      {.precision = precision, .optimization_level = level, .threads = 1, .timing_cache = {}});
-  EngineContainer container;
-  container.info.backend = "cpu";
-  container.info.precision = precision;
-  container.info.batch = graph.input_type(0).shape.at(0);
-  container.info.inputs = {{"input", graph.input_type(0).shape}};
-  for (const ValueId id : graph.outputs) {
-    container.info.outputs.push_back({"output", graph.value(id).type.shape});
-  }
-  container.sections = std::move(built.sections);
-  return make_engine(std::move(container));
-}
-
-std::vector<std::vector<float>> run(ExecutionContext& context, std::span<const float> input) {
-  std::copy(input.begin(), input.end(), context.input().begin());
-  context.infer();
-  std::vector<std::vector<float>> outputs;
-  for (std::size_t i = 0; i < context.output_count(); ++i) {
-    outputs.emplace_back(context.output(i).begin(), context.output(i).end());
-  }
-  return outputs;
-}
-
-Graph optimized(Graph graph) {
-  optimize(graph);
-  return graph;
-}
+using test::engine_of;
+using test::optimized;
+using test::run;
 
 class CpuBackend : public testing::TestWithParam<std::size_t> {
  protected:
@@ -144,12 +112,9 @@ TEST(CpuBackendRefusals, NameEverything) {
       << fp16;
 
   test::GraphBuilder g;
-  const ValueId x = g.input({1, 2, 4, 4});
-  const ValueId y = g.node("Sub", {x, g.weights({1, 2, 4, 4})});
-  const Graph two = g.finish({g.node("Div", {y, g.weights({1, 2, 4, 4})})});
-  const std::string names = refusal(two, "fp32");
-  EXPECT_NE(names.find("Sub_0"), std::string::npos) << names;
-  EXPECT_NE(names.find("Div_1"), std::string::npos) << names;
+  const ValueId best = g.node("ArgMax", {g.input({1, 2, 4, 4})}, {{"axis", std::int64_t{1}}});
+  const std::string integers = refusal(g.finish({best}), "fp32");
+  EXPECT_NE(integers.find("int64"), std::string::npos) << integers;
 }
 
 TEST(CpuBackendProfile, LayersAddUp) {

@@ -283,8 +283,51 @@ class Programs(unittest.TestCase):
                 ("bytes_shapes", onnx_model(node("Identity", ["x"], "y", "i"),
                                             inputs=graph_input("x", (1, 3, 32, 32), 2)),
                  ["'x' (uint8 1x3x32x32)", "floats"]),
-                ("dynamic_shapes", onnx_model(node("Relu", ["x"], "y", "r"), height="H"), ["dynamic", "H"])):
+                ("dynamic_shapes", onnx_model(node("Relu", ["x"], "y", "r"), height="H"),
+                 ["dynamic", "1x3xHx32", "--shape=1x3x224x32"]),
+                ("loop_shapes", onnx_model(node("Loop", ["x"], "z", "l") + node("If", ["z"], "y", "i")),
+                 ["control flow", "Loop (node l)", "If (node i)"]),
+                ("custom_shapes", onnx_model(
+                    field(1, field(1, "x") + field(2, "y") + field(3, "n") + field(4, "Foo") + field(7, "com.example"))),
+                 ["custom domains", "com.example.Foo", "n"]),
+                ("text_shapes", onnx_model(node("Add", ["x", "t"], "y", "n"),
+                                           field(5, field(1, 1) + field(2, 8) + field(6, "hi") + field(8, "t"))),
+                 ["'t'", "STRING"]),
+                ("text_input_shapes", onnx_model(node("Relu", ["x"], "y", "n"),
+                                                 inputs=graph_input("x", (1, 3, 32, 32), 8)), ["'x'", "STRING"]),
+                ("sequence_shapes", onnx_model(node("Relu", ["x"], "y", "n"),
+                                               inputs=field(11, field(1, "x") + field(2, field(4, b"")))),
+                 ["'x'", "sequence"]),
+                ("missing_shapes", onnx_model(node("Add", ["x", "w"], "y", "n")), ["n (Add)", "'w'"]),
+                ("circle_shapes", onnx_model(node("Add", ["x", "b"], "a", "n1") + node("Relu", ["a"], "b", "n2") +
+                                             node("Relu", ["x"], "y", "n3")), ["circle", "n1", "n2"]),
+                ("twice_shapes", onnx_model(node("Relu", ["x"], "y", "n1") + node("Relu", ["x"], "y", "n2")),
+                 ["'y'", "twice"])):
             self.refused(self.infer(model=self.file(f"{name}.onnx", content)), name, *words)
+
+    def test_stated_shapes(self):
+        open_size = self.file("open_shapes.onnx", onnx_model(
+            node("GlobalAveragePool", ["x"], "p", "pool") + node("Flatten", ["p"], "f", "flatten") +
+            field(1, b"".join(field(1, "f") for _ in range(4)) + field(2, "y") + field(4, "Concat") +
+                  field(5, field(1, "axis") + field(3, 1) + field(20, 2))),
+            inputs=graph_input("x", ("N", 3, "H", "W"))))
+        self.refused(self.infer(model=open_size), "open_shapes.onnx", "'x'", "Nx3xHxW", "--shape=1x3x224x224")
+        for shape in ("1x3x32x32", "x:1x3x32x32"):
+            done = self.infer(f"--shape={shape}", "--iterations=10", "--preprocess=scale=1", model=open_size)
+            self.assertEqual(done.returncode, 0, done.stderr)
+        for shape, word in (("1x4x32x32", "contradicts"), ("3x32x32", "contradicts"), ("y:1x3x32x32", "'y'"),
+                            ("1x3xHx32", "--shape=1x3xHx32"), ("1x3x0x32", "--shape"), ("", "--shape"),
+                            ("1x3x32x32,x:1x3x32x32", "needs its name")):
+            self.refused(self.call("build_engine", f"--onnx={open_size}", f"--shape={shape}"), word)
+        engine = os.path.join(self.root, "open.engine")
+        done = self.call("build_engine", f"--onnx={open_size}", f"--engine={engine}", "--preprocess=scale=1",
+                         "--shapes=x:4x3x32x32", "--engine_batch_size=2",
+                         "--timing_cache=" + os.path.join(self.root, "timing.cache"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("batches of 2", done.stderr)
+        self.assertIn("2x3x32x32", self.check_call("hedge", "info", engine))
+        self.assertIn("1x3x32x32", self.check_call("hedge", "info", open_size, "--shape=1x3x32x32"))
+        self.refused(self.infer("--shape=1x3x32x32"), "resnet8_shapes_fp32.engine", "--shape")
 
     def test_model_without_recipe(self):
         path = os.path.join(self.root, "somenet_cifar.onnx")

@@ -190,7 +190,7 @@ TEST_F(DatasetFiles, NotFoundSaysWhereAndHowToGetIt) {
   const std::string cifar = refusal([] { return Dataset::open("cifar", {}); });
   EXPECT_TRUE(holds(cifar, "test_batch.bin in data (no such folder)")) << cifar;
   EXPECT_TRUE(holds(cifar, "../data (no such folder)")) << cifar;
-  EXPECT_TRUE(holds(cifar, "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz")) << cifar;
+  EXPECT_TRUE(holds(cifar, "hedge fetch-data cifar10")) << cifar;
   fs::create_directories("data");
   const std::string shapes = refusal([] { return Dataset::open("shapes", {}); });
   EXPECT_TRUE(holds(shapes, "data/shapes_test.bin")) << shapes;
@@ -203,8 +203,8 @@ TEST_F(DatasetFiles, UnknownNames) {
   EXPECT_TRUE(holds(typo, "cifar, imagenet and shapes")) << typo;
   EXPECT_NE(refusal([] { return Dataset::open("", {}); }), "accepted");
   const std::string imagenet = refusal([] { return Dataset::open("imagenet1k", {}); });
-  EXPECT_TRUE(holds(imagenet, "imagenet")) << imagenet;
-  EXPECT_TRUE(holds(imagenet, "cannot be read yet")) << imagenet;
+  EXPECT_TRUE(holds(imagenet, "dataset imagenet not found")) << imagenet;
+  EXPECT_TRUE(holds(imagenet, "data/bin/ILSVRC2012_val_00000001.bin")) << imagenet;
 }
 
 TEST_F(DatasetFiles, BadFilesAreNamed) {

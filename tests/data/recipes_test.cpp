@@ -70,6 +70,9 @@ TEST(Recipes, TableOfTheOriginal) {
   EXPECT_EQ(imagenet->layout, TensorLayout::kNchw);
   EXPECT_EQ(imagenet->height, 224);
   EXPECT_EQ(imagenet->width, 224);
+  EXPECT_EQ(imagenet->resize_height, 256);
+  EXPECT_EQ(imagenet->resize_width, 0);
+  EXPECT_EQ(imagenet->crop_height, 224);
   // The recipe of alexnet on CIFAR-10 is for CIFAR-10 only.
   EXPECT_EQ(find_recipe("alexnet", "imagenet"), imagenet);
 
@@ -104,6 +107,21 @@ TEST(Recipes, ParsesEveryKey) {
   EXPECT_EQ(recipe.channel_order, ChannelOrder::kBgr);
   EXPECT_EQ(recipe.height, 48);
   EXPECT_EQ(recipe.width, 64);
+  EXPECT_EQ(recipe.resize_height, 0);
+  EXPECT_EQ(recipe.crop_height, 0);
+
+  const auto steps = parse_recipe("resize=256,crop=224,interpolation=Bicubic");
+  EXPECT_EQ(steps.resize_height, 256);
+  EXPECT_EQ(steps.resize_width, 0);
+  EXPECT_EQ(steps.crop_height, 224);
+  EXPECT_EQ(steps.crop_width, 224);
+  EXPECT_EQ(steps.interpolation, Interpolation::kBicubic);
+  const auto exact = parse_recipe("resize=40x50,crop=30x20,interpolation=nearest");
+  EXPECT_EQ(exact.resize_height, 40);
+  EXPECT_EQ(exact.resize_width, 50);
+  EXPECT_EQ(exact.crop_height, 30);
+  EXPECT_EQ(exact.crop_width, 20);
+  EXPECT_EQ(exact.interpolation, Interpolation::kNearest);
 }
 
 TEST(Recipes, AnySubsetOfTheKeys) {
@@ -121,7 +139,11 @@ TEST(Recipes, RoundTripsToTheLastBit) {
                           .channel_order = ChannelOrder::kBgr,
                           .height = 1,
                           .width = 8192};
-  std::vector<PreprocessingRecipe> recipes{odd, {}};
+  std::vector<PreprocessingRecipe> recipes{odd, {}, find_recipe("", "imagenet").value()};
+  for (const char* text : {"resize=7", "resize=7x9", "crop=3x4", "interpolation=nearest",
+                           "resize=1,interpolation=bicubic,crop=8192"}) {
+    recipes.push_back(parse_recipe(text));
+  }
   for (const char* model : {"resnet8", "resnet56", "alexnet"}) {
     recipes.push_back(find_recipe(model, "cifar").value());
   }
@@ -134,7 +156,9 @@ TEST(Recipes, RoundTripsToTheLastBit) {
 TEST(Recipes, RefusalsNameTheKeyAndItsForm) {
   expect_refusal("scal=1", "did you mean scale?");
   expect_refusal("means=1", "did you mean mean?");
-  expect_refusal("zebra=1", "there are scale, mean, std, layout, order, size, height and width");
+  expect_refusal("zebra=1",
+                 "there are scale, mean, std, layout, order, size, height, width, resize, crop and "
+                 "interpolation");
   expect_refusal("scale=1,scale=2", "states scale twice");
   expect_refusal("scale=", "scale=: '' is no number");
   expect_refusal("scale=1/0", "division by zero");
@@ -151,6 +175,10 @@ TEST(Recipes, RefusalsNameTheKeyAndItsForm) {
   expect_refusal("std=1e-300", "range of float");
   expect_refusal("layout=chw", "give nchw or nhwc");
   expect_refusal("order=grb", "give bgr or rgb");
+  expect_refusal("interpolation=lanczos", "give bicubic, bilinear or nearest");
+  expect_refusal("resize=0", "extent from 1");
+  expect_refusal("resize=1x2x3", "one number or HEIGHTxWIDTH");
+  expect_refusal("crop=-1", "extent from 1");
   for (const char* size :
        {"32", "32x", "x32", "0x32", "32x-1", "32x32x3", "8193x1", "4294967328x1", "32.5x32", ""}) {
     EXPECT_NE(refusal(std::string("size=") + size), "accepted") << size;
@@ -229,6 +257,27 @@ TEST(Recipes, InputShapeSettlesLayoutAndSize) {
   EXPECT_EQ(with_input_shape(nhwc, {1, 3, 5, 3}).width, 5);
   EXPECT_EQ(with_input_shape(planar, {1, 3, 5, 3}).height, 5);
   EXPECT_EQ(with_input_shape(planar, {1, 3, 5, 3}).width, 3);
+}
+
+TEST(Recipes, StepsThatCannotLeadToTheInputAreRefused) {
+  const Shape input{1, 3, 224, 192};
+  EXPECT_EQ(with_input_shape(parse_recipe("resize=256,crop=224x192"), input).width, 192);
+  EXPECT_EQ(with_input_shape(parse_recipe("resize=192,crop=224x192"), input).width, 192);
+  for (const char* text : {"crop=224", "resize=191,crop=224x192", "resize=223x500,crop=224x192",
+                           "resize=500x191,crop=224x192"}) {
+    EXPECT_THROW((void)with_input_shape(parse_recipe(text), input), Error) << text;
+  }
+}
+
+TEST(Recipes, ThoseOfTheTableGrowWithTheInput) {
+  const auto imagenet = find_recipe("", "imagenet").value();
+  EXPECT_EQ(scaled_to_input(imagenet, {1, 3, 224, 224}), imagenet);
+  const auto inception = scaled_to_input(imagenet, {1, 299, 299, 3});
+  EXPECT_EQ(inception.resize_height, 342);
+  EXPECT_EQ(inception.crop_height, 299);
+  EXPECT_EQ(inception.crop_width, 299);
+  EXPECT_EQ(inception.layout, TensorLayout::kNhwc);
+  EXPECT_EQ(scaled_to_input({}, {1, 3, 64, 64}).crop_height, 0);
 }
 
 TEST(Recipes, InputShapeWithoutThreeChannelsIsRefused) {

@@ -117,6 +117,62 @@ TEST(Optimize, KeepsWhatMovesElementsThoughTheShapeStays) {
   }
 }
 
+TEST(Optimize, MovesTransposesThroughWhateverIsPointwise) {
+  GraphBuilder g;
+  ValueId x = g.conv(g.input({1, 3, 4, 5}), 3, 3);
+  x = g.node("Transpose", {x}, {{"perm", Ints{0, 2, 3, 1}}});
+  for (const char* op : {"Sigmoid", "HardSwish", "Gelu", "LeakyRelu", "Elu", "Sqrt", "Neg"}) {
+    x = g.node(op, {x});
+  }
+  x = g.node("Cast", {x}, {{"to", std::int64_t{7}}});  // Not of floats on the way.
+  x = g.node("Abs", {g.node("Clip", {x, g.constant(Tensor::from<std::int64_t>({}, Ints{-2}))})});
+  x = g.node("Cast", {x}, {{"to", std::int64_t{1}}});
+  x = g.node("Transpose", {x}, {{"perm", Ints{0, 3, 1, 2}}});
+  const Graph before = g.finish({g.conv(x, 3, 3)});
+  Graph after = before;
+  optimize(after);
+  EXPECT_EQ(count(after, "Transpose"), 0);
+  const std::vector<Tensor> input{input_of(before)};
+  EXPECT_LT(test::relative_error(execute(after, input)[0].values<float>(),
+                                 execute(before, input)[0].values<float>()),
+            1e-5);
+}
+
+TEST(Optimize, DoesNotMoveThroughOrRemoveWhatHasASecondOutput) {
+  GraphBuilder g;
+  const ValueId x =
+      g.node("Transpose", {g.conv(g.input({1, 3, 4, 5}), 3, 3)}, {{"perm", Ints{0, 2, 3, 1}}});
+  const auto [y, mask] = g.node_of_two("Dropout", {x});
+  const ValueId kept = g.node("Where", {mask, y, g.node("Neg", {y})});
+  const Graph before = g.finish({g.node("Flatten", {kept})});
+  Graph after = before;
+  optimize(after);
+  EXPECT_EQ(count(after, "Dropout"), 1);
+  const std::vector<Tensor> input{input_of(before)};
+  EXPECT_EQ(test::relative_error(execute(after, input)[0].values<float>(),
+                                 execute(before, input)[0].values<float>()),
+            0);
+}
+
+TEST(Optimize, MeansOfIntegersAreNoPools) {
+  GraphBuilder g;
+  const ValueId x = g.node("Cast", {g.input({1, 3, 4, 5})}, {{"to", std::int64_t{6}}});
+  const ValueId mean = g.node("ReduceMean", {x}, {{"axes", Ints{2, 3}}});
+  Graph graph = g.finish({g.node("Cast", {mean}, {{"to", std::int64_t{1}}})});
+  optimize(graph);
+  EXPECT_EQ(count(graph, "ReduceMean"), 1);
+}
+
+TEST(Optimize, RemovesWhatExportersWriteForNothing) {
+  GraphBuilder g;
+  const ValueId x = g.conv(g.input({1, 3, 4, 5}), 3, 3);
+  const ValueId same = g.node("Expand", {g.node("Tile", {x, g.ints({1, 1, 1, 1})}), g.ints({1})});
+  const ValueId sum = g.node("Sum", {g.node("Max", {same}), g.conv(x, 3, 3)});
+  Graph graph = g.finish({g.node("Flatten", {sum})});
+  optimize(graph);
+  EXPECT_EQ(graph.nodes.size(), 3U);  // 2 convolutions, one with the sum as post-op, and Flatten
+}
+
 TEST(Serialize, KeepsInfiniteBounds) {
   GraphBuilder g;
   const float infinity = std::numeric_limits<float>::infinity();

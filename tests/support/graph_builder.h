@@ -29,6 +29,13 @@ inline Tensor noise_tensor(const Shape& shape, std::uint32_t seed, float scale =
   return Tensor::from<float>(shape, values);
 }
 
+/// Numbers in [0.5, 1.5).
+inline Tensor positive_tensor(const Shape& shape, std::uint32_t seed) {
+  auto values = noise(static_cast<std::size_t>(element_count(shape)), seed);
+  for (float& v : values) v = 1 + v / 2;
+  return Tensor::from<float>(shape, values);
+}
+
 /// Writes graphs as one writes ONNX by hand.
 class GraphBuilder {
  public:
@@ -57,6 +64,22 @@ class GraphBuilder {
     graph_.nodes.push_back(std::move(node));
     return graph_.nodes.back().outputs[0];
   }
+  std::pair<ValueId, ValueId> node_of_two(const std::string& op,
+                                          const std::vector<ValueId>& inputs) {
+    const ValueId first = node(op, inputs);
+    const ValueId second = graph_.add_value(graph_.nodes.back().name + ":1");
+    graph_.nodes.back().outputs.push_back(second);
+    return {first, second};
+  }
+  std::vector<ValueId> split(ValueId x, std::int64_t axis, const std::vector<std::int64_t>& parts) {
+    (void)node("Split", {x, ints(parts)}, {{"axis", axis}});
+    Node& split = graph_.nodes.back();
+    while (split.outputs.size() < parts.size()) {
+      split.outputs.push_back(
+          graph_.add_value(split.name + ":" + std::to_string(split.outputs.size())));
+    }
+    return split.outputs;
+  }
   /// 3x3 (or kxk) convolution with bias, "same" padding.
   ValueId conv(ValueId x, std::int64_t in, std::int64_t out, std::int64_t kernel = 3,
                std::int64_t stride = 1, std::int64_t group = 1) {
@@ -66,6 +89,8 @@ class GraphBuilder {
                  {"strides", std::vector<std::int64_t>{stride, stride}},
                  {"group", group}});
   }
+  /// What there is so far, without outputs or inferred shapes.
+  [[nodiscard]] const Graph& unfinished() const { return graph_; }
   Graph finish(const std::vector<ValueId>& outputs) {
     graph_.outputs = outputs;
     infer_shapes(graph_);

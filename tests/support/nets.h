@@ -83,13 +83,63 @@ inline std::vector<std::pair<std::string, std::function<Graph()>>> small_nets() 
     const ValueId from_input = g.node("Add", {z, g.constant(noise_tensor({1, 8, 5, 5}, 5))});
     return g.finish({g.node("Flatten", {from_input})});
   };
+  const Make gates = [] {  // Squeeze and excitation, activations in parts.
+    GraphBuilder g;
+    const ValueId x = g.conv(g.input({1, 3, 8, 8}), 3, 24);
+    const ValueId y = g.node("Mul", {x, g.node("Sigmoid", {x})});
+    const ValueId squeezed = g.conv(g.node("ReduceMean", {y}, {{"axes", Ints{2, 3}}}), 24, 4, 1);
+    const ValueId gate = g.node("Sigmoid", {g.conv(g.node("Relu", {squeezed}), 4, 24, 1)});
+    const ValueId gated = g.node("HardSwish", {g.conv(g.node("Mul", {y, gate}), 24, 24, 1)});
+    return g.finish(
+        {g.node("ReduceMean", {gated}, {{"axes", Ints{2, 3}}, {"keepdims", std::int64_t{0}}})});
+  };
+  const Make shuffle = [] {
+    GraphBuilder g;
+    const ValueId x = g.node("Relu", {g.conv(g.input({1, 3, 6, 6}), 3, 20)});
+    const auto halves = g.split(x, 1, {10, 10});
+    const ValueId joined =
+        g.node("Concat", {halves[0], g.node("Relu", {g.conv(halves[1], 10, 10)})},
+               {{"axis", std::int64_t{1}}});
+    const ValueId parts = g.node("Reshape", {joined, g.ints({1, 2, 10, 6, 6})});
+    const ValueId swapped = g.node("Transpose", {parts}, {{"perm", Ints{0, 2, 1, 3, 4}}});
+    const ValueId mixed = g.node("Reshape", {swapped, g.ints({1, 20, 6, 6})});
+    return g.finish({g.node("Flatten", {g.conv(mixed, 20, 8)})});
+  };
+  const Make attention = [] {
+    GraphBuilder g;
+    const ValueId patches =
+        g.node("Reshape", {g.conv(g.input({1, 3, 4, 4}), 3, 12), g.ints({1, 12, 16})});
+    const ValueId x = g.node("Transpose", {patches}, {{"perm", Ints{0, 2, 1}}});
+    const ValueId norm = g.node("LayerNormalization", {x, g.weights({12}), g.weights({12})});
+    const ValueId all =
+        g.node("Add", {g.node("MatMul", {norm, g.weights({12, 36})}), g.weights({36})});
+    const ValueId heads = g.node("Reshape", {all, g.ints({1, 16, 3, 2, 6})});
+    const ValueId parts = g.node("Transpose", {heads}, {{"perm", Ints{2, 0, 3, 1, 4}}});
+    const auto part = [&](std::int64_t i) {
+      return g.node("Gather",
+                    {parts, g.constant(Tensor::from<std::int64_t>({}, std::span(&i, 1)))});
+    };
+    const ValueId keys = g.node("Transpose", {part(1)}, {{"perm", Ints{0, 1, 3, 2}}});
+    const ValueId scores =
+        g.node("Div", {g.node("MatMul", {part(0), keys}),
+                       g.constant(Tensor::from<float>({}, std::vector<float>{2.4F}))});
+    const ValueId mixed = g.node("MatMul", {g.node("Softmax", {scores}), part(2)});
+    const ValueId back = g.node("Transpose", {mixed}, {{"perm", Ints{0, 2, 1, 3}}});
+    const ValueId rows = g.node("Reshape", {back, g.ints({1, 16, 12})});
+    const ValueId sum = g.node("Add", {x, g.node("MatMul", {rows, g.weights({12, 12})})});
+    return g.finish(
+        {g.node("ReduceMean", {sum}, {{"axes", Ints{1}}, {"keepdims", std::int64_t{0}}})});
+  };
   return {{"identity shortcut", [=] { return residual(false); }},
           {"projection shortcut", [=] { return residual(true); }},
           {"parameter-free shortcut", parameter_free_shortcut},
           {"batch norms", batch_norms},
           {"pads and pools", pads_and_pools},
           {"layouts", layouts},
-          {"shared residual", shared_residual}};
+          {"shared residual", shared_residual},
+          {"gates", gates},
+          {"shuffle", shuffle},
+          {"attention", attention}};
 }
 
 }  // namespace hedge::test

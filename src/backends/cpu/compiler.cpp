@@ -4,10 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
+#include <iterator>
 #include <utility>
 
 #include "graph/passes/edit.h"
+#include "graph/post_op.h"
 
 // Resolved from the OpenMP runtime that oneDNN brings; absent where oneDNN uses another one.
 extern "C" __attribute__((weak)) void omp_set_num_threads(int threads);
@@ -18,16 +19,29 @@ namespace {
 using Type = dnnl::memory::data_type;
 using Tag = dnnl::memory::format_tag;
 
-Tag row_major_tag(std::size_t rank) {
-  constexpr std::array<Tag, 6> kTags{Tag::a, Tag::ab, Tag::abc, Tag::abcd, Tag::abcde, Tag::abcdef};
-  return kTags.at(rank - 1);
-}
-
-Dims at_least_1d(const Shape& shape) {
-  return shape.empty() ? Dims{1} : Dims(shape);
+kernels::Isa isa_of_library() {
+  const std::string isa = effective_isa();
+  if (isa.starts_with("avx512")) return kernels::Isa::kAvx512;
+  return isa.starts_with("avx2") ? kernels::Isa::kAvx2 : kernels::Isa::kBaseline;
 }
 
 }  // namespace
+
+Desc any_layout(const Shape& shape, Type type) {
+  return {Dims(shape), type, Tag::any};
+}
+
+Desc row_major(const Shape& shape, Type type) {
+  Dims dims(shape);
+  if (dims.empty()) dims = {1};
+  Dims strides(dims.size(), 1);
+  for (std::size_t i = dims.size() - 1; i-- > 0;) strides[i] = strides[i + 1] * dims[i + 1];
+  return {dims, type, strides};
+}
+
+std::size_t normal_axis(std::int64_t axis, std::size_t rank) {
+  return static_cast<std::size_t>(axis < 0 ? axis + static_cast<std::int64_t>(rank) : axis);
+}
 
 void use_threads(int threads) noexcept {
   if (omp_set_num_threads != nullptr) omp_set_num_threads(threads);
@@ -37,6 +51,7 @@ Compiler::Compiler(const Graph& graph, const PlanOptions& options)
     : graph_(graph),
       options_(options),
       plan_(std::make_shared<Plan>()),
+      isa_(isa_of_library()),
       forms_(graph.values.size()),
       last_use_(graph.values.size(), 0) {
   plan_->engine = dnnl::engine(dnnl::engine::kind::cpu, 0);
@@ -77,7 +92,9 @@ std::shared_ptr<const Plan> Compiler::run() {
   }
   const std::size_t storage = add_storage(plan_->input_elements * sizeof(float));
   plan_->storages[storage].buffer.place = Buffer::Place::kInput;
-  produce(input.value, {Desc(at_least_1d(shape), Type::f32, strides), storage});
+  produce(input.value,
+          {shape.empty() ? row_major(shape, Type::f32) : Desc(Dims(shape), Type::f32, strides),
+           storage});
 
   for (node_index_ = 0; node_index_ < graph_.nodes.size(); ++node_index_) {
     compile(graph_.nodes[node_index_]);
@@ -90,68 +107,50 @@ std::shared_ptr<const Plan> Compiler::run() {
 }
 
 void Compiler::compile(const Node& node) {
-  if (is_op(node, "Conv")) return compile_convolution(node);
-  if (is_op(node, "Gemm")) return compile_gemm(node);
-  if (node.op->name.ends_with("Pool")) return compile_pooling(node);
-  if (is_op(node, "Softmax")) return compile_softmax(node);
-  if (is_op(node, "Add")) return compile_add(node);
-  if (is_op(node, "Relu") || is_op(node, "Clip")) return compile_activation(node);
-  if (is_op(node, "Concat")) return compile_concat(node);
-  if (is_op(node, "Transpose")) return compile_transpose(node);
-  compile_view(node);
-}
-
-// ---- values
-
-std::size_t Compiler::add_storage(std::size_t bytes) {
-  plan_->storages.push_back({bytes, {}});
-  storage_last_use_.push_back(0);
-  return plan_->storages.size() - 1;
-}
-
-std::size_t Compiler::add_weights(dnnl::memory memory) {
-  const std::size_t storage = add_storage(memory.get_desc().get_size());
-  plan_->storages[storage].buffer = {Buffer::Place::kWeights, plan_->weights.size()};
-  plan_->weights.push_back(std::move(memory));
-  return storage;
-}
-
-std::size_t Compiler::constant_weights(ValueId id, const Desc& plain, const Desc& wanted) {
-  const Tensor& tensor = *graph_.value(id).constant;
-  // oneDNN reads but never writes through this handle.
-  dnnl::memory from(plain, plan_->engine, const_cast<std::byte*>(tensor.bytes().data()));
-  dnnl::memory to(wanted, plan_->engine);
-  dnnl::reorder(from, to).execute(stream_, from, to);
-  stream_.wait();
-  return add_weights(std::move(to));
-}
-
-void Compiler::produce(ValueId id, const Located& located) {
-  forms_[static_cast<std::size_t>(id)].push_back(located);
-  std::size_t& last = storage_last_use_[located.storage];
-  last = std::max(last, last_use_[static_cast<std::size_t>(id)]);
-}
-
-Located Compiler::locate(ValueId id) {
-  auto& forms = forms_[static_cast<std::size_t>(id)];
-  if (forms.empty()) {  // A constant among the operands.
-    const Value& value = graph_.value(id);
-    const Dims dims = at_least_1d(value.type.shape);
-    const Desc plain(dims, Type::f32, row_major_tag(dims.size()));
-    forms.push_back({plain, constant_weights(id, plain, plain)});
+  Obstacle obstacle;
+  try {
+    obstacle = compile_fast(node);
+  } catch (const dnnl::error& error) {
+    if (error.status != dnnl_unimplemented) throw;
+    obstacle = fmt::format("oneDNN {} has no kernel for it", library_version());
   }
-  return forms.front();
+  if (obstacle.empty()) return;
+  compile_reference(node);
+  plan_->slow_layers.push_back({node.name, std::string(node.op->name), obstacle});
 }
 
-Located Compiler::with_desc(ValueId id, const Desc& wanted, const std::string& why) {
-  const Located first = locate(id);
-  for (const Located& form : forms_[static_cast<std::size_t>(id)]) {
-    if (form.desc == wanted) return form;
+Obstacle Compiler::compile_fast(const Node& node) {
+  const std::string_view op = node.op->name;
+  if (is_op(node, "Reshape") || is_op(node, "Flatten") || is_op(node, "Squeeze") ||
+      is_op(node, "Unsqueeze")) {
+    return compile_view(node);
   }
-  const Located form{wanted, add_storage(wanted.get_size())};
-  add_reorder(fmt::format("{} (for {})", graph_.value(id).name, why), first, form);
-  produce(id, form);
-  return form;
+  for (std::size_t i = 0; i < node.outputs.size(); ++i) {
+    if (node.outputs[i] == kNoValue) continue;
+    const TensorType& type = graph_.value(node.outputs[i]).type;
+    if (type.type != DataType::kFloat32) return fmt::format("a {} result", to_string(type.type));
+    if (is_raw(node.outputs[i])) return "an empty result, or too many axes";
+    if (i > 0 && op != "Split") return "a second output";
+  }
+  if (node.inputs.empty() || node.inputs[0] == kNoValue || is_raw(node.inputs[0])) {
+    return "an operand that is not float32";
+  }
+  if (op == "Conv") return compile_convolution(node);
+  if (op == "Gemm") return compile_gemm(node);
+  if (op == "MatMul") return compile_matmul(node);
+  if (op.ends_with("Pool")) return compile_pooling(node);
+  if (op == "Softmax" || op == "LogSoftmax") return compile_softmax(node);
+  if (op == "LRN") return compile_lrn(node);
+  if (op.ends_with("Normalization")) return compile_normalization(node);
+  if (op.starts_with("Reduce")) return compile_reduction(node);
+  if (op == "Concat") return compile_concat(node);
+  if (op == "Transpose") return compile_transpose(node);
+  if (op == "Split") return compile_split(node);
+  if (op == "Slice" || op == "Gather" || op == "Expand" || op == "Tile" || op == "Pad" ||
+      op == "DepthToSpace" || op == "SpaceToDepth" || op == "Resize" || op == "Upsample") {
+    return compile_moving(node);
+  }
+  return compile_elementwise(node);
 }
 
 // ---- steps
@@ -162,28 +161,29 @@ void Compiler::add_step(const Node& node, const AnyPrimitive& any, std::vector<A
     arguments.push_back(
         {DNNL_ARG_SCRATCHPAD, any.scratchpad, add_storage(any.scratchpad.get_size())});
   }
-  std::int64_t macs = 0;
-  if (node.op->macs != nullptr) {
-    std::vector<const Value*> inputs;
-    for (const ValueId id : node.inputs) {
-      inputs.push_back(id == kNoValue ? nullptr : &graph_.value(id));
-    }
-    macs = node.op->macs(node, inputs, graph_.value(node.outputs[0]).type);
-  }
   plan_->steps.push_back({node.name,
                           fmt::format("{} {}{}", node.op->name, any.implementation, suffix),
                           any.primitive,
                           {},
                           std::move(arguments),
-                          macs});
+                          multiply_accumulates_of(node)});
+}
+
+std::int64_t Compiler::multiply_accumulates_of(const Node& node) const {
+  if (node.op->macs == nullptr) return 0;
+  std::vector<const Value*> inputs;
+  for (const ValueId id : node.inputs) {
+    inputs.push_back(id == kNoValue ? nullptr : &graph_.value(id));
+  }
+  return node.op->macs(node, inputs, graph_.value(node.outputs[0]).type);
 }
 
 void Compiler::add_reorder(const std::string& name, const Located& from, const Located& to) {
   dnnl::primitive_attr attr;
   attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   const dnnl::reorder::primitive_desc desc(plan_->engine, from.desc, plan_->engine, to.desc, attr);
-  std::vector<Argument> arguments{{DNNL_ARG_FROM, from.desc, from.storage},
-                                  {DNNL_ARG_TO, to.desc, to.storage}};
+  if (is_slow(desc.impl_info_str()) && add_own_reorder(name, from, to)) return;
+  std::vector<Argument> arguments{argument(DNNL_ARG_FROM, from), argument(DNNL_ARG_TO, to)};
   if (desc.scratchpad_desc().get_size() > 0) {
     arguments.push_back({DNNL_ARG_SCRATCHPAD, desc.scratchpad_desc(),
                          add_storage(desc.scratchpad_desc().get_size())});
@@ -196,80 +196,113 @@ void Compiler::add_reorder(const std::string& name, const Located& from, const L
                           0});
 }
 
-Compiler::PostOps Compiler::post_ops(const Node& node) const {
+void Compiler::add_own_step(const Node& node, const std::string& kernel, Kernel own,
+                            std::vector<Argument> arguments) {
+  plan_->steps.push_back({node.name, kernel, {}, std::move(own), std::move(arguments), 0});
+}
+
+Compiler::PostOps Compiler::no_post_ops() {
   PostOps result;
-  dnnl::post_ops chain;
-  for (const PostOp& post_op : node.post_ops) {
-    switch (post_op.kind) {
-      case PostOp::Kind::kAdd:
-        chain.append_sum(1.0F);
-        result.residual = post_op.operand;
-        result.text += " + add";
-        break;
-      case PostOp::Kind::kRelu:
-        append_eltwise(chain, dnnl::algorithm::eltwise_relu, 0, 0);
-        result.text += " + relu";
-        break;
-      case PostOp::Kind::kClip:
-        append_eltwise(chain, dnnl::algorithm::eltwise_clip, post_op.alpha, post_op.beta);
-        result.text += " + clip";
-        break;
-    }
-  }
-  result.attr.set_post_ops(chain);
   result.attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   return result;
 }
 
+Compiler::PostOps Compiler::post_ops(const Node& node, std::size_t begin) const {
+  PostOps result = no_post_ops();
+  result.begin = begin;
+  dnnl::post_ops chain;
+  const TensorType& type = graph_.value(node.outputs[0]).type;
+  for (result.count = begin; result.count < node.post_ops.size(); ++result.count) {
+    const PostOp& post_op = node.post_ops[result.count];
+    if (post_op.kind == PostOp::Kind::kAdd) {
+      if (result.residual != kNoValue || graph_.is_constant(post_op.operand) ||
+          graph_.value(post_op.operand).type != type) {
+        break;
+      }
+      chain.append_sum(1.0F);
+      result.residual = post_op.operand;
+    } else {
+      for (const Eltwise& part : eltwise_of(post_op)) {
+        append_eltwise(chain, part.algorithm, part.alpha, part.beta);
+      }
+    }
+    result.text += fmt::format(" + {}", to_string(post_op.kind));
+  }
+  result.attr.set_post_ops(chain);
+  return result;
+}
+
 std::size_t Compiler::result_storage(const Node& node, const Desc& dst, ValueId residual,
-                                     std::size_t source_storage) {
+                                     const std::vector<std::size_t>& sources) {
   if (residual == kNoValue) return add_storage(dst.get_size());
   const Located operand = with_desc(residual, dst, node.name);
   const bool in_arena = plan_->storages[operand.storage].buffer.place == Buffer::Place::kArena;
   if (in_arena && storage_last_use_[operand.storage] <= node_index_ &&
-      operand.storage != source_storage) {
+      std::find(sources.begin(), sources.end(), operand.storage) == sources.end() &&
+      operand.offset == 0 && plan_->storages[operand.storage].bytes == dst.get_size()) {
     return operand.storage;
   }
-  const Located copy{dst, add_storage(dst.get_size())};
+  const Located copy = new_result(dst);
   add_reorder(fmt::format("{} (copy for {})", graph_.value(residual).name, node.name), operand,
               copy);
   return copy.storage;
+}
+
+void Compiler::finish(const Node& node, const Located& located, std::size_t done) {
+  Located last = located;
+  for (std::size_t i = done; i < node.post_ops.size(); ++i) {
+    const PostOp& post_op = node.post_ops[i];
+    if (post_op.kind == PostOp::Kind::kAdd) {
+      const Shape& shape = graph_.value(node.outputs[0]).type.shape;
+      last = add_binary(node, dnnl::algorithm::binary_add, kernels::BinaryOp::kAdd,
+                        {last, shape, kNoValue},
+                        {packed(post_op.operand, node.name),
+                         graph_.value(post_op.operand).type.shape, post_op.operand},
+                        shape, no_post_ops());
+    } else {
+      add_activation(node, post_op, last, last);
+    }
+  }
+  produce(node.outputs[0], last);
 }
 
 void Compiler::place_outputs() {
   std::vector<bool> taken(plan_->storages.size(), false);
   for (std::size_t i = 0; i < graph_.outputs.size(); ++i) {
     const ValueId id = graph_.outputs[i];
-    const Shape& shape = graph_.value(id).type.shape;
-    const Dims dims = at_least_1d(shape);
-    plan_->output_elements.push_back(static_cast<std::size_t>(element_count(shape)));
+    const TensorType& type = graph_.value(id).type;
+    plan_->output_elements.push_back(static_cast<std::size_t>(element_count(type.shape)));
+    const std::size_t bytes = plan_->output_elements.back() * sizeof(float);
     const Located last = locate(id);
     const bool direct = plan_->storages[last.storage].buffer.place == Buffer::Place::kArena &&
-                        type_of(last.desc) == Type::f32 && is_row_major(last.desc) &&
+                        !is_raw(id) && type_of(last.desc) == Type::f32 && is_row_major(last.desc) &&
+                        last.offset == 0 && plan_->storages[last.storage].bytes == bytes &&
                         !(last.storage < taken.size() && taken[last.storage]);
     if (direct) {  // The last step writes where the caller reads.
       taken[last.storage] = true;
       plan_->storages[last.storage].buffer = {Buffer::Place::kOutput, i};
       continue;
     }
-    const Located out{Desc(dims, Type::f32, row_major_tag(dims.size())),
-                      add_storage(plan_->output_elements.back() * sizeof(float))};
+    const Located out{row_major(type.shape, Type::f32), add_storage(bytes)};
     plan_->storages[out.storage].buffer = {Buffer::Place::kOutput, i};
-    add_reorder(fmt::format("{} (output)", graph_.value(id).name), last, out);
+    const std::string name = fmt::format("{} (output)", graph_.value(id).name);
+    if (is_raw(id)) {
+      add_conversion(last, type, out, name);
+    } else {
+      add_reorder(name, last, out);
+    }
   }
 }
 
 std::shared_ptr<const Plan> compile(const Graph& graph, const PlanOptions& options) {
-  std::string problems;
-  for (const Node& node : graph.nodes) {
-    const std::string reason = why_unsupported(graph, node);
-    if (reason.empty()) continue;
-    problems += fmt::format("{}{} ({}: {})", problems.empty() ? "" : ", ", node.name, node.op->name,
-                            reason);
-  }
-  if (!problems.empty()) {
-    throw bad_input(fmt::format("the cpu backend cannot run these layers: {}", problems));
-  }
+  const auto require_floats = [](const char* what, const Value& value) {
+    if (value.type.type == DataType::kFloat32) return;
+    throw bad_input(
+        fmt::format("the {} {} is {}; the cpu backend takes a model whose {} is float32", what,
+                    value.name, to_string(value.type.type), what));
+  };
+  require_floats("input", graph.value(graph.inputs.at(0).value));
+  require_floats("first output", graph.value(graph.outputs.at(0)));
   try {
     return Compiler(graph, options).run();
   } catch (const dnnl::error& error) {

@@ -1,20 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "backends/cpu/kernels/binary.h"
+#include "backends/cpu/kernels/nhwc/kernels.h"
 #include "backends/cpu/plan.h"
 #include "graph/graph.h"
 
 namespace hedge::cpu {
 
-/// Where a value is and how it lies there.
+/// Where a value is and how it lies there. Values that are not float32, or that are empty, are
+/// bytes in row-major order, and `desc` says only how many.
 struct Located {
   Desc desc;
   std::size_t storage = 0;
+  std::size_t offset = 0;  ///< In bytes: views into a larger value.
 };
+
+/// Why a node runs by its operator's reference implementation; empty: it need not.
+using Obstacle = std::string;
 
 /// Turns the nodes of one graph into steps, in order. One object compiles one plan.
 class Compiler {
@@ -29,47 +38,139 @@ class Compiler {
 
  private:
   void compile(const Node& node);
-  void compile_convolution(const Node& node);
-  void compile_gemm(const Node& node);
-  void compile_pooling(const Node& node);
-  void compile_softmax(const Node& node);
-  void compile_add(const Node& node);
-  void compile_activation(const Node& node);
-  void compile_concat(const Node& node);
-  void compile_transpose(const Node& node);
-  void compile_view(const Node& node);
+  // Each kind of layer: why there is no fast kernel for this one, or nothing once it is compiled.
+  // layers_products.cpp
+  [[nodiscard]] Obstacle compile_convolution(const Node& node);
+  [[nodiscard]] Obstacle compile_gemm(const Node& node);
+  [[nodiscard]] Obstacle compile_matmul(const Node& node);
+  // layers_planes.cpp
+  [[nodiscard]] Obstacle compile_pooling(const Node& node);
+  [[nodiscard]] Obstacle compile_softmax(const Node& node);
+  [[nodiscard]] Obstacle compile_lrn(const Node& node);
+  [[nodiscard]] Obstacle compile_normalization(const Node& node);
+  [[nodiscard]] Obstacle compile_reduction(const Node& node);
+  // layers_elementwise.cpp
+  [[nodiscard]] Obstacle compile_elementwise(const Node& node);
+  [[nodiscard]] Obstacle compile_binary(const Node& node);
+  // layers_movement.cpp
+  [[nodiscard]] Obstacle compile_concat(const Node& node);
+  [[nodiscard]] Obstacle compile_transpose(const Node& node);
+  [[nodiscard]] Obstacle compile_view(const Node& node);
+  [[nodiscard]] Obstacle compile_split(const Node& node);
+  [[nodiscard]] Obstacle compile_moving(const Node& node);
+  [[nodiscard]] bool compile_selection(const Node& node);
+  void concat_by_reorders(const Node& node, std::size_t axis, dnnl::memory::data_type type);
+  // reference_layers.cpp
+  void compile_reference(const Node& node);
+  void add_conversion(const Located& from, const TensorType& type, const Located& to,
+                      const std::string& name);
+
+  // layers_own.cpp
+  struct OwnPostOps {
+    Bounds bounds = kUnbounded;
+    std::size_t count = 0;  ///< As in PostOps.
+    ValueId residual = kNoValue;
+    std::string text;
+  };
+  [[nodiscard]] const KernelSet& own_set() const;
+  [[nodiscard]] OwnPostOps own_post_ops(const Node& node, std::size_t begin) const;
+  [[nodiscard]] std::string own_convolution(const Node& node) const;
+  void add_own_convolution(const Node& node);
+  void add_own_dense(const Node& node, const float* weights, const float* bias, std::size_t begin);
+  void add_own_product(const Node& node, Convolution layer, const Located& src, const Desc& result,
+                       const float* weights, const float* bias, const OwnPostOps& fused);
+  void add_own_pool(const Node& node, const Window& window);
+  void add_own_softmax(const Node& node, const Located& src, std::size_t axis);
+  [[nodiscard]] bool add_own_activation(const Node& node, const PostOp& activation,
+                                        const Located& from, const Located& to);
+  [[nodiscard]] bool add_own_reorder(const std::string& name, const Located& from,
+                                     const Located& to);
+
+  [[nodiscard]] Obstacle compile_fast(const Node& node);
   void place_outputs();
 
-  // Values. `located` is what a value's producer left, or a constant's plain form.
+  // Values. A value may exist in several layouts; its producer's comes first.
+  [[nodiscard]] const TensorType& type_of_value(ValueId id) const { return graph_.value(id).type; }
+  [[nodiscard]] bool is_raw(ValueId id) const;
   [[nodiscard]] Located locate(ValueId id);
+  /// The value in that layout, reordered where it does not exist in it yet.
   [[nodiscard]] Located with_desc(ValueId id, const Desc& wanted, const std::string& why);
+  /// In any layout without gaps.
+  [[nodiscard]] Located packed(ValueId id, const std::string& why);
+  /// Row-major, of the type that it is computed in or of `type`.
+  [[nodiscard]] Located row_major_form(ValueId id, const std::string& why);
+  [[nodiscard]] Located row_major_floats(ValueId id, const std::string& why);
+  /// With one stride an axis, of any type and order.
+  [[nodiscard]] Located plain_form(ValueId id, const std::string& why);
   void produce(ValueId id, const Located& located);
   [[nodiscard]] std::size_t add_storage(std::size_t bytes);
   [[nodiscard]] std::size_t add_weights(dnnl::memory memory);
-  [[nodiscard]] std::size_t constant_weights(ValueId id, const Desc& plain, const Desc& wanted);
+  [[nodiscard]] std::size_t add_weights(const Tensor& tensor, const Desc& plain,
+                                        const Desc& wanted);
+  [[nodiscard]] Located add_raw_constant(const Tensor& tensor);
+  [[nodiscard]] Located new_result(const Desc& desc) {
+    return {desc, add_storage(desc.get_size())};
+  }
 
-  // Post-ops of a node: the attribute, and the buffer that the residual sum goes into.
+  // Post-ops of a node: those from `begin` to `count` go into the primitive, by its attribute and
+  // by the buffer that the residual sum goes into; finish() adds a step for each of the others.
   struct PostOps {
     dnnl::primitive_attr attr;
+    std::size_t begin = 0;
+    std::size_t count = 0;
     ValueId residual = kNoValue;
-    std::string text;  ///< "+add+relu"
+    std::string text;  ///< " + add + relu"
   };
-  [[nodiscard]] PostOps post_ops(const Node& node) const;
+  [[nodiscard]] PostOps post_ops(const Node& node, std::size_t begin = 0) const;
+  [[nodiscard]] static PostOps no_post_ops();
   /// Storage for the result of `node`: the residual's own where nobody needs that afterwards, else
   /// a copy of it; a new one where there is no residual.
   [[nodiscard]] std::size_t result_storage(const Node& node, const Desc& dst, ValueId residual,
-                                           std::size_t source_storage);
+                                           const std::vector<std::size_t>& sources);
+  /// The node's first output is `located` once the post-ops from number `done` on are applied.
+  void finish(const Node& node, const Located& located, std::size_t done);
+  void finish_view(const Node& node, const Located& seen);
+
+  // Steps.
   void add_step(const Node& node, const AnyPrimitive& any, std::vector<Argument> arguments,
                 const std::string& suffix);
+  [[nodiscard]] std::int64_t multiply_accumulates_of(const Node& node) const;
+  void add_own_step(const Node& node, const std::string& kernel, Kernel own,
+                    std::vector<Argument> arguments);
   void add_reorder(const std::string& name, const Located& from, const Located& to);
-  [[nodiscard]] dnnl::convolution_forward::primitive_desc choose_convolution(
+  void add_activation(const Node& node, const PostOp& activation, const Located& from,
+                      const Located& to);
+  struct Operand {
+    Located located;
+    Shape shape;
+    ValueId id = kNoValue;  ///< None: it exists in this layout only.
+  };
+  /// a op b, broadcast to `shape`; where the result is.
+  [[nodiscard]] Located add_binary(const Node& node, dnnl::algorithm algorithm,
+                                   kernels::BinaryOp op, Operand a, Operand b, const Shape& shape,
+                                   const PostOps& fused);
+  [[nodiscard]] std::optional<Located> add_library_binary(const Node& node,
+                                                          dnnl::algorithm algorithm,
+                                                          const Operand& a, const Operand& b,
+                                                          const Desc& layout, const PostOps& fused);
+  [[nodiscard]] Located add_own_binary(const Node& node, kernels::BinaryOp op, Operand a, Operand b,
+                                       const Shape& shape, const PostOps& fused);
+  [[nodiscard]] Operand widened_operand(const Node& node, Operand operand, std::size_t rank);
+  [[nodiscard]] Located relaid(const Node& node, const Operand& operand, const Desc& wanted);
+  /// Nothing where oneDNN has none at all.
+  [[nodiscard]] std::optional<dnnl::convolution_forward::primitive_desc> choose_convolution(
       const Node& node, const Desc& src, const Desc& weights, const Desc& bias, const Desc& dst,
       const Window& window, const dnnl::primitive_attr& attr);
+  void add_product(const Node& node, const Tensor& weights, bool transposed, const Tensor& bias,
+                   dnnl::memory::data_type result_type, const PostOps& fused);
+  [[nodiscard]] Desc matrix_desc(Shape shape, bool transposed) const;
+  [[nodiscard]] Obstacle compile_batched_product(const Node& node, Shape a, Shape b);
 
   const Graph& graph_;
   PlanOptions options_;
   std::shared_ptr<Plan> plan_;
   dnnl::stream stream_;
+  kernels::Isa isa_;
   std::size_t node_index_ = 0;
   std::vector<std::vector<Located>> forms_;    ///< By value: each layout that it exists in.
   std::vector<std::size_t> last_use_;          ///< By value: index of the last node that reads it.
@@ -77,9 +178,26 @@ class Compiler {
   std::map<std::string, std::vector<std::string>> tactics_seen_;
 };
 
-/// Whether there is a kernel for the node; the reason where not.
-[[nodiscard]] std::string why_unsupported(const Graph& graph, const Node& node);
+/// How the names of our own implementations begin.
+inline constexpr std::string_view kOwnPrefix = "hedge:";
+/// By its name: one of those of oneDNN's that are there for completeness, not for speed.
+[[nodiscard]] bool is_slow(const std::string& implementation);
 
+/// What oneDNN calls an activation: one or two of its elementwise operations in a row.
+struct Eltwise {
+  dnnl::algorithm algorithm;
+  float alpha = 0;
+  float beta = 0;
+};
+[[nodiscard]] std::vector<Eltwise> eltwise_of(const PostOp& activation);
+
+[[nodiscard]] Desc any_layout(const Shape& shape, dnnl::memory::data_type type);
+[[nodiscard]] Desc row_major(const Shape& shape, dnnl::memory::data_type type);
+[[nodiscard]] inline Argument argument(int id, const Located& located) {
+  return {id, located.desc, located.storage, located.offset};
+}
+/// 0..rank-1; negative ones count from the end.
+[[nodiscard]] std::size_t normal_axis(std::int64_t axis, std::size_t rank);
 /// The window of a Conv or pooling node on a plane, auto_pad and ceil_mode resolved.
 [[nodiscard]] Window window_of(const Node& node, const Dims& kernel, const Shape& in,
                                const Shape& out);

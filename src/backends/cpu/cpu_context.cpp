@@ -59,7 +59,7 @@ void CpuContext::bind() {
     bound.own = step.own;
     if (step.own.run != nullptr) {
       for (const Argument& argument : step.arguments) {
-        bound.buffers.push_back(address_of(plan_->storages.at(argument.storage)));
+        bound.buffers.push_back(address_of(plan_->storages.at(argument.storage)) + argument.offset);
       }
       steps_.push_back(std::move(bound));
       continue;
@@ -67,7 +67,7 @@ void CpuContext::bind() {
     bound.primitive = step.primitive.get();
     for (const Argument& argument : step.arguments) {
       memories_.emplace_back(argument.desc, plan_->engine,
-                             address_of(plan_->storages.at(argument.storage)));
+                             address_of(plan_->storages.at(argument.storage)) + argument.offset);
       bound.arguments.push_back({argument.id, memories_.back().get()});
     }
     steps_.push_back(std::move(bound));

@@ -4,6 +4,9 @@
 #include <fmt/format.h>
 #include <oneapi/dnnl/dnnl_version.h>
 
+#include <algorithm>
+#include <utility>
+
 namespace hedge::cpu {
 namespace {
 
@@ -65,11 +68,31 @@ AnyPrimitive eltwise(const dnnl::engine& engine, dnnl::algorithm algorithm, cons
       Primitive::primitive_desc(engine, kInference, algorithm, src, src, alpha, beta, attr));
 }
 
-AnyPrimitive binary_add(const dnnl::engine& engine, const Desc& a, const Desc& b, const Desc& dst,
-                        const dnnl::primitive_attr& attr) {
+AnyPrimitive log_softmax(const dnnl::engine& engine, const Desc& src_and_dst, int axis,
+                         const dnnl::primitive_attr& attr) {
+  using Primitive = dnnl::softmax_forward;
+  return any<Primitive>(Primitive::primitive_desc(engine, kInference, dnnl::algorithm::softmax_log,
+                                                  src_and_dst, src_and_dst, axis, attr));
+}
+
+AnyPrimitive binary(const dnnl::engine& engine, dnnl::algorithm algorithm, const Desc& a,
+                    const Desc& b, const Desc& dst, const dnnl::primitive_attr& attr) {
   using Primitive = dnnl::binary;
-  return any<Primitive>(
-      Primitive::primitive_desc(engine, dnnl::algorithm::binary_add, a, b, dst, attr));
+  return any<Primitive>(Primitive::primitive_desc(engine, algorithm, a, b, dst, attr));
+}
+
+AnyPrimitive matmul(const dnnl::engine& engine, const Desc& a, const Desc& b, const Desc& bias,
+                    const Desc& dst, const dnnl::primitive_attr& attr) {
+  using Primitive = dnnl::matmul;
+  return any<Primitive>(Primitive::primitive_desc(engine, a, b, bias, dst, attr));
+}
+
+AnyPrimitive lrn(const dnnl::engine& engine, const Desc& src, std::int64_t size, float alpha,
+                 float beta, float k, const dnnl::primitive_attr& attr) {
+  using Primitive = dnnl::lrn_forward;
+  return any<Primitive>(Primitive::primitive_desc(engine, kInference,
+                                                  dnnl::algorithm::lrn_across_channels, src, src,
+                                                  size, alpha, beta, k, attr));
 }
 
 AnyPrimitive concat(const dnnl::engine& engine, int axis, const std::vector<Desc>& parts,
@@ -89,11 +112,12 @@ dnnl::memory::data_type type_of(const Desc& desc) {
   return desc.get_data_type();
 }
 
-bool is_row_major(const Desc& desc) {
-  if (desc.get_format_kind() != dnnl::memory::format_kind::blocked) return false;
-  if (desc.get_inner_nblks() != 0 || desc.get_padded_dims() != desc.get_dims()) return false;
-  const Dims dims = desc.get_dims();
-  const Dims strides = desc.get_strides();
+std::optional<Blocking> blocking_of(const Desc& desc) {
+  if (desc.get_format_kind() != dnnl::memory::format_kind::blocked) return std::nullopt;
+  return Blocking{desc.get_dims(), desc.get_padded_dims(), desc.get_strides(),
+                  desc.get_inner_idxs(), desc.get_inner_blks()};
+}
+
 #else
 
 dnnl::inner_product_forward::primitive_desc inner_product_desc(const dnnl::engine& engine,
@@ -125,11 +149,29 @@ AnyPrimitive eltwise(const dnnl::engine& engine, dnnl::algorithm algorithm, cons
       Primitive::primitive_desc({kInference, algorithm, src, alpha, beta}, attr, engine));
 }
 
-AnyPrimitive binary_add(const dnnl::engine& engine, const Desc& a, const Desc& b, const Desc& dst,
-                        const dnnl::primitive_attr& attr) {
+AnyPrimitive log_softmax(const dnnl::engine& engine, const Desc& src_and_dst, int axis,
+                         const dnnl::primitive_attr& attr) {
+  using Primitive = dnnl::logsoftmax_forward;
+  return any<Primitive>(Primitive::primitive_desc({kInference, src_and_dst, axis}, attr, engine));
+}
+
+AnyPrimitive binary(const dnnl::engine& engine, dnnl::algorithm algorithm, const Desc& a,
+                    const Desc& b, const Desc& dst, const dnnl::primitive_attr& attr) {
   using Primitive = dnnl::binary;
-  return any<Primitive>(
-      Primitive::primitive_desc({dnnl::algorithm::binary_add, a, b, dst}, attr, engine));
+  return any<Primitive>(Primitive::primitive_desc({algorithm, a, b, dst}, attr, engine));
+}
+
+AnyPrimitive matmul(const dnnl::engine& engine, const Desc& a, const Desc& b, const Desc& bias,
+                    const Desc& dst, const dnnl::primitive_attr& attr) {
+  using Primitive = dnnl::matmul;
+  return any<Primitive>(Primitive::primitive_desc({a, b, bias, dst}, attr, engine));
+}
+
+AnyPrimitive lrn(const dnnl::engine& engine, const Desc& src, std::int64_t size, float alpha,
+                 float beta, float k, const dnnl::primitive_attr& attr) {
+  using Primitive = dnnl::lrn_forward;
+  return any<Primitive>(Primitive::primitive_desc(
+      {kInference, dnnl::algorithm::lrn_across_channels, src, size, alpha, beta, k}, attr, engine));
 }
 
 AnyPrimitive concat(const dnnl::engine& engine, int axis, const std::vector<Desc>& parts,
@@ -149,20 +191,47 @@ dnnl::memory::data_type type_of(const Desc& desc) {
   return desc.data_type();
 }
 
-bool is_row_major(const Desc& desc) {
-  if (desc.data.format_kind != dnnl_blocked) return false;
-  const auto& blocking = desc.data.format_desc.blocking;
-  const Dims dims = desc.dims();
-  if (blocking.inner_nblks != 0) return false;
-  for (std::size_t i = 0; i < dims.size(); ++i) {
-    if (desc.data.padded_dims[i] != dims[i]) return false;
-  }
-  const Dims strides(blocking.strides, blocking.strides + dims.size());
+std::optional<Blocking> blocking_of(const Desc& desc) {
+  if (desc.data.format_kind != dnnl_blocked) return std::nullopt;
+  const auto& in = desc.data.format_desc.blocking;
+  const int rank = desc.data.ndims;
+  return Blocking{desc.dims(), Dims(desc.data.padded_dims, desc.data.padded_dims + rank),
+                  Dims(in.strides, in.strides + rank),
+                  Dims(in.inner_idxs, in.inner_idxs + in.inner_nblks),
+                  Dims(in.inner_blks, in.inner_blks + in.inner_nblks)};
+}
+
 #endif
+
+bool is_row_major(const Desc& desc) {
+  const auto layout = blocking_of(desc);
+  if (!layout || !layout->inner_axes.empty() || layout->padded != layout->dims) return false;
   dnnl::memory::dim expected = 1;
-  for (std::size_t i = dims.size(); i-- > 0;) {
-    if (dims[i] != 1 && strides[i] != expected) return false;
-    expected *= dims[i];
+  for (std::size_t i = layout->dims.size(); i-- > 0;) {
+    if (layout->dims[i] != 1 && layout->strides[i] != expected) return false;
+    expected *= layout->dims[i];
+  }
+  return true;
+}
+
+bool is_packed(const Desc& desc) {
+  const auto layout = blocking_of(desc);
+  if (!layout) return false;
+  // An axis of one element may have any stride: it is never taken.
+  Dims extents = layout->padded;
+  dnnl::memory::dim expected = 1;
+  for (std::size_t i = 0; i < layout->inner_axes.size(); ++i) {
+    expected *= layout->inner_sizes[i];
+    extents[static_cast<std::size_t>(layout->inner_axes[i])] /= layout->inner_sizes[i];
+  }
+  std::vector<std::pair<dnnl::memory::dim, dnnl::memory::dim>> axes;
+  for (std::size_t i = 0; i < extents.size(); ++i) {
+    if (extents[i] != 1) axes.emplace_back(layout->strides[i], extents[i]);
+  }
+  std::sort(axes.begin(), axes.end());
+  for (const auto& [stride, extent] : axes) {
+    if (stride != expected) return false;
+    expected *= extent;
   }
   return true;
 }
@@ -173,6 +242,9 @@ std::string library_version() {
 }
 
 std::string effective_isa() {
+#if defined(__aarch64__)
+  return "arm64";  // oneDNN 2.x would answer with a name of x86.
+#endif
   switch (dnnl_get_effective_cpu_isa()) {
     case dnnl_cpu_isa_sse41:
       return "sse41";

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <oneapi/dnnl/dnnl.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -48,8 +50,18 @@ struct AnyPrimitive {
 [[nodiscard]] AnyPrimitive eltwise(const dnnl::engine& engine, dnnl::algorithm algorithm,
                                    const Desc& src, float alpha, float beta,
                                    const dnnl::primitive_attr& attr);
-[[nodiscard]] AnyPrimitive binary_add(const dnnl::engine& engine, const Desc& a, const Desc& b,
-                                      const Desc& dst, const dnnl::primitive_attr& attr);
+[[nodiscard]] AnyPrimitive log_softmax(const dnnl::engine& engine, const Desc& src_and_dst,
+                                       int axis, const dnnl::primitive_attr& attr);
+[[nodiscard]] AnyPrimitive binary(const dnnl::engine& engine, dnnl::algorithm algorithm,
+                                  const Desc& a, const Desc& b, const Desc& dst,
+                                  const dnnl::primitive_attr& attr);
+/// `bias` may be an empty descriptor.
+[[nodiscard]] AnyPrimitive matmul(const dnnl::engine& engine, const Desc& a, const Desc& b,
+                                  const Desc& bias, const Desc& dst,
+                                  const dnnl::primitive_attr& attr);
+/// Across channels: x * (k + alpha / size * sum of squares)^-beta.
+[[nodiscard]] AnyPrimitive lrn(const dnnl::engine& engine, const Desc& src, std::int64_t size,
+                               float alpha, float beta, float k, const dnnl::primitive_attr& attr);
 [[nodiscard]] AnyPrimitive concat(const dnnl::engine& engine, int axis,
                                   const std::vector<Desc>& parts, const dnnl::primitive_attr& attr);
 
@@ -59,6 +71,17 @@ void append_eltwise(dnnl::post_ops& post_ops, dnnl::algorithm algorithm, float a
 [[nodiscard]] dnnl::memory::data_type type_of(const Desc& desc);
 /// Whether the elements lie in memory in row-major order without gaps.
 [[nodiscard]] bool is_row_major(const Desc& desc);
+
+/// How a blocked (or plain: no inner blocks) layout lies in memory. Strides are in elements; that
+/// of an axis with an inner block is from block to block.
+struct Blocking {
+  Dims dims, padded, strides;
+  Dims inner_axes, inner_sizes;  ///< Outermost first; they lie dense inside the strides.
+};
+/// Nothing where the layout is of another kind (packed weights).
+[[nodiscard]] std::optional<Blocking> blocking_of(const Desc& desc);
+/// Whether nothing lies between the elements (and the padding of blocks).
+[[nodiscard]] bool is_packed(const Desc& desc);
 
 /// "2.6.3"
 [[nodiscard]] std::string library_version();

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "backends/cpu/dnnl_compat.h"
+#include "backends/cpu/kernels/kernel.h"
 #include "graph/graph.h"
 
 namespace hedge::cpu {
@@ -29,13 +30,7 @@ struct Argument {
   int id = 0;  ///< DNNL_ARG_SRC, ...; of no meaning to our own kernels, nor is desc.
   Desc desc;
   std::size_t storage = 0;  ///< Index into Plan::storages.
-};
-
-/// A kernel that is not oneDNN's. `buffers` are the addresses of the step's arguments, in their
-/// order; `parameters` is everything else, made once when the plan is compiled.
-struct Kernel {
-  void (*run)(const void* parameters, std::byte* const* buffers) = nullptr;
-  std::shared_ptr<const void> parameters;
+  std::size_t offset = 0;   ///< Where it begins there, in bytes: views into a larger value.
 };
 
 /// One primitive, or one kernel of our own, with everything but addresses.
@@ -57,6 +52,13 @@ struct Storage {
 /// For each kind of convolution in the net, the implementation to take (oneDNN's own name of it).
 using Tactics = std::map<std::string, std::string>;
 
+/// A layer that runs by its operator's reference implementation: slowly, and allocating.
+struct SlowLayer {
+  std::string name;
+  std::string op;
+  std::string reason;
+};
+
 struct PlanOptions {
   dnnl::memory::data_type precision = dnnl::memory::data_type::f32;
   int threads = 1;
@@ -77,9 +79,10 @@ struct Plan {
   std::size_t weight_bytes = 0;
   std::size_t input_elements = 0;
   std::vector<std::size_t> output_elements;
+  std::vector<SlowLayer> slow_layers;
 };
 
-/// Throws bad_input with the names of all nodes for which there is no kernel.
+/// Throws bad_input where the first input or output of the graph is not float32.
 [[nodiscard]] std::shared_ptr<const Plan> compile(const Graph& graph, const PlanOptions& options);
 
 /// The kind of each convolution ("conv 3x3/1 16->16 32x32") with the implementations that this

@@ -63,6 +63,11 @@ std::vector<std::size_t> normal_axes(const Ints& axes, std::size_t rank) {
   return normal;
 }
 
+std::int64_t bounded_product(std::int64_t a, std::int64_t b) {
+  constexpr std::int64_t kMost = std::int64_t{1} << 50;
+  return b != 0 && a > kMost / b ? kMost : a * b;
+}
+
 Shape broadcast(const Shape& a, const Shape& b) {
   Shape out(std::max(a.size(), b.size()), 1);
   for (std::size_t i = 0; i < out.size(); ++i) {

@@ -67,6 +67,9 @@ template <class In>
 /// Sorted, without repetition.
 [[nodiscard]] std::vector<std::size_t> normal_axes(const Ints& axes, std::size_t rank);
 
+/// For counts of work: a * b, or 2^50, which is more than anybody has time for, where it is more.
+[[nodiscard]] std::int64_t bounded_product(std::int64_t a, std::int64_t b);
+
 /// numpy's rule. Throws where the shapes do not fit.
 [[nodiscard]] Shape broadcast(const Shape& a, const Shape& b);
 /// Row-major strides, in elements.

@@ -76,7 +76,7 @@ std::vector<Tensor> run_conv(const Node& node, Tensors in) {
 
 std::int64_t conv_macs(const Node& /*node*/, Inputs in, const TensorType& output) {
   const Shape& w = in[1]->type.shape;
-  return element_count(output.shape) * element_count(Shape(w.begin() + 1, w.end()));
+  return bounded_product(element_count(output.shape), element_count(Shape(w.begin() + 1, w.end())));
 }
 
 constexpr std::array kTable{

@@ -67,7 +67,8 @@ std::vector<Tensor> run_gemm(const Node& node, Tensors in) {
 }
 
 std::int64_t gemm_macs(const Node& node, Inputs in, const TensorType& output) {
-  return element_count(output.shape) * gemm_shape(node, in[0]->type.shape, in[1]->type.shape).k;
+  return bounded_product(element_count(output.shape),
+                         gemm_shape(node, in[0]->type.shape, in[1]->type.shape).k);
 }
 
 /// numpy.matmul: the last two axes are matrices, those before them are broadcast; a vector is a row
@@ -135,7 +136,7 @@ std::vector<Tensor> run_matmul(const Node& /*node*/, Tensors in) {
 }
 
 std::int64_t matmul_macs(const Node& /*node*/, Inputs in, const TensorType& output) {
-  return element_count(output.shape) * in[0]->type.shape.back();
+  return bounded_product(element_count(output.shape), in[0]->type.shape.back());
 }
 
 constexpr std::array kTable{

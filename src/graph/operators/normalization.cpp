@@ -89,6 +89,11 @@ std::vector<Tensor> run_lrn(const Node& node, Tensors in) {
   return {out};
 }
 
+std::int64_t lrn_steps(const Node& node, Inputs in, const TensorType& output) {
+  return bounded_product(element_count(output.shape),
+                         std::min(node.attributes.get_int("size", 0), in[0]->type.shape[1]));
+}
+
 // ---- Normalisation of runs of elements by their own mean and variance
 
 struct Moments {
@@ -217,7 +222,7 @@ constexpr std::array kTable{
              .max_inputs = 5,
              .infer = infer_batch_norm,
              .execute = run_batch_norm},
-    Operator{.name = "LRN", .infer = infer_lrn, .execute = run_lrn},
+    Operator{.name = "LRN", .infer = infer_lrn, .execute = run_lrn, .steps = lrn_steps},
     Operator{.name = "InstanceNormalization",
              .min_inputs = 3,
              .max_inputs = 3,

@@ -32,6 +32,11 @@ struct Operator {
   /// Multiply-accumulates of one run; null means none.
   std::int64_t (*macs)(const Node& node, std::span<const Value* const> inputs,
                        const TensorType& output) = nullptr;
+
+  /// Steps of one run of `execute`, where they are neither multiply-accumulates nor about as many
+  /// as there are elements; null means that they are.
+  std::int64_t (*steps)(const Node& node, std::span<const Value* const> inputs,
+                        const TensorType& output) = nullptr;
 };
 
 /// Null when Hedge has no such operator.

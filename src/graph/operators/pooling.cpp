@@ -118,9 +118,22 @@ std::vector<Tensor> run_global_average(const Node& /*node*/, Tensors in) {
   return {mean_over(in[0], whole_plane(in[0].shape()), false)};
 }
 
+/// Each window is gone through, also where it lies in the padding.
+std::int64_t pool_steps(const Node& node, Inputs /*in*/, const TensorType& output) {
+  std::int64_t steps = element_count(output.shape);
+  for (const std::int64_t k : node.attributes.get_ints("kernel_shape")) {
+    steps = bounded_product(steps, k);
+  }
+  return steps;
+}
+
 constexpr std::array kTable{
-    Operator{.name = "MaxPool", .infer = infer_max_pool, .execute = run_max_pool},
-    Operator{.name = "AveragePool", .infer = infer_average_pool, .execute = run_average_pool},
+    Operator{
+        .name = "MaxPool", .infer = infer_max_pool, .execute = run_max_pool, .steps = pool_steps},
+    Operator{.name = "AveragePool",
+             .infer = infer_average_pool,
+             .execute = run_average_pool,
+             .steps = pool_steps},
     Operator{.name = "GlobalMaxPool", .infer = infer_global_max, .execute = run_global_max},
     Operator{
         .name = "GlobalAveragePool", .infer = infer_global_average, .execute = run_global_average},

@@ -14,7 +14,7 @@ struct Reduction {
 };
 
 /// Axes are an attribute up to opset 17 (ReduceSum: 12), an input from then on. None means all, or
-/// none at all where noop_with_empty_axes says so.
+/// none at all where noop_with_empty_axes says so: then the function is that of each element alone.
 template <class In>
 Reduction reduction(const Node& node, In in, const Shape& shape) {
   Ints axes = ints_of(node, in, 1, "axes").value_or(Ints{});
@@ -140,9 +140,6 @@ Tensor reduce(const Tensor& in, const Reduction& r) {
 template <class Fold>
 std::vector<Tensor> run_reduction(const Node& node, Tensors in) {
   const Reduction r = reduction(node, in, in[0].shape());
-  // noop_with_empty_axes: not even the function of each element alone (ONNX: "the output tensor
-  // would be equivalent to the input tensor").
-  if (r.axes.empty() && !in[0].shape().empty()) return {in[0]};
   return {
       with_number(in[0].type(), [&](auto zero) { return reduce<decltype(zero), Fold>(in[0], r); })};
 }

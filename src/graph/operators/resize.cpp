@@ -33,7 +33,9 @@ std::string interpolation(const Node& node) {
   (void)one_of(node, "coordinate_transformation_mode",
                {"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners",
                 "asymmetric", "tf_half_pixel_for_nn"});
-  (void)one_of(node, "nearest_mode", {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"});
+  (void)one_of(node, "nearest_mode",
+               {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil",
+                "floor_enlarging_ceil_shrinking"});
   return one_of(node, "mode", {"nearest", "linear", "cubic"});
 }
 
@@ -149,7 +151,9 @@ float original_coordinate(std::string_view mode, const AxisResize& axis, std::in
   return in / 2 * (1 - out / (axis.scale * in)) + half_pixel;
 }
 
-float nearest(std::string_view mode, float x) {
+/// The last of the modes is the importer's, for what opset 10 meant.
+float nearest(std::string_view mode, float scale, float x) {
+  if (mode == "floor_enlarging_ceil_shrinking") return scale < 1 ? std::ceil(x) : std::floor(x);
   if (mode == "round_prefer_floor") return std::ceil(x - 0.5F);
   if (mode == "round_prefer_ceil") return std::floor(x + 0.5F);
   return mode == "floor" ? std::floor(x) : std::ceil(x);
@@ -174,8 +178,9 @@ std::vector<Tap> taps_at(const Node& node, const std::string& mode, const AxisRe
     return std::clamp<std::int64_t>(convert<std::int64_t>(place), 0, axis.in - 1);
   };
   if (mode == "nearest") {
-    return {
-        {clamp(nearest(node.attributes.get_string("nearest_mode", "round_prefer_floor"), x)), 1}};
+    return {{clamp(nearest(node.attributes.get_string("nearest_mode", "round_prefer_floor"),
+                           axis.scale, x)),
+             1}};
   }
   const double low = std::floor(x);
   if (mode == "linear") return {{clamp(low), 1 - (x - low)}, {clamp(low + 1), x - low}};
@@ -243,9 +248,23 @@ std::vector<Tensor> run_resize(const Node& node, Tensors in) {
   return {out};
 }
 
+std::int64_t resize_steps(const Node& node, Inputs in, const TensorType& output) {
+  const std::string mode = interpolation(node);
+  std::int64_t steps = element_count(output.shape);
+  for (const AxisResize& axis : resized_axes(node, in, in[0]->type.shape)) {
+    if (axis.in == axis.out && axis.scale == 1) continue;
+    steps = bounded_product(steps, mode == "nearest" ? 1 : mode == "linear" ? 2 : 4);
+  }
+  return steps;
+}
+
 constexpr std::array kTable{
     // X, roi (only for tf_crop_and_resize), scales, sizes
-    Operator{.name = "Resize", .max_inputs = 4, .infer = infer_resize, .execute = run_resize},
+    Operator{.name = "Resize",
+             .max_inputs = 4,
+             .infer = infer_resize,
+             .execute = run_resize,
+             .steps = resize_steps},
 };
 
 }  // namespace

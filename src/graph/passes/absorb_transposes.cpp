@@ -4,6 +4,7 @@
 
 #include "graph/passes/edit.h"
 #include "graph/passes/passes.h"
+#include "graph/post_op.h"
 
 namespace hedge {
 namespace {
@@ -71,23 +72,30 @@ bool to_reshape(Graph& graph, Node& node) {
   return true;
 }
 
+/// Whether the node is a function of each element of `x` and of nothing else that varies.
+bool is_elementwise(const Graph& graph, const Node& node, ValueId x) {
+  if (node.op == nullptr || has_further_outputs(node)) return false;
+  const auto activation = activation_of(graph, node);
+  if (activation && activation->varying == x) return true;
+  if (!node.op->pointwise || node.inputs[0] != x) return false;
+  // Its other inputs must be there where it moves to.
+  return std::all_of(node.inputs.begin() + 1, node.inputs.end(),
+                     [&](ValueId id) { return id == kNoValue || graph.is_constant(id); }) &&
+         std::all_of(node.post_ops.begin(), node.post_ops.end(),
+                     [](const PostOp& post_op) { return post_op.kind != PostOp::Kind::kAdd; });
+}
+
 /// transpose then f = f then transpose, for elementwise f: moves the transpose down, towards
 /// another that undoes it.
 bool below_unary(Graph& graph, const GraphIndex& index, Node& node) {
   const auto out = static_cast<std::size_t>(node.outputs[0]);
   if (index.is_output[out] || index.consumers[out].size() != 1) return false;
   Node& reader = graph.nodes[static_cast<std::size_t>(index.consumers[out][0])];
-  if (reader.op == nullptr || !reader.op->pointwise || has_further_outputs(reader)) return false;
-  if (reader.inputs[0] != node.outputs[0] || !reader.post_ops.empty()) return false;
-  // Its other inputs must be there where it moves to.
-  if (!std::all_of(reader.inputs.begin() + 1, reader.inputs.end(),
-                   [&](ValueId id) { return id == kNoValue || graph.is_constant(id); })) {
-    return false;
-  }
+  if (!is_elementwise(graph, reader, node.outputs[0])) return false;
   const ValueId between = graph.add_value(
       reader.name + ".transposed",
       {graph.value(reader.outputs[0]).type.type, graph.value(node.inputs[0]).type.shape});
-  reader.inputs[0] = node.inputs[0];
+  std::replace(reader.inputs.begin(), reader.inputs.end(), node.outputs[0], node.inputs[0]);
   node.inputs[0] = between;
   node.outputs[0] = reader.outputs[0];
   reader.outputs[0] = between;

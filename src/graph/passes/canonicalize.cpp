@@ -18,7 +18,15 @@ bool matmul_to_gemm(Graph& graph, Node& node) {
   return true;
 }
 
-bool reduce_mean_to_pool(Graph& graph, Node& node) {
+bool sum_to_add(Node& node) {
+  if (!is_op(node, "Sum") || node.inputs.size() != 2) return false;
+  node.op = &get_operator("Add");
+  return true;
+}
+
+/// ReduceMean over the plane; where its axes go away, a Flatten takes them.
+bool reduce_mean_to_pool(Graph& graph, std::size_t i) {
+  Node& node = graph.nodes[i];
   if (!is_op(node, "ReduceMean")) return false;
   const TensorType& type = graph.value(node.inputs[0]).type;
   if (type.type != DataType::kFloat32 || type.shape.size() != 4) return false;
@@ -29,12 +37,21 @@ bool reduce_mean_to_pool(Graph& graph, Node& node) {
   }
   for (auto& axis : axes) axis = axis < 0 ? axis + 4 : axis;
   std::sort(axes.begin(), axes.end());
-  if (axes != std::vector<std::int64_t>{2, 3} || node.attributes.get_int("keepdims", 1) != 1) {
-    return false;
-  }
+  if (axes != std::vector<std::int64_t>{2, 3}) return false;
+  const bool flat = node.attributes.get_int("keepdims", 1) != 1;
   node.op = &get_operator("GlobalAveragePool");
   node.attributes = {};
   node.inputs.resize(1);
+  if (!flat) return true;
+  Node flatten;
+  flatten.name = node.name + ".flat";
+  flatten.op = &get_operator("Flatten");
+  flatten.outputs = node.outputs;
+  const Shape& in = graph.value(node.inputs[0]).type.shape;
+  node.outputs = {
+      graph.add_value(node.name + ".pooled", {DataType::kFloat32, {in[0], in[1], 1, 1}})};
+  flatten.inputs = node.outputs;
+  graph.nodes.insert(graph.nodes.begin() + static_cast<std::ptrdiff_t>(i) + 1, std::move(flatten));
   return true;
 }
 
@@ -72,10 +89,11 @@ bool batch_norm_to_conv(Graph& graph, Node& node) {
 
 bool canonicalize(Graph& graph) {
   bool changed = false;
-  for (Node& node : graph.nodes) {
+  for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+    Node& node = graph.nodes[i];
     if (node.op == nullptr) continue;
-    changed |= matmul_to_gemm(graph, node) || reduce_mean_to_pool(graph, node) ||
-               batch_norm_to_conv(graph, node);
+    changed |= matmul_to_gemm(graph, node) || sum_to_add(node) || batch_norm_to_conv(graph, node) ||
+               reduce_mean_to_pool(graph, i);
   }
   return changed;
 }

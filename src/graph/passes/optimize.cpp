@@ -37,6 +37,8 @@ void optimize(Graph& graph) {
   while (changed) {
     changed = remove_dead_nodes(graph);
     changed |= remove_identities(graph);
+    changed |= recognise_norms(graph);
+    changed |= recognise_activations(graph);
     changed |= absorb_transposes(graph);
     changed |= absorb_pads(graph);
     changed |= fold_affine(graph);

@@ -21,6 +21,11 @@ bool remove_dead_nodes(Graph& graph);
 /// the plane to GlobalAveragePool, BatchNormalization that no convolution takes to a depthwise 1x1
 /// Conv.
 bool canonicalize(Graph& graph);
+/// Activations that exporters write as several nodes (swish, hard swish, Gelu and others) to one
+/// Identity with the activation as its post-op.
+bool recognise_activations(Graph& graph);
+/// Layer normalisation that exporters write as up to nine nodes to one LayerNormalization.
+bool recognise_norms(Graph& graph);
 /// BatchNormalization, and Add, Sub, Mul, Div by per-channel constants, into the weights and bias
 /// of the Conv or Gemm before them.
 bool fold_affine(Graph& graph);
@@ -29,7 +34,7 @@ bool absorb_transposes(Graph& graph);
 /// Zero padding of the plane into the convolution after it; a subsampling 1x1 pool with padding of
 /// channels (the parameter-free shortcut of CIFAR ResNets) into a 1x1 convolution that selects.
 bool absorb_pads(Graph& graph);
-/// Relu and Clip, and the residual Add, into the node before them as post-ops.
+/// Activations, the bias of a MatMul and the residual Add, into the node before them as post-ops.
 bool fuse_post_ops(Graph& graph);
 
 }  // namespace hedge

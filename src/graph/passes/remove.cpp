@@ -41,7 +41,11 @@ bool moves_nothing(const Graph& graph, const Node& node) {
   if (is_op(node, "Pad") || is_op(node, "Slice")) {
     return in == out && keeps_every_place(graph, node);
   }
-  if (is_op(node, "Concat")) return node.inputs.size() == 1;
+  if (is_op(node, "Expand") || is_op(node, "Tile") || is_op(node, "CastLike")) return in == out;
+  if (is_op(node, "Concat") || is_op(node, "Sum") || is_op(node, "Mean") || is_op(node, "Max") ||
+      is_op(node, "Min")) {
+    return node.inputs.size() == 1;
+  }
   if (is_op(node, "Transpose")) {
     const auto perm = node.attributes.get_ints("perm");
     return !perm.empty() && std::is_sorted(perm.begin(), perm.end());

@@ -17,6 +17,7 @@ struct Outcome {
 struct Outcomes {
   Outcome reference;
   Outcome cpu;
+  bool by_kernels = false;  ///< The cpu backend needed no operator's reference implementation.
 };
 
 /// Runs the test by the reference executor and, where that passes, by the cpu backend. Inputs that

@@ -33,7 +33,10 @@ void Report::add(const NodeTest& test, const Outcomes& outcomes) {
   if (outcomes.reference.status == Status::kSkipped) ++tally.skipped[outcomes.reference.reason];
   if (outcomes.reference.status != Status::kPassed) return;
   ++tally.passed;
-  if (outcomes.cpu.status == Status::kPassed) ++tally.passed_on_cpu;
+  if (outcomes.cpu.status == Status::kPassed) {
+    ++tally.passed_on_cpu;
+    tally.passed_by_kernels += outcomes.by_kernels ? 1 : 0;
+  }
   if (outcomes.cpu.status == Status::kSkipped) ++tally.skipped_on_cpu[outcomes.cpu.reason];
 }
 

@@ -14,6 +14,7 @@ namespace hedge::conformance {
 struct Tally {
   int passed = 0;
   int passed_on_cpu = 0;
+  int passed_by_kernels = 0;  ///< On the cpu backend, no step of it by a reference implementation.
   std::map<std::string, int> skipped;         ///< By reason.
   std::map<std::string, int> skipped_on_cpu;  ///< By reason, of those that passed otherwise.
 };

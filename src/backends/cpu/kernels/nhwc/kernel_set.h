@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+// What one instruction set contributes: inner loops over NHWC planes of floats, between plain
+// structs, so that a file that is compiled for AVX-512 shares no inline function with others.
+
+namespace hedge::cpu {
+
+/// A window that slides over the planes of a batch; `channels` lie together for each pixel.
+/// Dilations count from 1. Taps that fall outside the plane are padding.
+struct Geometry {
+  int batch = 1;
+  int channels = 0;  ///< Of the input, all groups together.
+  int in_h = 0, in_w = 0, out_h = 0, out_w = 0;
+  int kernel_h = 1, kernel_w = 1;
+  int stride_h = 1, stride_w = 1;
+  int dilation_h = 1, dilation_w = 1;
+  int pad_top = 0, pad_left = 0;
+};
+
+/// What is done to a result before it is stored: + residual where there is one, then bounds.
+struct Bounds {
+  float low = 0;
+  float high = 0;
+};
+
+/// Work is cut into jobs 0 .. jobs-1 that threads may share out.
+struct ConvolutionPlan {
+  Geometry geometry{};
+  int groups = 1;
+  int out_channels = 0;  ///< All groups together.
+  int vectors = 1;       ///< Vectors of output channels that a tile computes: 1 or 2.
+  int tiles = 1;         ///< Of a row of output pixels; their widths differ by one at most.
+  int tiles_a_job = 1;
+  bool rows_first = true;  ///< Whether consecutive jobs share pixels rather than weights.
+  Bounds bounds{};
+  const float* zeros = nullptr;  ///< As many as a group has channels: what padding reads.
+};
+
+/// `weights`: for each group and block of output channels the bias of the block, then for each tap
+/// and input channel the block's weights; zero where the block reaches beyond the channels. A last
+/// block that one vector holds has rows of one vector, at the distance of whole blocks.
+struct ConvolutionBuffers {
+  const float* src = nullptr;
+  const float* weights = nullptr;
+  const float* residual = nullptr;  ///< Null where there is none; may be dst.
+  float* dst = nullptr;
+};
+
+/// `weights`: the bias, then for each tap a weight a channel, in rows of whole vectors.
+struct DepthwisePlan {
+  Geometry geometry{};
+  Bounds bounds{};
+  const float* zeros = nullptr;  ///< One for each channel.
+};
+
+struct PoolPlan {
+  Geometry geometry{};
+  bool largest = false;            ///< The largest, else the mean.
+  bool count_padding = false;      ///< Whether the mean divides by the whole window.
+  int padded_h = 0, padded_w = 0;  ///< What count_padding counts: up to the end of the padding.
+  Bounds bounds{};
+};
+
+struct KernelSet {
+  const char* name = "";
+  int lanes = 0;            ///< Floats in a vector.
+  int widest_tile[2] = {};  ///< Pixels, for tiles of 1 and of 2 vectors.
+  void (*convolution)(const ConvolutionPlan&, const ConvolutionBuffers&, int first, int last);
+  void (*depthwise)(const DepthwisePlan&, const ConvolutionBuffers&, int first, int last);
+  void (*pool)(const PoolPlan&, const float* src, float* dst, int first, int last);
+  /// dst = bounded(a + b); b may be null. dst may be a or b.
+  void (*add)(const float* a, const float* b, float* dst, std::size_t count, Bounds bounds);
+};
+
+/// Blocks of output channels in a group, and jobs in all. depthwise and pool have batch * out_h.
+[[nodiscard]] int blocks_of(const ConvolutionPlan& plan, int lanes);
+[[nodiscard]] int jobs_of(const ConvolutionPlan& plan, int lanes);
+
+/// The best one that this CPU runs.
+[[nodiscard]] const KernelSet& kernel_set();
+/// All that this CPU runs, the best first.
+[[nodiscard]] const std::vector<const KernelSet*>& kernel_sets();
+
+}  // namespace hedge::cpu

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "backends/cpu/kernels/kernel.h"
+#include "backends/cpu/kernels/nhwc/kernel_set.h"
+
+// Kernels of our own over fp32. Images lie as NHWC without gaps. The buffers of each are named in
+// order.
+
+namespace hedge::cpu {
+
+struct NamedKernel {
+  Kernel kernel;
+  std::string name;  ///< "hedge:igemm:neon"
+};
+
+inline constexpr Bounds kUnbounded{-__builtin_huge_valf(), __builtin_huge_valf()};
+
+/// A convolution, or with planes of 1x1 a fully connected layer.
+struct Convolution {
+  Geometry geometry{};
+  int groups = 1;
+  int out_channels = 0;
+  bool residual = false;
+  Bounds bounds = kUnbounded;
+  int threads = 1;
+};
+
+[[nodiscard]] bool is_depthwise(const Convolution& layer);
+/// "hedge:igemm:neon"; asks for no more of the layer than its channels and groups.
+[[nodiscard]] std::string convolution_name(const Convolution& layer, const KernelSet& set);
+/// Buffers: source, packed weights, result, and the residual where there is one (may be the
+/// result's own).
+[[nodiscard]] NamedKernel make_convolution(const Convolution& layer, const KernelSet& set);
+/// From weights [out_channels][channels/groups][kernel_h][kernel_w] and a bias an output channel
+/// (or null) to what the kernel of the same layer and set reads.
+[[nodiscard]] std::vector<float> pack_weights(const Convolution& layer, const KernelSet& set,
+                                              const float* weights, const float* bias);
+
+/// Buffers: source, result.
+[[nodiscard]] NamedKernel make_pool(const PoolPlan& plan, int threads, const KernelSet& set);
+
+/// result = bounded(a + b), any layout as long as it is the same. Buffers: a, b, result.
+[[nodiscard]] NamedKernel make_add(std::size_t elements, Bounds bounds, const KernelSet& set);
+/// result = bounded(a). Buffers: a, result.
+[[nodiscard]] NamedKernel make_clip(std::size_t elements, Bounds bounds, const KernelSet& set);
+
+/// Along the middle axis of [outer][extent][inner]. Buffers: source, result.
+[[nodiscard]] NamedKernel make_softmax(std::int64_t outer, std::int64_t extent, std::int64_t inner);
+
+/// result[i] = source[i] for each index i of `extents`, each side with strides of its own, in
+/// floats. Buffers: source, result.
+[[nodiscard]] NamedKernel make_copy(const std::vector<std::int64_t>& extents,
+                                    const std::vector<std::int64_t>& source_strides,
+                                    const std::vector<std::int64_t>& result_strides);
+
+}  // namespace hedge::cpu

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: Apache-2.0
+// Layers that move elements, or only see them otherwise.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+#include <optional>
+#include <utility>
+
+#include "backends/cpu/compiler.h"
+#include "backends/cpu/kernels/copy.h"
+#include "graph/passes/edit.h"
+
+namespace hedge::cpu {
+namespace {
+
+using Type = dnnl::memory::data_type;
+
+/// Up to here every integer is a float.
+constexpr std::int64_t kMostTraced = std::int64_t{1} << 24;
+constexpr float kFillMark = -1;
+
+std::size_t element_bytes(const Desc& desc) {
+  return dnnl::memory::data_type_size(type_of(desc));
+}
+
+/// Which element of its first input each element of a moving node's result is (-1: the fill): what
+/// the reference implementation makes of an input that holds its own positions. So a kernel need
+/// not know what Slice, Gather or DepthToSpace mean. Nothing where it depends on what varies.
+struct Trace {
+  std::vector<std::int32_t> sources;
+  float fill = 0;
+};
+std::optional<Trace> trace(const Graph& graph, Node node) {
+  const Shape& shape = graph.value(node.inputs[0]).type.shape;
+  const std::int64_t count = element_count(shape);
+  if (count > kMostTraced) return std::nullopt;
+  std::vector<float> positions(static_cast<std::size_t>(count));
+  std::iota(positions.begin(), positions.end(), 0.F);
+  std::vector<Tensor> inputs{Tensor::from<float>(shape, std::span(std::as_const(positions)))};
+  for (std::size_t i = 1; i < node.inputs.size(); ++i) {
+    if (node.inputs[i] == kNoValue) {
+      inputs.emplace_back();
+    } else if (graph.is_constant(node.inputs[i])) {
+      inputs.push_back(*graph.value(node.inputs[i]).constant);
+    } else {
+      return std::nullopt;
+    }
+  }
+  Trace result;
+  if (is_op(node, "Pad")) {
+    const bool given = inputs.size() > 2 && inputs[2];
+    result.fill = given ? inputs[2].values<float>()[0] : node.attributes.get_float("value", 0);
+    if (given) inputs[2] = Tensor::from<float>(inputs[2].shape(), std::span(&kFillMark, 1));
+    node.attributes.set("value", kFillMark);
+  }
+  const Tensor moved = node.op->execute(node, inputs).at(0);
+  for (const float position : moved.values<float>()) {
+    result.sources.push_back(static_cast<std::int32_t>(position));
+  }
+  return result;
+}
+
+/// The trace as a start and a stride for each axis, where it is so regular.
+struct Strided {
+  std::int64_t start = 0;
+  Dims strides;
+};
+std::optional<Strided> as_strides(const std::vector<std::int32_t>& sources, const Shape& shape) {
+  if (shape.empty() || sources[0] < 0) return std::nullopt;
+  Strided view{sources[0], Dims(shape.size(), 1)};
+  std::vector<std::int64_t> flat(shape.size(), 1);
+  for (std::size_t axis = shape.size() - 1; axis-- > 0;) {
+    flat[axis] = flat[axis + 1] * shape[axis + 1];
+  }
+  for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+    if (shape[axis] == 1) continue;
+    view.strides[axis] = sources[static_cast<std::size_t>(flat[axis])] - sources[0];
+    if (view.strides[axis] <= 0) return std::nullopt;
+  }
+  // oneDNN wants each axis to step over all that the faster ones reach.
+  std::vector<std::pair<std::int64_t, std::int64_t>> nested;
+  for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+    if (shape[axis] != 1) nested.emplace_back(view.strides[axis], shape[axis]);
+  }
+  std::sort(nested.begin(), nested.end());
+  for (std::size_t i = 1; i < nested.size(); ++i) {
+    if (nested[i].first < nested[i - 1].first * nested[i - 1].second) return std::nullopt;
+  }
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    std::int64_t expected = view.start;
+    for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+      expected += static_cast<std::int64_t>(i) / flat[axis] % shape[axis] * view.strides[axis];
+    }
+    if (sources[i] != expected) return std::nullopt;
+  }
+  return view;
+}
+
+}  // namespace
+
+Obstacle Compiler::compile_concat(const Node& node) {
+  for (const ValueId id : node.inputs) {
+    if (is_raw(id)) return "an operand that is empty or not float32";
+  }
+  std::vector<Desc> parts;
+  std::vector<Argument> arguments;
+  const Type type = type_of(locate(node.inputs.at(0)).desc);
+  for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+    Located part = packed(node.inputs[i], node.name);
+    if (type_of(part.desc) != type) {
+      part = with_desc(node.inputs[i], row_major(graph_.value(node.inputs[i]).type.shape, type),
+                       node.name);
+    }
+    parts.push_back(part.desc);
+    arguments.push_back(argument(DNNL_ARG_MULTIPLE_SRC + static_cast<int>(i), part));
+  }
+  const std::size_t axis = normal_axis(node.attributes.get_int("axis", 0),
+                                       graph_.value(node.outputs[0]).type.shape.size());
+  const AnyPrimitive primitive =
+      concat(plan_->engine, static_cast<int>(axis), parts, no_post_ops().attr);
+  if (primitive.implementation.find("ref") != std::string::npos) {
+    concat_by_reorders(node, axis, type);
+    return {};
+  }
+  const Located dst = new_result(primitive.dst);
+  arguments.push_back(argument(DNNL_ARG_DST, dst));
+  add_step(node, primitive, std::move(arguments), {});
+  finish(node, dst, 0);
+  return {};
+}
+
+/// What oneDNN's own fallback does (parts that end within a block of channels), but without its
+/// allocations: each part is reordered to its place in a plain result.
+void Compiler::concat_by_reorders(const Node& node, std::size_t axis, Type type) {
+  const Desc whole = row_major(graph_.value(node.outputs[0]).type.shape, type);
+  const Dims strides = blocking_of(whole)->strides;
+  const Located dst = new_result(whole);
+  std::int64_t begin = 0;
+  for (const ValueId id : node.inputs) {
+    const Shape& shape = graph_.value(id).type.shape;
+    add_reorder(node.name, packed(id, node.name),
+                {Desc(Dims(shape), type, strides), dst.storage,
+                 static_cast<std::size_t>(begin * strides[axis]) * element_bytes(whole)});
+    begin += shape[axis];
+  }
+  finish(node, dst, 0);
+}
+
+/// A plain layout is only seen with its axes in another order; who needs them so in memory
+/// reorders.
+Obstacle Compiler::compile_transpose(const Node& node) {
+  const Located src = locate(node.inputs[0]);
+  auto perm = node.attributes.get_ints("perm");
+  const Shape& shape = graph_.value(node.outputs[0]).type.shape;
+  if (perm.empty()) {
+    for (std::size_t i = shape.size(); i-- > 0;) perm.push_back(static_cast<std::int64_t>(i));
+  }
+  if (shape.empty()) return compile_view(node);
+  // permute_axes wants to know where each axis goes; ONNX says where each comes from.
+  std::vector<int> goes_to(perm.size());
+  for (std::size_t i = 0; i < perm.size(); ++i) {
+    goes_to.at(static_cast<std::size_t>(perm[i])) = static_cast<int>(i);
+  }
+  const Located seen{src.desc.permute_axes(goes_to), src.storage, src.offset};
+  const auto layout = blocking_of(src.desc);
+  if (layout && layout->inner_axes.empty()) {
+    finish_view(node, seen);
+    return {};
+  }
+  const Located dst = new_result(row_major(shape, type_of(src.desc)));
+  add_reorder(node.name, seen, dst);
+  finish(node, dst, 0);
+  return {};
+}
+
+/// Another shape over the same bytes, which must lie in row-major order for that.
+Obstacle Compiler::compile_view(const Node& node) {
+  const ValueId in = node.inputs[0];
+  const ValueId out = node.outputs[0];
+  const Shape& shape = graph_.value(out).type.shape;
+  Located src;
+  if (is_raw(in)) {
+    src = locate(in);
+    if (!is_raw(out)) src.desc = row_major(shape, Type::f32);
+  } else if (is_raw(out)) {
+    src = row_major_floats(in, node.name);
+    src.desc = row_major({static_cast<std::int64_t>(src.desc.get_size())}, Type::u8);
+  } else {
+    src = row_major_form(in, node.name);
+    src.desc = row_major(shape, type_of(src.desc));
+  }
+  finish_view(node, src);
+  return {};
+}
+
+/// Post-ops write, and a view may not: others read those bytes.
+void Compiler::finish_view(const Node& node, const Located& seen) {
+  if (node.post_ops.empty()) return produce(node.outputs[0], seen);
+  const Located copy =
+      new_result(row_major(graph_.value(node.outputs[0]).type.shape, type_of(seen.desc)));
+  add_reorder(node.name, seen, copy);
+  finish(node, copy, 0);
+}
+
+/// Some form of the value whose axes have plain strides.
+Located Compiler::plain_form(ValueId id, const std::string& why) {
+  (void)locate(id);
+  for (const Located& form : forms_[static_cast<std::size_t>(id)]) {
+    const auto layout = blocking_of(form.desc);
+    if (layout && layout->inner_axes.empty()) return form;
+  }
+  return row_major_form(id, why);
+}
+
+Obstacle Compiler::compile_split(const Node& node) {
+  if (!node.post_ops.empty()) return "a Split with post-ops";
+  std::vector<const Value*> inputs;
+  for (const ValueId id : node.inputs) {
+    inputs.push_back(id == kNoValue ? nullptr : &graph_.value(id));
+  }
+  const auto types = node.op->infer(node, inputs);
+  const Shape& shape = graph_.value(node.inputs[0]).type.shape;
+  const std::size_t axis = normal_axis(node.attributes.get_int("axis", 0), shape.size());
+  const Located src = plain_form(node.inputs[0], node.name);
+  const Dims strides = blocking_of(src.desc)->strides;
+  std::int64_t begin = 0;
+  for (std::size_t i = 0; i < node.outputs.size(); ++i) {
+    const Shape& part = types[i].shape;
+    if (node.outputs[i] != kNoValue) {
+      produce(node.outputs[i], {Desc(Dims(part), type_of(src.desc), strides), src.storage,
+                                src.offset + static_cast<std::size_t>(begin * strides[axis]) *
+                                                 element_bytes(src.desc)});
+    }
+    begin += part[axis];
+  }
+  return {};
+}
+
+/// Gather of one known index: a view.
+bool Compiler::compile_selection(const Node& node) {
+  const Value& index = graph_.value(node.inputs[1]);
+  if (!index.constant || !index.type.shape.empty()) return false;
+  const Shape& shape = graph_.value(node.inputs[0]).type.shape;
+  const Shape& out = graph_.value(node.outputs[0]).type.shape;
+  const std::size_t axis = normal_axis(node.attributes.get_int("axis", 0), shape.size());
+  const std::size_t at =
+      normal_axis(index.constant->to_int64()[0], static_cast<std::size_t>(shape[axis]));
+  if (out.empty() || at >= static_cast<std::size_t>(shape[axis])) return false;
+  const Located src = plain_form(node.inputs[0], node.name);
+  Dims strides = blocking_of(src.desc)->strides;
+  const std::size_t offset =
+      src.offset + at * static_cast<std::size_t>(strides[axis]) * element_bytes(src.desc);
+  strides.erase(strides.begin() + static_cast<std::ptrdiff_t>(axis));
+  finish_view(node, {Desc(Dims(out), type_of(src.desc), strides), src.storage, offset});
+  return true;
+}
+
+Obstacle Compiler::compile_moving(const Node& node) {
+  if (node.op->name == "Resize" || node.op->name == "Upsample") {
+    if (node.attributes.get_string("mode", "nearest") != "nearest") return "a Resize that blends";
+  }
+  if (is_op(node, "Gather") && compile_selection(node)) return {};
+  const auto traced = trace(graph_, node);
+  if (!traced) return "operands that are not constant, or a very large one";
+  const Shape& shape = graph_.value(node.outputs[0]).type.shape;
+  const Located src = row_major_form(node.inputs[0], node.name);
+  if (const auto view = as_strides(traced->sources, shape)) {
+    finish_view(node,
+                {Desc(Dims(shape), type_of(src.desc), view->strides), src.storage,
+                 src.offset + static_cast<std::size_t>(view->start) * element_bytes(src.desc)});
+    return {};
+  }
+  const Located floats = row_major_floats(node.inputs[0], node.name);
+  const Located dst = new_result(row_major(shape, Type::f32));
+  add_own_step(node, fmt::format("{} own", node.op->name),
+               {kernels::run_mapped_copy, std::make_shared<const kernels::MappedCopy>(
+                                              kernels::mapped_copy(traced->sources, traced->fill))},
+               {argument(0, floats), argument(0, dst)});
+  finish(node, dst, 0);
+  return {};
+}
+
+}  // namespace hedge::cpu

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whole nets whose convolutions all run by our own kernels, as on CPUs where oneDNN has no fast
+// ones.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "backends/cpu/cpu_context.h"
+#include "backends/cpu/plan.h"
+#include "graph/operators/operator.h"
+#include "graph/passes/passes.h"
+#include "graph/reference_executor.h"
+#include "support/nets.h"
+
+namespace hedge::cpu {
+namespace {
+
+Tactics own_tactics(const Graph& graph) {
+  Tactics tactics;
+  for (const auto& [kind, implementations] : convolution_tactics(graph, {})) {
+    for (const std::string& implementation : implementations) {
+      if (implementation.starts_with("hedge:")) tactics[kind] = implementation;
+    }
+  }
+  return tactics;
+}
+
+TEST(OwnLayers, AgreeWithTheReferenceExecutor) {
+  for (const auto& [name, make] : test::small_nets()) {
+    for (const std::int64_t batch : {1, 3}) {
+      for (const int threads : {1, 2}) {
+        SCOPED_TRACE(name + " batch " + std::to_string(batch) + " threads " +
+                     std::to_string(threads));
+        Graph graph = make();
+        optimize(graph);
+        if (batch != 1) set_batch(graph, batch);
+        const Tensor input = test::noise_tensor(graph.input_type(0).shape, 3);
+        const auto expected = execute(graph, std::vector<Tensor>{input});
+
+        PlanOptions options;
+        options.threads = threads;
+        options.tactics = own_tactics(graph);
+        ASSERT_FALSE(options.tactics.empty());
+        const auto plan = compile(graph, options);
+        const auto own =
+            std::count_if(plan->steps.begin(), plan->steps.end(),
+                          [](const Step& step) { return step.kernel.starts_with("Conv hedge:"); });
+        const auto convolutions =
+            std::count_if(graph.nodes.begin(), graph.nodes.end(),
+                          [](const Node& node) { return node.op->name == "Conv"; });
+        EXPECT_EQ(own, convolutions);
+        CpuContext context(plan);
+        for (int repetition = 0; repetition < 2; ++repetition) {
+          const auto values = input.values<float>();
+          std::copy(values.begin(), values.end(), context.input().begin());
+          context.infer();
+          for (std::size_t i = 0; i < expected.size(); ++i) {
+            EXPECT_LT(test::relative_error(context.output(i), expected[i].values<float>()), 1e-4);
+          }
+        }
+      }
+    }
+  }
+}
+
+/// Between two of them nothing is reordered: both lie as NHWC.
+TEST(OwnLayers, NeedNoReordersAmongThemselves) {
+  Graph graph = test::small_nets().at(1).second();  // From an NHWC image to scores.
+  optimize(graph);
+  PlanOptions options;
+  options.tactics = own_tactics(graph);
+  for (const Step& step : compile(graph, options)->steps) {
+    EXPECT_FALSE(step.kernel.starts_with("reorder")) << step.name;
+  }
+}
+
+/// MobileNetV2's layers, small: expansion, depthwise in both strides, projection, residual. On a
+/// CPU for which oneDNN has no fast kernels none of them falls to its slow ones.
+TEST(OwnLayers, StandInForSlowOnes) {
+  test::GraphBuilder g;
+  const auto clip = [&](ValueId x) {
+    return g.node("Clip", {x, g.constant(Tensor::from<float>({}, std::vector<float>{0.F})),
+                           g.constant(Tensor::from<float>({}, std::vector<float>{6.F}))});
+  };
+  const ValueId x = clip(g.conv(g.input({1, 3, 16, 16}), 3, 16, 3, 2));
+  const ValueId wide = clip(g.conv(clip(g.conv(x, 16, 96, 1)), 96, 96, 3, 1, 96));
+  const ValueId sum = g.node("Add", {x, g.conv(wide, 96, 16, 1)});
+  const ValueId narrow = clip(g.conv(clip(g.conv(sum, 16, 96, 1)), 96, 96, 3, 2, 96));
+  const ValueId pool = g.node("MaxPool", {g.conv(narrow, 96, 24, 1)},
+                              {{"kernel_shape", test::Ints{2, 2}}, {"strides", test::Ints{2, 2}}});
+  const ValueId pooled = g.node("GlobalAveragePool", {pool});
+  const ValueId scores = g.node("Gemm", {g.node("Flatten", {pooled}), g.weights({24, 10})});
+  Graph graph = g.finish({g.node("Softmax", {scores})});
+  optimize(graph);
+  for (const Step& step : compile(graph, {})->steps) {
+    EXPECT_EQ(step.kernel.find("ref:"), std::string::npos) << step.kernel;
+    EXPECT_EQ(step.kernel.find(":ref"), std::string::npos) << step.kernel;
+    EXPECT_EQ(step.kernel.find("simple"), std::string::npos) << step.kernel;
+  }
+}
+
+}  // namespace
+}  // namespace hedge::cpu
