@@ -64,6 +64,19 @@ TEST(OwnLayers, AgreeWithTheReferenceExecutor) {
   }
 }
 
+/// The values are those of oneDNN 3.x, which knows more instruction sets than 2.x has names for.
+TEST(InstructionSets, NewerOnesCountAsWhatTheyExtend) {
+  using kernels::Isa;
+  EXPECT_EQ(isa_of_bits(0x0), Isa::kBaseline);
+  EXPECT_EQ(isa_of_bits(0x1), Isa::kBaseline);   // sse41
+  EXPECT_EQ(isa_of_bits(0x3), Isa::kBaseline);   // avx
+  EXPECT_EQ(isa_of_bits(0x7), Isa::kAvx2);       // avx2
+  EXPECT_EQ(isa_of_bits(0x1f), Isa::kAvx2);      // avx2_vnni_2
+  EXPECT_EQ(isa_of_bits(0x27), Isa::kAvx512);    // avx512_core
+  EXPECT_EQ(isa_of_bits(0x1ef), Isa::kAvx512);   // avx512_core_fp16
+  EXPECT_EQ(isa_of_bits(0x1fef), Isa::kAvx512);  // avx512_core_amx_fp16
+}
+
 /// Between two of them nothing is reordered: both lie as NHWC.
 TEST(OwnLayers, NeedNoReordersAmongThemselves) {
   Graph graph = test::small_nets().at(1).second();  // From an NHWC image to scores.

@@ -19,12 +19,6 @@ namespace {
 using Type = dnnl::memory::data_type;
 using Tag = dnnl::memory::format_tag;
 
-kernels::Isa isa_of_library() {
-  const std::string isa = effective_isa();
-  if (isa.starts_with("avx512")) return kernels::Isa::kAvx512;
-  return isa.starts_with("avx2") ? kernels::Isa::kAvx2 : kernels::Isa::kBaseline;
-}
-
 }  // namespace
 
 Desc any_layout(const Shape& shape, Type type) {
@@ -51,7 +45,7 @@ Compiler::Compiler(const Graph& graph, const PlanOptions& options)
     : graph_(graph),
       options_(options),
       plan_(std::make_shared<Plan>()),
-      isa_(isa_of_library()),
+      isa_(effective_isa()),
       forms_(graph.values.size()),
       last_use_(graph.values.size(), 0) {
   plan_->engine = dnnl::engine(dnnl::engine::kind::cpu, 0);

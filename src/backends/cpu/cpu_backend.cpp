@@ -47,13 +47,13 @@ Type type_of_precision(const std::string& precision) {
     if (runs_natively(Type::bf16)) return Type::bf16;
     throw bad_input(
         fmt::format("precision bf16: this CPU ({}) has no bf16 convolutions; use --precision=fp32",
-                    effective_isa()));
+                    effective_isa_name()));
   }
   if (precision == "fp16") {
     if (runs_natively(Type::f16)) return Type::f16;
     throw bad_input(fmt::format(
         "precision fp16: oneDNN {} has no fp16 convolutions on this CPU ({}); use --precision={}",
-        library_version(), effective_isa(), advice()));
+        library_version(), effective_isa_name(), advice()));
   }
   if (precision == "int8" || precision == "best") {
     throw bad_input(
@@ -143,7 +143,7 @@ class CpuBackend final : public Backend {
     return std::nullopt;
   }
   [[nodiscard]] std::string description() const override {
-    return fmt::format("oneDNN {}, {}", library_version(), effective_isa());
+    return fmt::format("oneDNN {}, {}", library_version(), effective_isa_name());
   }
   [[nodiscard]] int priority() const override { return 10; }
   [[nodiscard]] std::string_view default_precision() const override { return "fp32"; }

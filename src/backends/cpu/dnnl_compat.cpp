@@ -241,7 +241,21 @@ std::string library_version() {
   return fmt::format("{}.{}.{}", version->major, version->minor, version->patch);
 }
 
-std::string effective_isa() {
+kernels::Isa isa_of_bits(unsigned bits) {
+  const auto includes = [bits](unsigned isa) { return (bits & isa) == isa; };
+  if (includes(dnnl_cpu_isa_avx512_core)) return kernels::Isa::kAvx512;
+  return includes(dnnl_cpu_isa_avx2) ? kernels::Isa::kAvx2 : kernels::Isa::kBaseline;
+}
+
+kernels::Isa effective_isa() {
+#if defined(__aarch64__)
+  return kernels::Isa::kBaseline;  // oneDNN 2.x would answer with a name of x86.
+#else
+  return isa_of_bits(static_cast<unsigned>(dnnl_get_effective_cpu_isa()));
+#endif
+}
+
+std::string effective_isa_name() {
 #if defined(__aarch64__)
   return "arm64";  // oneDNN 2.x would answer with a name of x86.
 #endif

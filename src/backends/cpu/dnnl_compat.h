@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "backends/cpu/kernels/dispatch.h"
+
 // oneDNN 2.x describes an operation first and makes a primitive descriptor of it; 3.x takes all at
 // once. Everything that differs between the two is in this header and its source file.
 
@@ -85,7 +87,13 @@ struct Blocking {
 
 /// "2.6.3"
 [[nodiscard]] std::string library_version();
-/// "avx512_core_bf16": the instruction set that oneDNN uses on this machine.
-[[nodiscard]] std::string effective_isa();
+/// The widest of the instruction sets that our kernels are compiled for among those that oneDNN
+/// uses on this machine.
+[[nodiscard]] kernels::Isa effective_isa();
+/// From the bits of dnnl_cpu_isa_t: each instruction set has the bits of all that it includes, so
+/// that one which is newer than this file still counts as what it extends.
+[[nodiscard]] kernels::Isa isa_of_bits(unsigned bits);
+/// "avx512_core_bf16": for messages only.
+[[nodiscard]] std::string effective_isa_name();
 
 }  // namespace hedge::cpu

@@ -90,7 +90,7 @@ std::string cpu_name() {
 
 std::string cache_key(const Graph& graph, const TunerOptions& options) {
   std::string text = fmt::format("oneDNN {} {} own {} {} type {} threads {}", library_version(),
-                                 effective_isa(), kernel_set().name, cpu_name(),
+                                 effective_isa_name(), kernel_set().name, cpu_name(),
                                  static_cast<int>(options.plan.precision), options.plan.threads);
   for (const Node& node : graph.nodes) {
     text += fmt::format("\n{}", node.op->name == "Conv" ? convolution_kind(graph, node)
