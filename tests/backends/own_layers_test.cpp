@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
+#include <string>
 
 #include "backends/cpu/cpu_context.h"
 #include "backends/cpu/plan.h"
@@ -75,6 +77,29 @@ TEST(InstructionSets, NewerOnesCountAsWhatTheyExtend) {
   EXPECT_EQ(isa_of_bits(0x27), Isa::kAvx512);    // avx512_core
   EXPECT_EQ(isa_of_bits(0x1ef), Isa::kAvx512);   // avx512_core_fp16
   EXPECT_EQ(isa_of_bits(0x1fef), Isa::kAvx512);  // avx512_core_amx_fp16
+}
+
+/// A tactic of one must not be taken for the other.
+TEST(ConvolutionKinds, DifferWhereImplementationsMay) {
+  using Attribute = std::pair<std::string, Attributes::Value>;
+  const auto kind = [](const std::vector<Attribute>& attributes, bool biased) {
+    test::GraphBuilder g;
+    std::vector<ValueId> inputs{g.input({1, 4, 9, 9}), g.weights({8, 4, 3, 3})};
+    if (biased) inputs.push_back(g.weights({8}));
+    const Graph graph = g.finish({g.node("Conv", inputs, attributes)});
+    return convolution_kind(graph, graph.nodes.at(0));
+  };
+  using test::Ints;
+  const std::vector<std::string> kinds{kind({}, false),
+                                       kind({}, true),
+                                       kind({{"pads", Ints{1, 1, 1, 1}}}, false),
+                                       kind({{"pads", Ints{0, 0, 1, 1}}}, false),
+                                       kind({{"dilations", Ints{2, 2}}}, false),
+                                       kind({{"strides", Ints{2, 1}}}, false),
+                                       kind({{"strides", Ints{2, 2}}}, false)};
+  EXPECT_EQ(std::set<std::string>(kinds.begin(), kinds.end()).size(), kinds.size());
+  EXPECT_EQ(kind({{"auto_pad", std::string("SAME_UPPER")}}, false),
+            kind({{"pads", Ints{1, 1, 1, 1}}}, false));
 }
 
 /// Between two of them nothing is reordered: both lie as NHWC.

@@ -85,12 +85,13 @@ struct Plan {
 /// Throws bad_input where the first input or output of the graph is not float32.
 [[nodiscard]] std::shared_ptr<const Plan> compile(const Graph& graph, const PlanOptions& options);
 
-/// The kind of each convolution ("conv 3x3/1 16->16 32x32") with the implementations that this
-/// machine has for it in its place in the net, oneDNN's choice first.
+/// The kind of each convolution ("conv 3x3/1x1 16->16 32x32 pads 1,1,1,1 + bias") with the
+/// implementations that this machine has for it in its place in the net, oneDNN's choice first.
 [[nodiscard]] std::map<std::string, std::vector<std::string>> convolution_tactics(
     const Graph& graph, const PlanOptions& options);
 
-/// The kind of one convolution, the key of Tactics.
+/// The kind of one convolution, the key of Tactics: all that implementations depend on,
+/// but for the batch.
 [[nodiscard]] std::string convolution_kind(const Graph& graph, const Node& node);
 
 /// Gives arena offsets to all storages of Place::kArena: two share bytes only if no step needs

@@ -96,9 +96,6 @@ std::string cache_key(const Graph& graph, const TunerOptions& options) {
     text += fmt::format("\n{}", node.op->name == "Conv" ? convolution_kind(graph, node)
                                                         : std::string(node.op->name));
     text += " " + to_string(graph.value(node.outputs[0]).type.shape);  // The batch too.
-    for (const char* name : {"pads", "dilations"}) {
-      text += fmt::format(" {}", fmt::join(node.attributes.get_ints(name), ","));
-    }
   }
   return sha256_hex(std::as_bytes(std::span(text)));
 }
