@@ -178,11 +178,6 @@ class Compiler {
   std::map<std::string, std::vector<std::string>> tactics_seen_;
 };
 
-/// How the names of our own implementations begin.
-inline constexpr std::string_view kOwnPrefix = "hedge:";
-/// By its name: one of those of oneDNN's that are there for completeness, not for speed.
-[[nodiscard]] bool is_slow(const std::string& implementation);
-
 /// What oneDNN calls an activation: one or two of its elementwise operations in a row.
 struct Eltwise {
   dnnl::algorithm algorithm;

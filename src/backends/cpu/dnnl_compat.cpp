@@ -236,6 +236,21 @@ bool is_packed(const Desc& desc) {
   return true;
 }
 
+ImplementationClass implementation_class(std::string_view implementation) {
+  const auto has = [&](std::string_view part) {
+    return implementation.find(part) != std::string_view::npos;
+  };
+  if (has("ref")) return ImplementationClass::kReference;  // "ref:any", "gemm:ref", "reference"
+  if (implementation.starts_with(kOwnPrefix)) return ImplementationClass::kOwn;
+  if (has("simple")) return ImplementationClass::kSimple;
+  return has("gemm:") && !has("brgemm:") ? ImplementationClass::kGemm : ImplementationClass::kTuned;
+}
+
+bool is_slow(std::string_view implementation) {
+  const auto found = implementation_class(implementation);
+  return found == ImplementationClass::kSimple || found == ImplementationClass::kReference;
+}
+
 std::string library_version() {
   const dnnl_version_t* version = dnnl_version();
   return fmt::format("{}.{}.{}", version->major, version->minor, version->patch);

@@ -6,6 +6,7 @@
 #include <oneapi/dnnl/dnnl.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "backends/cpu/kernels/dispatch.h"
@@ -84,6 +85,20 @@ struct Blocking {
 [[nodiscard]] std::optional<Blocking> blocking_of(const Desc& desc);
 /// Whether nothing lies between the elements (and the padding of blocks).
 [[nodiscard]] bool is_packed(const Desc& desc);
+
+/// How the names of our own implementations begin.
+inline constexpr std::string_view kOwnPrefix = "hedge:";
+
+/// What an implementation is, by its name.
+enum class ImplementationClass : std::uint8_t {
+  kOwn,        ///< Of kernels/.
+  kTuned,      ///< oneDNN's for an instruction set.
+  kGemm,       ///< oneDNN's product of matrices that are laid out first; locks in every call.
+  kSimple,     ///< oneDNN's plain loops: slow, but for concat, whose loops copy whole rows.
+  kReference,  ///< There for completeness, oneDNN's or an operator's.
+};
+[[nodiscard]] ImplementationClass implementation_class(std::string_view implementation);
+[[nodiscard]] bool is_slow(std::string_view implementation);
 
 /// "2.6.3"
 [[nodiscard]] std::string library_version();

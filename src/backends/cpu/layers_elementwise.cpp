@@ -289,7 +289,7 @@ std::optional<Located> Compiler::add_library_binary(const Node& node, dnnl::algo
   try {
     const AnyPrimitive primitive =
         binary(plan_->engine, algorithm, a.located.desc, b.located.desc, layout, fused.attr);
-    if (primitive.implementation.find("jit") == std::string::npos) return std::nullopt;
+    if (is_slow(primitive.implementation)) return std::nullopt;
     const Located dst = new_result(primitive.dst);
     add_step(node, primitive,
              {argument(DNNL_ARG_SRC_0, a.located), argument(DNNL_ARG_SRC_1, b.located),
@@ -326,7 +326,7 @@ Located Compiler::add_own_binary(const Node& node, BinaryOp op, Operand a, Opera
     loops = loops_over(op, result, a.located.desc, b.located.desc);
   }
   const Located dst = new_result(result);
-  add_own_step(node, fmt::format("{} own", node.op->name),
+  add_own_step(node, fmt::format("{} hedge:binary", node.op->name),
                {kernels::binary_kernel(op, isa_),
                 std::make_shared<const kernels::Binary>(std::move(*loops))},
                {argument(0, a.located), argument(0, b.located), argument(0, dst)});

@@ -120,7 +120,7 @@ Obstacle Compiler::compile_concat(const Node& node) {
                                        graph_.value(node.outputs[0]).type.shape.size());
   const AnyPrimitive primitive =
       concat(plan_->engine, static_cast<int>(axis), parts, no_post_ops().attr);
-  if (primitive.implementation.find("ref") != std::string::npos) {
+  if (implementation_class(primitive.implementation) == ImplementationClass::kReference) {
     concat_by_reorders(node, axis, type);
     return {};
   }
@@ -274,7 +274,7 @@ Obstacle Compiler::compile_moving(const Node& node) {
   }
   const Located floats = row_major_floats(node.inputs[0], node.name);
   const Located dst = new_result(row_major(shape, Type::f32));
-  add_own_step(node, fmt::format("{} own", node.op->name),
+  add_own_step(node, fmt::format("{} hedge:mapped_copy", node.op->name),
                {kernels::run_mapped_copy, std::make_shared<const kernels::MappedCopy>(
                                               kernels::mapped_copy(traced->sources, traced->fill))},
                {argument(0, floats), argument(0, dst)});

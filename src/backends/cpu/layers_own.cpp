@@ -58,12 +58,6 @@ const float* constant_data(const Graph& graph, ValueId id) {
 
 }  // namespace
 
-bool is_slow(const std::string& implementation) {
-  return !implementation.starts_with(kOwnPrefix) &&
-         (implementation.find("ref") != std::string::npos ||
-          implementation.find("simple") != std::string::npos);
-}
-
 /// The widest that both this CPU and the cap on oneDNN's instruction set allow.
 const KernelSet& Compiler::own_set() const {
   const int lanes = isa_ == kernels::Isa::kAvx512 ? 16 : isa_ == kernels::Isa::kAvx2 ? 8 : 4;

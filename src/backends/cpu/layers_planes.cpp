@@ -155,7 +155,7 @@ Obstacle Compiler::compile_normalization(const Node& node) {
     bias = {desc, add_weights(Tensor(DataType::kFloat32, {scales}), desc, desc)};
   }
   const Located dst = new_result(row_major(shape, Type::f32));
-  add_own_step(node, fmt::format("{} own", node.op->name),
+  add_own_step(node, fmt::format("{} hedge:normalize", node.op->name),
                {kernels::normalize_kernel(isa_), std::make_shared<const kernels::Normalize>(rows)},
                {argument(0, src), argument(0, scale), argument(0, bias), argument(0, dst)});
   finish(node, dst, 0);
@@ -182,7 +182,7 @@ Obstacle Compiler::compile_reduction(const Node& node) {
                               .inner = product(shape, axes->back() + 1, shape.size())};
   const Located src = row_major_floats(node.inputs[0], node.name);
   const Located dst = new_result(row_major(graph_.value(node.outputs[0]).type.shape, Type::f32));
-  add_own_step(node, fmt::format("{} own", node.op->name),
+  add_own_step(node, fmt::format("{} hedge:reduce", node.op->name),
                {kernels::reduce_kernel(op, isa_), std::make_shared<const kernels::Reduce>(loops)},
                {argument(0, src), argument(0, dst)});
   finish(node, dst, 0);

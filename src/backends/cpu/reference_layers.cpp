@@ -92,14 +92,14 @@ void Compiler::compile_reference(const Node& node) {
     layer->outputs.emplace_back(i, type);
     produce(id, result);
   }
-  add_own_step(node, fmt::format("reference {}", node.op->name), {run_reference, layer},
+  add_own_step(node, fmt::format("{} hedge:reference", node.op->name), {run_reference, layer},
                std::move(arguments));
 }
 
 void Compiler::add_conversion(const Located& from, const TensorType& type, const Located& to,
                               const std::string& name) {
   plan_->steps.push_back({name,
-                          fmt::format("{} to float32 own", to_string(type.type)),
+                          fmt::format("conversion hedge:convert:{}", to_string(type.type)),
                           {},
                           {run_conversion, std::make_shared<const TensorType>(type)},
                           {argument(0, from), argument(0, to)},

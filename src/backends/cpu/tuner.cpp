@@ -75,11 +75,10 @@ std::map<std::string, double> shares_of_kinds(const Graph& graph, CpuContext& co
 /// oneDNN's fallbacks are there for completeness, not for speed, and the one over GEMM takes a lock
 /// at every call.
 bool worth_timing(const std::string& implementation) {
-  return implementation.starts_with(kOwnPrefix) ||
-         (!is_slow(implementation) && implementation.find("gemm:") == std::string::npos);
+  const auto found = implementation_class(implementation);
+  return found == ImplementationClass::kOwn || found == ImplementationClass::kTuned;
 }
 
-/// What the choice depends on: machine, library, precision, threads and the net's layers.
 std::string cpu_name() {
   std::ifstream info("/proc/cpuinfo");
   for (std::string line; std::getline(info, line);) {
@@ -88,6 +87,7 @@ std::string cpu_name() {
   return {};
 }
 
+/// What the choice depends on: machine, library, precision, threads and the net's layers.
 std::string cache_key(const Graph& graph, const TunerOptions& options) {
   std::string text = fmt::format("oneDNN {} {} own {} {} type {} threads {}", library_version(),
                                  effective_isa_name(), kernel_set().name, cpu_name(),
