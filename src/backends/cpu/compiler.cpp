@@ -33,10 +33,6 @@ Desc row_major(const Shape& shape, Type type) {
   return {dims, type, strides};
 }
 
-std::size_t normal_axis(std::int64_t axis, std::size_t rank) {
-  return static_cast<std::size_t>(axis < 0 ? axis + static_cast<std::int64_t>(rank) : axis);
-}
-
 void use_threads(int threads) noexcept {
   if (omp_set_num_threads != nullptr) omp_set_num_threads(threads);
 }

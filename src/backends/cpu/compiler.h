@@ -191,8 +191,6 @@ struct Eltwise {
 [[nodiscard]] inline Argument argument(int id, const Located& located) {
   return {id, located.desc, located.storage, located.offset};
 }
-/// 0..rank-1; negative ones count from the end.
-[[nodiscard]] std::size_t normal_axis(std::int64_t axis, std::size_t rank);
 /// The window of a Conv or pooling node on a plane, auto_pad and ceil_mode resolved.
 [[nodiscard]] Window window_of(const Node& node, const Dims& kernel, const Shape& in,
                                const Shape& out);

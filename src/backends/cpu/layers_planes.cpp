@@ -9,11 +9,13 @@
 
 #include "backends/cpu/compiler.h"
 #include "backends/cpu/kernels/rows.h"
+#include "graph/operators/common.h"
 #include "graph/passes/edit.h"
 
 namespace hedge::cpu {
 namespace {
 
+using operators::normal_axis;
 using Type = dnnl::memory::data_type;
 
 std::int64_t product(const Shape& shape, std::size_t begin, std::size_t end) {
