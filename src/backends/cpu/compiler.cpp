@@ -7,8 +7,8 @@
 #include <iterator>
 #include <utility>
 
-#include "graph/passes/edit.h"
 #include "graph/post_op.h"
+#include "graph/query.h"
 
 // Resolved from the OpenMP runtime that oneDNN brings; absent where oneDNN uses another one.
 extern "C" __attribute__((weak)) void omp_set_num_threads(int threads);

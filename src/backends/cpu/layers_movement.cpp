@@ -11,7 +11,7 @@
 #include "backends/cpu/compiler.h"
 #include "backends/cpu/kernels/copy.h"
 #include "graph/operators/common.h"
-#include "graph/passes/edit.h"
+#include "graph/query.h"
 
 namespace hedge::cpu {
 namespace {

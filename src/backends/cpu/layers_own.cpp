@@ -9,8 +9,8 @@
 
 #include "backends/cpu/compiler.h"
 #include "backends/cpu/kernels/nhwc/kernels.h"
-#include "graph/passes/edit.h"
 #include "graph/post_op.h"
+#include "graph/query.h"
 
 namespace hedge::cpu {
 namespace {

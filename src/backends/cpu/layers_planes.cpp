@@ -10,7 +10,7 @@
 #include "backends/cpu/compiler.h"
 #include "backends/cpu/kernels/rows.h"
 #include "graph/operators/common.h"
-#include "graph/passes/edit.h"
+#include "graph/query.h"
 
 namespace hedge::cpu {
 namespace {

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "backends/cpu/compiler.h"
-#include "graph/passes/edit.h"
+#include "graph/query.h"
 
 namespace hedge::cpu {
 namespace {
