@@ -129,6 +129,25 @@ TEST(OwnLayers, NeedNoReordersAmongThemselves) {
   }
 }
 
+/// Our kernels leave other activations than bounds to a step of their own.
+TEST(OwnLayers, CountTheirWorkOnce) {
+  test::GraphBuilder g;
+  const ValueId x = g.node("HardSwish", {g.conv(g.input({1, 3, 8, 8}), 3, 16)});
+  Graph graph = g.finish({x});
+  optimize(graph);
+  PlanOptions options;
+  options.tactics = own_tactics(graph);
+  const auto plan = compile(graph, options);
+  std::int64_t macs = 0;
+  std::int64_t steps = 0;
+  for (const Step& step : plan->steps) {
+    macs += step.multiply_accumulates;
+    if (step.name == graph.nodes.at(0).name) ++steps;
+  }
+  EXPECT_GE(steps, 2);
+  EXPECT_EQ(macs, 8 * 8 * 9 * 3 * 16);
+}
+
 /// MobileNetV2's layers, small: expansion, depthwise in both strides, projection, residual. On a
 /// CPU for which oneDNN has no fast kernels none of them falls to its slow ones.
 TEST(OwnLayers, StandInForSlowOnes) {

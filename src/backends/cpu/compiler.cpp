@@ -97,6 +97,7 @@ std::shared_ptr<const Plan> Compiler::run() {
 }
 
 void Compiler::compile(const Node& node) {
+  uncounted_macs_ = multiply_accumulates_of(node);
   Obstacle obstacle;
   try {
     obstacle = compile_fast(node);
@@ -145,18 +146,19 @@ Obstacle Compiler::compile_fast(const Node& node) {
 
 // ---- steps
 
-void Compiler::add_step(const Node& node, const AnyPrimitive& any, std::vector<Argument> arguments,
-                        const std::string& suffix) {
-  if (any.scratchpad.get_size() > 0) {
-    arguments.push_back(
-        {DNNL_ARG_SCRATCHPAD, any.scratchpad, add_storage(any.scratchpad.get_size())});
-  }
-  plan_->steps.push_back({node.name,
-                          fmt::format("{} {}{}", node.op->name, any.implementation, suffix),
-                          any.primitive,
-                          {},
-                          std::move(arguments),
-                          multiply_accumulates_of(node)});
+void Compiler::add_scratchpad(std::vector<Argument>& arguments, const Desc& scratchpad) {
+  const std::size_t bytes = scratchpad.get_size();
+  if (bytes > 0) arguments.push_back({DNNL_ARG_SCRATCHPAD, scratchpad, add_storage(bytes)});
+}
+
+void Compiler::add_library_step(const Node& node, const AnyPrimitive& any,
+                                std::vector<Argument> arguments, const std::string& suffix) {
+  add_scratchpad(arguments, any.scratchpad);
+  add_step({.name = node.name,
+            .kernel = fmt::format("{} {}{}", node.op->name, any.implementation, suffix),
+            .primitive = any.primitive,
+            .arguments = std::move(arguments),
+            .multiply_accumulates = std::exchange(uncounted_macs_, 0)});
 }
 
 std::int64_t Compiler::multiply_accumulates_of(const Node& node) const {
@@ -174,21 +176,20 @@ void Compiler::add_reorder(const std::string& name, const Located& from, const L
   const dnnl::reorder::primitive_desc desc(plan_->engine, from.desc, plan_->engine, to.desc, attr);
   if (is_slow(desc.impl_info_str()) && add_own_reorder(name, from, to)) return;
   std::vector<Argument> arguments{argument(DNNL_ARG_FROM, from), argument(DNNL_ARG_TO, to)};
-  if (desc.scratchpad_desc().get_size() > 0) {
-    arguments.push_back({DNNL_ARG_SCRATCHPAD, desc.scratchpad_desc(),
-                         add_storage(desc.scratchpad_desc().get_size())});
-  }
-  plan_->steps.push_back({name,
-                          fmt::format("reorder {}", desc.impl_info_str()),
-                          dnnl::reorder(desc),
-                          {},
-                          std::move(arguments),
-                          0});
+  add_scratchpad(arguments, desc.scratchpad_desc());
+  add_step({.name = name,
+            .kernel = fmt::format("reorder {}", desc.impl_info_str()),
+            .primitive = dnnl::reorder(desc),
+            .arguments = std::move(arguments)});
 }
 
 void Compiler::add_own_step(const Node& node, const std::string& kernel, Kernel own,
                             std::vector<Argument> arguments) {
-  plan_->steps.push_back({node.name, kernel, {}, std::move(own), std::move(arguments), 0});
+  add_step({.name = node.name,
+            .kernel = kernel,
+            .own = std::move(own),
+            .arguments = std::move(arguments),
+            .multiply_accumulates = std::exchange(uncounted_macs_, 0)});
 }
 
 Compiler::PostOps Compiler::no_post_ops() {

@@ -132,11 +132,14 @@ class Compiler {
   void finish_view(const Node& node, const Located& seen);
 
   // Steps.
-  void add_step(const Node& node, const AnyPrimitive& any, std::vector<Argument> arguments,
-                const std::string& suffix);
-  [[nodiscard]] std::int64_t multiply_accumulates_of(const Node& node) const;
+  void add_step(Step step) { plan_->steps.push_back(std::move(step)); }
+  // The first of a node's steps has its multiply-accumulates: further ones work on the result.
+  void add_library_step(const Node& node, const AnyPrimitive& any, std::vector<Argument> arguments,
+                        const std::string& suffix);
   void add_own_step(const Node& node, const std::string& kernel, Kernel own,
                     std::vector<Argument> arguments);
+  void add_scratchpad(std::vector<Argument>& arguments, const Desc& scratchpad);
+  [[nodiscard]] std::int64_t multiply_accumulates_of(const Node& node) const;
   void add_reorder(const std::string& name, const Located& from, const Located& to);
   void add_activation(const Node& node, const PostOp& activation, const Located& from,
                       const Located& to);
@@ -172,6 +175,7 @@ class Compiler {
   dnnl::stream stream_;
   kernels::Isa isa_;
   std::size_t node_index_ = 0;
+  std::int64_t uncounted_macs_ = 0;            ///< Of this node, until its first step has them.
   std::vector<std::vector<Located>> forms_;    ///< By value: each layout that it exists in.
   std::vector<std::size_t> last_use_;          ///< By value: index of the last node that reads it.
   std::vector<std::size_t> storage_last_use_;  ///< By storage, in the same count.

@@ -200,8 +200,8 @@ void Compiler::add_activation(const Node& node, const PostOp& activation, const 
                                            part.beta, no_post_ops().attr);
     if (is_slow(primitive.implementation) && add_own_activation(node, activation, source, to))
       return;
-    add_step(node, primitive, {argument(DNNL_ARG_SRC, source), argument(DNNL_ARG_DST, to)},
-             fmt::format(" {}", to_string(activation.kind)));
+    add_library_step(node, primitive, {argument(DNNL_ARG_SRC, source), argument(DNNL_ARG_DST, to)},
+                     fmt::format(" {}", to_string(activation.kind)));
     source = to;
   }
 }
@@ -291,10 +291,10 @@ std::optional<Located> Compiler::add_library_binary(const Node& node, dnnl::algo
         binary(plan_->engine, algorithm, a.located.desc, b.located.desc, layout, fused.attr);
     if (is_slow(primitive.implementation)) return std::nullopt;
     const Located dst = new_result(primitive.dst);
-    add_step(node, primitive,
-             {argument(DNNL_ARG_SRC_0, a.located), argument(DNNL_ARG_SRC_1, b.located),
-              argument(DNNL_ARG_DST, dst)},
-             fused.text);
+    add_library_step(node, primitive,
+                     {argument(DNNL_ARG_SRC_0, a.located), argument(DNNL_ARG_SRC_1, b.located),
+                      argument(DNNL_ARG_DST, dst)},
+                     fused.text);
     return dst;
   } catch (const dnnl::error& error) {
     if (error.status != dnnl_unimplemented && error.status != dnnl_invalid_arguments) throw;

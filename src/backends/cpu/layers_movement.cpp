@@ -128,7 +128,7 @@ Obstacle Compiler::compile_concat(const Node& node) {
   }
   const Located dst = new_result(primitive.dst);
   arguments.push_back(argument(DNNL_ARG_DST, dst));
-  add_step(node, primitive, std::move(arguments), {});
+  add_library_step(node, primitive, std::move(arguments), {});
   finish(node, dst, 0);
   return {};
 }

@@ -156,7 +156,6 @@ void Compiler::add_own_product(const Node& node, Convolution layer, const Locate
   }
   add_own_step(node, fmt::format("{} {}{}", node.op->name, kernel.name, fused.text), kernel.kernel,
                std::move(arguments));
-  plan_->steps.back().multiply_accumulates = multiply_accumulates_of(node);
   finish(node, dst, fused.count);
 }
 
@@ -217,12 +216,10 @@ bool Compiler::add_own_reorder(const std::string& name, const Located& from, con
                      type_of(from.desc) == Type::f32 && type_of(to.desc) == Type::f32;
   if (!plain) return false;
   const NamedKernel kernel = make_copy(a->dims, a->strides, b->strides);
-  plan_->steps.push_back({name,
-                          fmt::format("reorder {}", kernel.name),
-                          {},
-                          kernel.kernel,
-                          {argument(0, from), argument(0, to)},
-                          0});
+  add_step({.name = name,
+            .kernel = fmt::format("reorder {}", kernel.name),
+            .own = kernel.kernel,
+            .arguments = {argument(0, from), argument(0, to)}});
   return true;
 }
 

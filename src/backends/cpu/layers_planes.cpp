@@ -79,7 +79,7 @@ Obstacle Compiler::compile_pooling(const Node& node) {
     return {};
   }
   const Located dst = new_result(pool.dst);
-  add_step(node, pool, {argument(DNNL_ARG_SRC, src), argument(DNNL_ARG_DST, dst)}, {});
+  add_library_step(node, pool, {argument(DNNL_ARG_SRC, src), argument(DNNL_ARG_DST, dst)}, {});
   finish(node, dst, 0);
   return {};
 }
@@ -99,7 +99,7 @@ Obstacle Compiler::compile_softmax(const Node& node) {
     return {};
   }
   const Located dst = new_result(primitive.dst);
-  add_step(node, primitive, {argument(DNNL_ARG_SRC, src), argument(DNNL_ARG_DST, dst)}, {});
+  add_library_step(node, primitive, {argument(DNNL_ARG_SRC, src), argument(DNNL_ARG_DST, dst)}, {});
   finish(node, dst, 0);
   return {};
 }
@@ -114,7 +114,7 @@ Obstacle Compiler::compile_lrn(const Node& node) {
           node.attributes.get_float("beta", 0.75F), node.attributes.get_float("bias", 1),
           no_post_ops().attr);
   const Located dst = new_result(primitive.dst);
-  add_step(node, primitive, {argument(DNNL_ARG_SRC, src), argument(DNNL_ARG_DST, dst)}, {});
+  add_library_step(node, primitive, {argument(DNNL_ARG_SRC, src), argument(DNNL_ARG_DST, dst)}, {});
   finish(node, dst, 0);
   return {};
 }

@@ -149,10 +149,10 @@ Obstacle Compiler::compile_convolution(const Node& node) {
     const Tensor& tensor = *graph_.value(node.inputs[2]).constant;
     arguments.push_back({DNNL_ARG_BIAS, bias, add_weights(tensor, bias, bias)});
   }
-  add_step(node,
-           {dnnl::convolution_forward(desc), desc.dst_desc(), desc.scratchpad_desc(),
-            desc.impl_info_str()},
-           std::move(arguments), fused.text);
+  add_library_step(node,
+                   {dnnl::convolution_forward(desc), desc.dst_desc(), desc.scratchpad_desc(),
+                    desc.impl_info_str()},
+                   std::move(arguments), fused.text);
   finish(node, {desc.dst_desc(), dst}, fused.count);
   return {};
 }
@@ -190,10 +190,10 @@ void Compiler::add_product(const Node& node, const Tensor& weights, bool transpo
   if (bias) {
     arguments.push_back({DNNL_ARG_BIAS, bias_desc, add_weights(bias, bias_desc, bias_desc)});
   }
-  add_step(node,
-           {dnnl::inner_product_forward(desc), desc.dst_desc(), desc.scratchpad_desc(),
-            desc.impl_info_str()},
-           std::move(arguments), fused.text);
+  add_library_step(node,
+                   {dnnl::inner_product_forward(desc), desc.dst_desc(), desc.scratchpad_desc(),
+                    desc.impl_info_str()},
+                   std::move(arguments), fused.text);
   finish(node, {result, dst}, fused.count);
 }
 
@@ -281,11 +281,11 @@ Obstacle Compiler::compile_batched_product(const Node& node, Shape a, Shape b) {
   const Shape& shape = graph_.value(node.outputs[0]).type.shape;
   Located dst{row_major(shape, options_.precision), 0};
   dst.storage = result_storage(node, dst.desc, fused.residual, {from_a.storage, from_b.storage});
-  add_step(node, product,
-           {{DNNL_ARG_SRC, a_desc, from_a.storage, from_a.offset},
-            {DNNL_ARG_WEIGHTS, b_desc, from_b.storage, from_b.offset},
-            {DNNL_ARG_DST, dst_desc, dst.storage}},
-           fused.text);
+  add_library_step(node, product,
+                   {{DNNL_ARG_SRC, a_desc, from_a.storage, from_a.offset},
+                    {DNNL_ARG_WEIGHTS, b_desc, from_b.storage, from_b.offset},
+                    {DNNL_ARG_DST, dst_desc, dst.storage}},
+                   fused.text);
   if (biased) {
     dst = add_binary(node, dnnl::algorithm::binary_add, kernels::BinaryOp::kAdd,
                      {dst, shape, kNoValue},

@@ -35,12 +35,12 @@ struct Argument {
 
 /// One primitive, or one kernel of our own, with everything but addresses.
 struct Step {
-  std::string name;           ///< Of the graph's node; "reorder" steps add what they are for.
-  std::string kernel;         ///< "Conv jit:avx2 + relu": what for, the implementation, what is
-                              ///< fused into it. Our own implementations begin with "hedge:".
-  dnnl::primitive primitive;  ///< Empty where `own` is set.
-  Kernel own;
-  std::vector<Argument> arguments;
+  std::string name;             ///< Of the graph's node; "reorder" steps add what they are for.
+  std::string kernel;           ///< "Conv jit:avx2 + relu": what for, the implementation, what is
+                                ///< fused into it. Our own implementations begin with "hedge:".
+  dnnl::primitive primitive{};  ///< Empty where `own` is set.
+  Kernel own{};
+  std::vector<Argument> arguments{};
   std::int64_t multiply_accumulates = 0;
 };
 

@@ -98,12 +98,11 @@ void Compiler::compile_reference(const Node& node) {
 
 void Compiler::add_conversion(const Located& from, const TensorType& type, const Located& to,
                               const std::string& name) {
-  plan_->steps.push_back({name,
-                          fmt::format("conversion hedge:convert:{}", to_string(type.type)),
-                          {},
-                          {run_conversion, std::make_shared<const TensorType>(type)},
-                          {argument(0, from), argument(0, to)},
-                          0});
+  const Kernel convert{run_conversion, std::make_shared<const TensorType>(type)};
+  add_step({.name = name,
+            .kernel = fmt::format("conversion hedge:convert:{}", to_string(type.type)),
+            .own = convert,
+            .arguments = {argument(0, from), argument(0, to)}});
 }
 
 }  // namespace hedge::cpu
