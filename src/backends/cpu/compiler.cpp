@@ -192,47 +192,62 @@ void Compiler::add_own_step(const Node& node, const std::string& kernel, Kernel 
             .multiply_accumulates = std::exchange(uncounted_macs_, 0)});
 }
 
-Compiler::PostOps Compiler::no_post_ops() {
-  PostOps result;
-  result.attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-  return result;
+dnnl::primitive_attr Compiler::plain_attributes() {
+  dnnl::primitive_attr attributes;
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  return attributes;
 }
 
-Compiler::PostOps Compiler::post_ops(const Node& node, std::size_t begin) const {
-  PostOps result = no_post_ops();
-  result.begin = begin;
+dnnl::primitive_attr Compiler::attributes_of(const Node& node, const PostOps& fused) {
   dnnl::post_ops chain;
-  const TensorType& type = graph_.value(node.outputs[0]).type;
-  for (result.count = begin; result.count < node.post_ops.size(); ++result.count) {
-    const PostOp& post_op = node.post_ops[result.count];
+  for (std::size_t i = fused.begin; i < fused.end; ++i) {
+    const PostOp& post_op = node.post_ops[i];
     if (post_op.kind == PostOp::Kind::kAdd) {
-      if (result.residual != kNoValue || graph_.is_constant(post_op.operand) ||
-          graph_.value(post_op.operand).type != type) {
+      chain.append_sum(1.0F);
+      continue;
+    }
+    for (const Eltwise& part : eltwise_of(post_op)) {
+      append_eltwise(chain, part.algorithm, part.alpha, part.beta);
+    }
+  }
+  dnnl::primitive_attr attributes = plain_attributes();
+  attributes.set_post_ops(chain);
+  return attributes;
+}
+
+Compiler::PostOps Compiler::post_ops(const Node& node, Fusing fusing, std::size_t begin) const {
+  PostOps result{begin, begin, kNoValue, {}};
+  const bool own = fusing == Fusing::kOwn;
+  const TensorType& type = graph_.value(node.outputs[0]).type;
+  for (; result.end < node.post_ops.size(); ++result.end) {
+    const PostOp& post_op = node.post_ops[result.end];
+    if (post_op.kind == PostOp::Kind::kAdd) {
+      if (result.residual != kNoValue || (own && result.end != begin) ||
+          graph_.is_constant(post_op.operand) || graph_.value(post_op.operand).type != type) {
         break;
       }
-      chain.append_sum(1.0F);
       result.residual = post_op.operand;
-    } else {
-      for (const Eltwise& part : eltwise_of(post_op)) {
-        append_eltwise(chain, part.algorithm, part.alpha, part.beta);
-      }
+    } else if (own && !is_bound(post_op)) {
+      break;
     }
     result.text += fmt::format(" + {}", to_string(post_op.kind));
   }
-  result.attr.set_post_ops(chain);
   return result;
+}
+
+bool Compiler::may_overwrite(const Located& value, std::size_t bytes,
+                             const std::vector<std::size_t>& sources) const {
+  const Storage& storage = plan_->storages[value.storage];
+  return storage.buffer.place == Buffer::Place::kArena && storage.bytes == bytes &&
+         value.offset == 0 && storage_last_use_[value.storage] <= node_index_ &&
+         std::find(sources.begin(), sources.end(), value.storage) == sources.end();
 }
 
 std::size_t Compiler::result_storage(const Node& node, const Desc& dst, ValueId residual,
                                      const std::vector<std::size_t>& sources) {
   if (residual == kNoValue) return add_storage(dst.get_size());
   const Located operand = with_desc(residual, dst, node.name);
-  const bool in_arena = plan_->storages[operand.storage].buffer.place == Buffer::Place::kArena;
-  if (in_arena && storage_last_use_[operand.storage] <= node_index_ &&
-      std::find(sources.begin(), sources.end(), operand.storage) == sources.end() &&
-      operand.offset == 0 && plan_->storages[operand.storage].bytes == dst.get_size()) {
-    return operand.storage;
-  }
+  if (may_overwrite(operand, dst.get_size(), sources)) return operand.storage;
   const Located copy = new_result(dst);
   add_reorder(fmt::format("{} (copy for {})", graph_.value(residual).name, node.name), operand,
               copy);
@@ -249,7 +264,7 @@ void Compiler::finish(const Node& node, const Located& located, std::size_t done
                         {last, shape, kNoValue},
                         {packed(post_op.operand, node.name),
                          graph_.value(post_op.operand).type.shape, post_op.operand},
-                        shape, no_post_ops());
+                        shape, {});
     } else {
       add_activation(node, post_op, last, last);
     }

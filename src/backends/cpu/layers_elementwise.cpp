@@ -197,7 +197,7 @@ void Compiler::add_activation(const Node& node, const PostOp& activation, const 
   Located source = from;
   for (const Eltwise& part : eltwise_of(activation)) {
     const AnyPrimitive primitive = eltwise(plan_->engine, part.algorithm, source.desc, part.alpha,
-                                           part.beta, no_post_ops().attr);
+                                           part.beta, plain_attributes());
     if (is_slow(primitive.implementation) && add_own_activation(node, activation, source, to))
       return;
     add_library_step(node, primitive, {argument(DNNL_ARG_SRC, source), argument(DNNL_ARG_DST, to)},
@@ -287,8 +287,8 @@ std::optional<Located> Compiler::add_library_binary(const Node& node, dnnl::algo
                                                     const Operand& a, const Operand& b,
                                                     const Desc& layout, const PostOps& fused) {
   try {
-    const AnyPrimitive primitive =
-        binary(plan_->engine, algorithm, a.located.desc, b.located.desc, layout, fused.attr);
+    const AnyPrimitive primitive = binary(plan_->engine, algorithm, a.located.desc, b.located.desc,
+                                          layout, attributes_of(node, fused));
     if (is_slow(primitive.implementation)) return std::nullopt;
     const Located dst = new_result(primitive.dst);
     add_library_step(node, primitive,
@@ -330,7 +330,7 @@ Located Compiler::add_own_binary(const Node& node, BinaryOp op, Operand a, Opera
                {kernels::binary_kernel(op, isa_),
                 std::make_shared<const kernels::Binary>(std::move(*loops))},
                {argument(0, a.located), argument(0, b.located), argument(0, dst)});
-  for (std::size_t i = 0; i < fused.count; ++i) add_activation(node, node.post_ops[i], dst, dst);
+  for (std::size_t i = 0; i < fused.end; ++i) add_activation(node, node.post_ops[i], dst, dst);
   return dst;
 }
 
@@ -348,16 +348,16 @@ Obstacle Compiler::compile_binary(const Node& node) {
     return Operand{packed(node.inputs[i], node.name), graph_.value(node.inputs[i]).type.shape,
                    node.inputs[i]};
   };
-  PostOps fused = post_ops(node);
-  if (fused.residual != kNoValue) fused = no_post_ops();
+  PostOps fused = post_ops(node, Fusing::kLibrary);
+  if (fused.residual != kNoValue) fused = PostOps{};
   Operand result = operand(0);
   for (std::size_t i = 1; i < node.inputs.size(); ++i) {
     const bool last = i + 1 == node.inputs.size();
     result = {add_binary(node, found->algorithm, found->own, result, operand(i), shape,
-                         last ? fused : no_post_ops()),
+                         last ? fused : PostOps{}),
               shape, kNoValue};
   }
-  finish(node, result.located, fused.count);
+  finish(node, result.located, fused.end);
   return {};
 }
 

@@ -121,7 +121,7 @@ Obstacle Compiler::compile_concat(const Node& node) {
   const std::size_t axis = normal_axis(node.attributes.get_int("axis", 0),
                                        graph_.value(node.outputs[0]).type.shape.size());
   const AnyPrimitive primitive =
-      concat(plan_->engine, static_cast<int>(axis), parts, no_post_ops().attr);
+      concat(plan_->engine, static_cast<int>(axis), parts, plain_attributes());
   if (implementation_class(primitive.implementation) == ImplementationClass::kReference) {
     concat_by_reorders(node, axis, type);
     return {};

@@ -73,7 +73,7 @@ Obstacle Compiler::compile_pooling(const Node& node) {
   }
   const Located src = packed(node.inputs[0], node.name);
   const AnyPrimitive pool = pooling(plan_->engine, algorithm, src.desc,
-                                    any_layout(out, type_of(src.desc)), window, no_post_ops().attr);
+                                    any_layout(out, type_of(src.desc)), window, plain_attributes());
   if (options_.precision == Type::f32 && is_slow(pool.implementation)) {
     add_own_pool(node, window);
     return {};
@@ -90,7 +90,7 @@ Obstacle Compiler::compile_softmax(const Node& node) {
   const Located src = row_major_floats(node.inputs[0], node.name);
   const auto axis =
       static_cast<int>(normal_axis(node.attributes.get_int("axis", -1), shape.size()));
-  const dnnl::primitive_attr attr = no_post_ops().attr;
+  const dnnl::primitive_attr attr = plain_attributes();
   const AnyPrimitive primitive = is_op(node, "Softmax")
                                      ? softmax(plan_->engine, src.desc, axis, attr)
                                      : log_softmax(plan_->engine, src.desc, axis, attr);
@@ -112,7 +112,7 @@ Obstacle Compiler::compile_lrn(const Node& node) {
   const AnyPrimitive primitive =
       lrn(plan_->engine, src.desc, size, node.attributes.get_float("alpha", 1e-4F),
           node.attributes.get_float("beta", 0.75F), node.attributes.get_float("bias", 1),
-          no_post_ops().attr);
+          plain_attributes());
   const Located dst = new_result(primitive.dst);
   add_library_step(node, primitive, {argument(DNNL_ARG_SRC, src), argument(DNNL_ARG_DST, dst)}, {});
   finish(node, dst, 0);

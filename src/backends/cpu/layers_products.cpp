@@ -126,10 +126,10 @@ Obstacle Compiler::compile_convolution(const Node& node) {
     return {};
   }
   const Desc bias = has_bias ? Desc({out[1]}, Type::f32, Tag::a) : Desc();
-  const PostOps fused = post_ops(node);
-  const auto choice = choose_convolution(node, any_layout(in, options_.precision),
-                                         any_layout(w, options_.precision), bias,
-                                         any_layout(out, options_.precision), window, fused.attr);
+  const PostOps fused = post_ops(node, Fusing::kLibrary);
+  const auto choice = choose_convolution(
+      node, any_layout(in, options_.precision), any_layout(w, options_.precision), bias,
+      any_layout(out, options_.precision), window, attributes_of(node, fused));
   if (!own.empty() && (!choice || is_slow(choice->impl_info_str()))) {
     add_own_convolution(node);
     return {};
@@ -153,7 +153,7 @@ Obstacle Compiler::compile_convolution(const Node& node) {
                    {dnnl::convolution_forward(desc), desc.dst_desc(), desc.scratchpad_desc(),
                     desc.impl_info_str()},
                    std::move(arguments), fused.text);
-  finish(node, {desc.dst_desc(), dst}, fused.count);
+  finish(node, {desc.dst_desc(), dst}, fused.end);
   return {};
 }
 
@@ -171,7 +171,7 @@ void Compiler::add_product(const Node& node, const Tensor& weights, bool transpo
       plan_->engine,
       is_matrix ? any_layout(matrix, options_.precision) : row_major(matrix, options_.precision),
       any_layout(w, options_.precision), bias_desc, row_major({rows, out.back()}, result_type),
-      fused.attr);
+      attributes_of(node, fused));
   if (options_.precision == Type::f32 && is_slow(desc.impl_info_str())) {
     const Tensor rows_of_inputs = transposed ? weights : transposed_matrix(weights);
     return add_own_dense(node, rows_of_inputs.values<float>().data(),
@@ -194,7 +194,7 @@ void Compiler::add_product(const Node& node, const Tensor& weights, bool transpo
                    {dnnl::inner_product_forward(desc), desc.dst_desc(), desc.scratchpad_desc(),
                     desc.impl_info_str()},
                    std::move(arguments), fused.text);
-  finish(node, {result, dst}, fused.count);
+  finish(node, {result, dst}, fused.end);
 }
 
 Obstacle Compiler::compile_gemm(const Node& node) {
@@ -210,9 +210,9 @@ Obstacle Compiler::compile_gemm(const Node& node) {
                   node.attributes.get_float("beta", 1));
   }
   // Scores leave in fp32 whatever the precision: softmax and decisions need them so.
-  add_product(node,
-              scaled(*graph_.value(node.inputs[1]).constant, node.attributes.get_float("alpha", 1)),
-              node.attributes.get_int("transB", 0) != 0, bias, Type::f32, post_ops(node));
+  add_product(
+      node, scaled(*graph_.value(node.inputs[1]).constant, node.attributes.get_float("alpha", 1)),
+      node.attributes.get_int("transB", 0) != 0, bias, Type::f32, post_ops(node, Fusing::kLibrary));
   return {};
 }
 
@@ -242,7 +242,7 @@ Obstacle Compiler::compile_matmul(const Node& node) {
       if (given) bias = Tensor::from<float>({columns}, std::span(*given));
     }
     add_product(node, *graph_.value(node.inputs[1]).constant, false, bias, options_.precision,
-                post_ops(node, bias ? 1 : 0));
+                post_ops(node, Fusing::kLibrary, bias ? 1 : 0));
     return {};
   }
   if (gemm && (node.attributes.get_float("alpha", 1) != 1 ||
@@ -276,8 +276,9 @@ Obstacle Compiler::compile_batched_product(const Node& node, Shape a, Shape b) {
 
   const Desc dst_desc = row_major(out, options_.precision);
   const bool biased = is_op(node, "Gemm") && has_input(node, 2);
-  const PostOps fused = biased ? no_post_ops() : post_ops(node);
-  const AnyPrimitive product = matmul(plan_->engine, a_desc, b_desc, Desc(), dst_desc, fused.attr);
+  const PostOps fused = biased ? PostOps{} : post_ops(node, Fusing::kLibrary);
+  const AnyPrimitive product =
+      matmul(plan_->engine, a_desc, b_desc, Desc(), dst_desc, attributes_of(node, fused));
   const Shape& shape = graph_.value(node.outputs[0]).type.shape;
   Located dst{row_major(shape, options_.precision), 0};
   dst.storage = result_storage(node, dst.desc, fused.residual, {from_a.storage, from_b.storage});
@@ -291,9 +292,9 @@ Obstacle Compiler::compile_batched_product(const Node& node, Shape a, Shape b) {
                      {dst, shape, kNoValue},
                      {packed(node.inputs[2], node.name), graph_.value(node.inputs[2]).type.shape,
                       node.inputs[2]},
-                     shape, no_post_ops());
+                     shape, PostOps{});
   }
-  finish(node, dst, fused.count);
+  finish(node, dst, fused.end);
   return {};
 }
 
