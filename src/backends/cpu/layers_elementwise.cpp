@@ -29,8 +29,9 @@ constexpr std::array<BinaryName, 8> kBinaries{
      {"Sub", dnnl::algorithm::binary_sub, BinaryOp::kSub},
      {"Mul", dnnl::algorithm::binary_mul, BinaryOp::kMul},
      {"Div", dnnl::algorithm::binary_div, BinaryOp::kDiv},
-     {"Min", dnnl::algorithm::binary_min, BinaryOp::kMin},
-     {"Max", dnnl::algorithm::binary_max, BinaryOp::kMax},
+     // oneDNN's drop a NaN on one side.
+     {"Min", dnnl::algorithm::undef, BinaryOp::kMin},
+     {"Max", dnnl::algorithm::undef, BinaryOp::kMax},
      {"PRelu", dnnl::algorithm::undef, BinaryOp::kPRelu}}};
 
 /// The axes of a packed layout in the order in which they lie in memory: outer parts by falling
@@ -157,7 +158,8 @@ std::vector<Eltwise> eltwise_of(const PostOp& activation) {
     case Kind::kLeakyRelu:
       return {{algorithm::eltwise_relu, alpha}};
     case Kind::kClip:
-      return {{algorithm::eltwise_clip, alpha, beta}};
+      // Of bounds that cross, ONNX lets the upper one win, and oneDNN takes none.
+      return {{algorithm::eltwise_clip, std::min(alpha, beta), beta}};
     case Kind::kElu:
       return {{algorithm::eltwise_elu, alpha}};
     case Kind::kTanh:

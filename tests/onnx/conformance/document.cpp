@@ -19,6 +19,9 @@ Written by `build-tests/test-conformance .venv/lib/python3*/site-packages/onnx/b
 Hedge reads opset {} to {}, and of ONNX Runtime's domain QuantizeLinear, DequantizeLinear and Gelu. float16, bfloat16 and
 double become float32. Extents must be known when an engine is built, and so must shapes, axes and the like.
 
+A NaN stays one in Min, Max and ReduceMax, as in ONNX Runtime. On the cpu backend it may become a number in Relu, Clip, Min or Max
+with one number, which is a Clip, and MaxPool: those are done as other layers' post-ops or by the vendor's kernels.
+
 ## What there is
 
 The node tests are those inside `onnx` 1.16.2, expanded ones (an operator written as the nodes that define it) included.
