@@ -63,7 +63,7 @@ int profile(const Program& program, const Options& options) {
     total += layer_ns[i];
     width = std::max(width, std::min<std::size_t>(layers[i].name.size(), 40));
   }
-  const Result result = describe_run("profile", *engine, options.model, batch);
+  const Result result = describe_run("profile", *engine, *context, options.model, batch);
   program.print_text(model_line(result));
   program.print("{:<{}}  {:>9}  {:>6}  {:>8}  kernel\n", "layer", width, "mean us", "share",
                 "GFLOP/s");
@@ -93,6 +93,7 @@ int profile(const Program& program, const Options& options) {
       sum_us, whole_us, 100 * (sum_us - whole_us) / whole_us, done);
   json["sum_us"] = sum_us;
   json["whole_us"] = whole_us;
+  json["warnings"] = result.warnings;
   program.write_json(json);
   return cancellation_requested() ? kExitCancelled : kExitSuccess;
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -33,5 +34,9 @@ namespace hedge {
 [[nodiscard]] std::optional<std::vector<float>> per_channel(const Graph& graph, ValueId id,
                                                             std::size_t rank, std::size_t axis,
                                                             std::int64_t channels);
+
+/// "conv 3x3/1x1 16->16 32x32 pads 1,1,1,1 + bias + add": all of a Conv that the choice of an
+/// implementation depends on, but for the batch.
+[[nodiscard]] std::string convolution_kind(const Graph& graph, const Node& node);
 
 }  // namespace hedge

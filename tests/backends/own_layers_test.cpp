@@ -13,6 +13,7 @@
 #include "backends/kernel_text.h"
 #include "graph/operators/operator.h"
 #include "graph/passes/passes.h"
+#include "graph/query.h"
 #include "graph/reference_executor.h"
 #include "support/nets.h"
 

@@ -97,19 +97,6 @@ json describe_layers(const Plan& plan, const std::string& precision) {
   return layers;
 }
 
-void warn_of_slow_layers(const Plan& plan) {
-  if (plan.slow_layers.empty()) return;
-  std::string names;
-  for (const SlowLayer& layer : plan.slow_layers) {
-    names +=
-        fmt::format("{}{} ({}: {})", names.empty() ? "" : ", ", layer.name, layer.op, layer.reason);
-  }
-  log(LogLevel::kWarning,
-      fmt::format(
-          "{} of {} steps run by reference implementations, slowly and with allocations: {}",
-          plan.slow_layers.size(), plan.steps.size(), names));
-}
-
 /// Programs believe the metadata: it must be that of the graph.
 void require_as_described(const Graph& graph, const EngineInfo& info) {
   bool same = graph.inputs.size() == 1 && info.inputs.size() == 1 &&
@@ -165,7 +152,7 @@ class CpuBackend final : public Backend {
     engine.sections.push_back({"weights", serialized->weights, serialized});
     engine.sections.push_back(text_section("tactics", json(tuner.plan.tactics).dump()));
     engine.layer_choices = describe_layers(*plan, options.precision);
-    warn_of_slow_layers(*plan);
+    for (const std::string& text : warnings_of(*plan)) log(LogLevel::kWarning, text);
     return engine;
   }
 

@@ -45,27 +45,6 @@ Tensor transposed_matrix(const Tensor& tensor) {
 
 }  // namespace
 
-std::string convolution_kind(const Graph& graph, const Node& node) {
-  const Shape& in = graph.value(node.inputs[0]).type.shape;
-  const Shape& out = graph.value(node.outputs[0]).type.shape;
-  const Shape& w = graph.value(node.inputs[1]).type.shape;
-  if (in.size() != 4) return fmt::format("conv {} by {}", to_string(in), to_string(w));
-  const Window window = window_of(node, {w[2], w[3]}, in, out);
-  std::string kind = fmt::format("conv {}x{}/{} {}->{} {}x{} pads {},{}", w[2], w[3],
-                                 fmt::join(window.strides, "x"), in[1], w[0], in[2], in[3],
-                                 fmt::join(window.pad_begin, ","), fmt::join(window.pad_end, ","));
-  if (window.dilations != Dims{0, 0}) {
-    kind += fmt::format(" dilations {}x{}", window.dilations[0] + 1, window.dilations[1] + 1);
-  }
-  const auto group = node.attributes.get_int("group", 1);
-  if (group != 1) kind += fmt::format(" groups {}", group);
-  if (has_input(node, 2)) kind += " + bias";
-  for (const PostOp& post_op : node.post_ops) {
-    if (post_op.kind == PostOp::Kind::kAdd) kind += " + add";
-  }
-  return kind;
-}
-
 /// Goes through oneDNN's implementations, in its order of preference, notes their names, and takes
 /// the one that the tactics name.
 std::optional<dnnl::convolution_forward::primitive_desc> Compiler::choose_convolution(

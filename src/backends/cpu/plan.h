@@ -83,6 +83,9 @@ struct Plan {
   std::vector<SlowLayer> slow_layers;
 };
 
+/// The slow layers in one line; nothing where there are none.
+[[nodiscard]] std::vector<std::string> warnings_of(const Plan& plan);
+
 /// Throws bad_input where the first input or output of the graph is not float32.
 [[nodiscard]] std::shared_ptr<const Plan> compile(const Graph& graph, const PlanOptions& options);
 
@@ -90,10 +93,6 @@ struct Plan {
 /// implementations that this machine has for it in its place in the net, oneDNN's choice first.
 [[nodiscard]] std::map<std::string, std::vector<std::string>> convolution_tactics(
     const Graph& graph, const PlanOptions& options);
-
-/// The kind of one convolution, the key of Tactics: all that implementations depend on,
-/// but for the batch.
-[[nodiscard]] std::string convolution_kind(const Graph& graph, const Node& node);
 
 /// Gives arena offsets to all storages of Place::kArena: two share bytes only if no step needs
 /// both. Sets Plan::arena_bytes.

@@ -66,6 +66,18 @@ void run_conversion(const void* parameters, std::byte* const* buffers) {
 
 }  // namespace
 
+std::vector<std::string> warnings_of(const Plan& plan) {
+  if (plan.slow_layers.empty()) return {};
+  std::string names;
+  for (const SlowLayer& layer : plan.slow_layers) {
+    names +=
+        fmt::format("{}{} ({}: {})", names.empty() ? "" : ", ", layer.name, layer.op, layer.reason);
+  }
+  return {fmt::format(
+      "{} of {} steps run by reference implementations, slowly and with allocations: {}",
+      plan.slow_layers.size(), plan.steps.size(), names)};
+}
+
 void Compiler::compile_reference(const Node& node) {
   auto layer = std::make_shared<ReferenceLayer>();
   layer->node = node;

@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/sha256.h"
 #include "graph/operators/operator.h"
+#include "graph/query.h"
 
 namespace hedge::cpu {
 namespace {
