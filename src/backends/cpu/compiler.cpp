@@ -7,11 +7,9 @@
 #include <iterator>
 #include <utility>
 
+#include "backends/cpu/threads.h"
 #include "graph/post_op.h"
 #include "graph/query.h"
-
-// Resolved from the OpenMP runtime that oneDNN brings; absent where oneDNN uses another one.
-extern "C" __attribute__((weak)) void omp_set_num_threads(int threads);
 
 namespace hedge::cpu {
 namespace {
@@ -31,10 +29,6 @@ Desc row_major(const Shape& shape, Type type) {
   Dims strides(dims.size(), 1);
   for (std::size_t i = dims.size() - 1; i-- > 0;) strides[i] = strides[i + 1] * dims[i + 1];
   return {dims, type, strides};
-}
-
-void use_threads(int threads) noexcept {
-  if (omp_set_num_threads != nullptr) omp_set_num_threads(threads);
 }
 
 Compiler::Compiler(const Graph& graph, const PlanOptions& options)

@@ -25,6 +25,9 @@ struct Located {
 /// Why a node runs by its operator's reference implementation; empty: it need not.
 using Obstacle = std::string;
 
+/// The widest that both this CPU and the cap on oneDNN's instruction set allow.
+[[nodiscard]] const KernelSet& own_set(kernels::Isa isa);
+
 /// Turns the nodes of one graph into steps, in order. One object compiles one plan.
 class Compiler {
  public:
@@ -85,7 +88,7 @@ class Compiler {
   [[nodiscard]] static Bounds bounds_of(const Node& node, const PostOps& fused);
 
   // layers_own.cpp
-  [[nodiscard]] const KernelSet& own_set() const;
+  [[nodiscard]] const KernelSet& own_set() const { return cpu::own_set(isa_); }
   [[nodiscard]] std::string own_convolution(const Node& node) const;
   void add_own_convolution(const Node& node);
   void add_own_dense(const Node& node, const float* weights, const float* bias, std::size_t begin);

@@ -65,9 +65,8 @@ Bounds Compiler::bounds_of(const Node& node, const PostOps& fused) {
   return bounds;
 }
 
-/// The widest that both this CPU and the cap on oneDNN's instruction set allow.
-const KernelSet& Compiler::own_set() const {
-  const int lanes = isa_ == kernels::Isa::kAvx512 ? 16 : isa_ == kernels::Isa::kAvx2 ? 8 : 4;
+const KernelSet& own_set(kernels::Isa isa) {
+  const int lanes = isa == kernels::Isa::kAvx512 ? 16 : isa == kernels::Isa::kAvx2 ? 8 : 4;
   const auto& sets = kernel_sets();
   return **std::find_if(sets.begin(), sets.end(),
                         [&](const KernelSet* set) { return set->lanes <= lanes; });

@@ -98,7 +98,4 @@ struct Plan {
 /// both. Sets Plan::arena_bytes.
 void lay_out_arena(Plan& plan);
 
-/// oneDNN's OpenMP threads for the calling thread. Nothing where oneDNN uses another runtime.
-void use_threads(int threads) noexcept;
-
 }  // namespace hedge::cpu

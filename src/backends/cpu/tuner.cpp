@@ -91,7 +91,7 @@ std::string cpu_name() {
 /// What the choice depends on: machine, library, precision, threads and the net's layers.
 std::string cache_key(const Graph& graph, const TunerOptions& options) {
   std::string text = fmt::format("oneDNN {} {} own {} {} type {} threads {}", library_version(),
-                                 effective_isa_name(), kernel_set().name, cpu_name(),
+                                 effective_isa_name(), own_set(effective_isa()).name, cpu_name(),
                                  static_cast<int>(options.plan.precision), options.plan.threads);
   for (const Node& node : graph.nodes) {
     text += fmt::format("\n{}", node.op->name == "Conv" ? convolution_kind(graph, node)
