@@ -234,7 +234,7 @@ class Programs(unittest.TestCase):
                 os.symlink(os.path.join(SOURCE, name), os.path.join(tree, name))
         for line in ("mkdir build", "cd build && cmake -DLATENCY=1 -DENERGY=0 ..", "cd build && make"):
             done = subprocess.run(line, shell=True, cwd=tree, text=True, capture_output=True, check=False,
-                                  env={**os.environ, "MAKEFLAGS": f"-j{os.cpu_count()}"})
+                                  env={**os.environ, "MAKEFLAGS": f"-j{os.cpu_count()}", "CCACHE_BASEDIR": tree})
             self.assertEqual(done.returncode, 0, done.stdout[-2000:] + done.stderr[-2000:])
         for name in ("inference", "measurements", "logistic_regression", "LogisticRegression",
                      "build_engine", "hedge"):
