@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 #include <optional>
 
@@ -121,15 +120,11 @@ std::unique_ptr<Dataset> by_sub_folders(const fs::path& folder) {
 std::optional<std::pair<std::string, int>> file_and_class(std::string_view line) {
   const std::size_t last = line.find_last_of(" \t,;");
   if (last == std::string_view::npos || last == 0) return std::nullopt;
-  const std::string_view number = line.substr(last + 1);
-  int label = -1;
-  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), label);
-  if (error != std::errc{} || end != number.data() + number.size() || label < 0) {
-    return std::nullopt;
-  }
+  const auto label = parse_integer<int>(line.substr(last + 1));
+  if (!label || *label < 0) return std::nullopt;
   const std::size_t name = line.find_last_not_of(" \t,;", last);
   if (name == std::string_view::npos) return std::nullopt;
-  return std::pair(std::string(line.substr(0, name + 1)), label);
+  return std::pair(std::string(line.substr(0, name + 1)), *label);
 }
 
 std::vector<ImageFile> by_named_lines(const fs::path& folder, const fs::path& labels,

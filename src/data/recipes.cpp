@@ -90,16 +90,14 @@ std::array<double, 3> parse_channels(const std::string& key, const std::string& 
 }
 
 int parse_extent(const std::string& key, const std::string& text) {
-  int value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size() || value < 1 ||
-      value > kLargestExtent) {
+  const auto value = parse_integer<int>(text);
+  if (!value || *value < 1 || *value > kLargestExtent) {
     throw bad_input(
         fmt::format("preprocessing {}: '{}' is no extent from 1 to {} (size=32x32 is "
                     "height x width)",
                     key, text, kLargestExtent));
   }
-  return value;
+  return *value;
 }
 
 /// "HEIGHTxWIDTH", or where `single` says so one number, for which the second is 0.
