@@ -546,6 +546,18 @@ class Fetch(unittest.TestCase):
         self.assertIn("2 of 50000", done.stdout)
         self.assertIn("49998 images are missing, number 3, 4, 5 and 49995 more", done.stdout)
         self.assertIn("1 are there twice (first: ILSVRC2012_val_00000002.JPEG)", done.stdout)
+        self.assertIn("1 with numbers above 50000", done.stdout)
+
+    def test_imagenet_looks_where_the_dataset_does(self):
+        os.makedirs(os.path.join(self.data, "bin"))
+        with open(os.path.join(self.data, "ILSVRC2012_val_3.jpeg"), "wb") as file:
+            file.write(b"x")
+        self.assertIn("val/ILSVRC2012_val_*.JPEG: 1 of 50000", self.imagenet().stdout)
+        with open(os.path.join(self.data, "bin", "ILSVRC2012_val_00000001.BIN"), "wb") as file:
+            file.write(bytes(224 * 224 * 3))
+        done = self.imagenet()
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("bin/ILSVRC2012_val_*.bin: 1 of 50000 images, read in place of the 1 JPEGs", done.stdout)
 
 
 def closed_port():
