@@ -13,7 +13,7 @@
 #include "base/module.h"
 #include "base/naming.h"
 #include "base/text.h"
-#include "codecs/codecs.h"
+#include "data/codecs.h"
 #include "hedge/error.h"
 
 namespace hedge {
