@@ -210,7 +210,7 @@ EngineContainer build_engine(const std::filesystem::path& onnx, const EngineBuil
     EngineContainer container;
     container.info = {
         .model = name.model,
-        .dataset = dataset,
+        .dataset = absolute_dataset(dataset),
         .precision = build.precision,
         .backend = std::string(backend.name()),
         .preprocessing = choose_recipe(name, dataset, options, graph.input_type(0).shape),
