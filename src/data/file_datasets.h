@@ -31,6 +31,13 @@ struct ImageFile {
 [[nodiscard]] std::unique_ptr<Dataset> open_folder(const std::filesystem::path& folder,
                                                    const std::filesystem::path& labels);
 
+/// The pictures (paths below `folder`, sorted) with the classes that the text of a label file
+/// states in one of its two forms. `labels` is its name for messages. Throws bad_input.
+[[nodiscard]] std::vector<ImageFile> label_pictures(const std::filesystem::path& folder,
+                                                    const std::vector<std::string>& pictures,
+                                                    const std::string& text,
+                                                    const std::string& labels);
+
 /// The images that find_imagenet_files (imagenet_files.h) lists in `folder`; line N of `labels`
 /// (empty: folder/imagenet_labels.txt) is the class of image N. Nothing where there are none.
 /// Throws bad_input for labels that are missing, too few or none of 1000 classes.

@@ -56,9 +56,9 @@ ImagenetFiles find_imagenet_files(const fs::path& folder) {
       found.files = std::move(jpegs);
     }
   }
-  found.where =
-      (folder / (found.raw ? "bin" : "val") / fmt::format("{}*{}", kStem, found.raw ? ".bin" : ".JPEG"))
-          .string();
+  found.where = (folder / (found.raw ? "bin" : "val") /
+                 fmt::format("{}*{}", kStem, found.raw ? ".bin" : ".JPEG"))
+                    .string();
   std::sort(found.files.begin(), found.files.end(),
             [](const ImagenetFile& a, const ImagenetFile& b) {
               return std::tie(a.number, a.path) < std::tie(b.number, b.path);
