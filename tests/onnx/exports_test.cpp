@@ -202,7 +202,7 @@ TEST(Exports, NamesThatComeTwice) {
 
 TEST(Exports, OpsetsSevenToTwentyOneAndNewerWithAWarning) {
   std::vector<std::string> warnings;
-  set_log_sink([&](LogLevel, const std::string& text) { warnings.push_back(text); });
+  set_log_sink([&](LogLevel, std::string_view text) { warnings.emplace_back(text); });
   for (std::int64_t opset = 7; opset <= 22; ++opset) {
     ModelBuilder b(opset);
     b.input("x", {1, 2}).output("y");
