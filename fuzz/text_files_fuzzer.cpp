@@ -42,7 +42,8 @@ void read_recipe(const std::string& text) {
 void read_labels(const std::string& text) {
   const std::vector<int> labels = hedge::labels_from_text(text, "labels.txt", 1000);
   require(!labels.empty() && labels.size() <= text.size());
-  require(std::all_of(labels.begin(), labels.end(), [](int label) { return label >= 0 && label < 1000; }));
+  require(std::all_of(labels.begin(), labels.end(),
+                      [](int label) { return label >= 0 && label < 1000; }));
 }
 
 void read_named_labels(const std::string& text) {
@@ -59,13 +60,15 @@ void read_named_labels(const std::string& text) {
 void read_files_of_a_download(const std::string& text) {
   const hedge::PartSource source = hedge::parse_part_source(text);
   for (const std::string& line : {source.url, source.validator}) {
-    require(std::none_of(line.begin(), line.end(), [](char c) { return c == '\r' || c == '\n' || c == '\0'; }));
+    require(std::none_of(line.begin(), line.end(),
+                         [](char c) { return c == '\r' || c == '\n' || c == '\0'; }));
   }
   for (const auto& [name, checksum] : hedge::parse_checksums(text, std::string(64, 'a'))) {
     require(!name.empty() && checksum.size() == 64);
   }
   hedge::ContentRange range;
-  if (hedge::parse_content_range(text, range)) require(range.total == 0 || range.first < range.total);
+  if (hedge::parse_content_range(text, range))
+    require(range.total == 0 || range.first < range.total);
   const std::string shown = hedge::without_credentials(text);
   require(shown.size() <= text.size());
 }

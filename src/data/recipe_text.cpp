@@ -148,14 +148,14 @@ PreprocessingRecipe parse_pairs(const std::string& text) {
       if (equals == std::string::npos) {
         throw bad_input(fmt::format(
             "preprocessing '{}': neither a file nor KEY=VALUE (as scale=1/255,mean=0.5,std=0.5)",
-            pair));
+            printable(pair)));
       }
-      const std::string key(trim(std::string_view(pair).substr(0, equals)));
+      const std::string key = printable(trim(std::string_view(pair).substr(0, equals)));
       if (std::find(seen.begin(), seen.end(), key) != seen.end()) {
         throw bad_input(fmt::format("preprocessing states {} twice; state it once", key));
       }
       seen.push_back(key);
-      set_key(recipe, key, std::string(trim(std::string_view(pair).substr(equals + 1))));
+      set_key(recipe, key, printable(trim(std::string_view(pair).substr(equals + 1))));
     }
   }
   if (seen.empty()) {
@@ -258,7 +258,11 @@ void from_json(const json& in, PreprocessingRecipe& recipe) {
   }
   if (in.empty()) throw bad_input("preprocessing: the JSON object states nothing");
   PreprocessingRecipe read;
-  for (const auto& [key, value] : in.items()) set_key(read, key, pair_value(key, value));
+  for (const auto& [name, value] : in.items()) {
+    // Both come into messages of one line.
+    const std::string key = printable(name);
+    set_key(read, key, printable(pair_value(key, value)));
+  }
   check_recipe(read);
   recipe = read;
 }
