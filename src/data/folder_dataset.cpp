@@ -189,6 +189,7 @@ std::vector<ImageFile> label_pictures(const fs::path& folder,
 }
 
 std::unique_ptr<Dataset> open_folder(const fs::path& folder, const fs::path& labels) {
+  if (folder.empty()) throw bad_input("--dataset=folder: names no folder; write folder:DIR");
   std::error_code error;
   if (!fs::is_directory(folder, error)) {
     throw bad_input(fmt::format("{}: no such folder", folder.string()));

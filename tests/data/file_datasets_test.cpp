@@ -99,6 +99,7 @@ TEST_F(Folder, NumbersAreSortedAsTextWithAWarning) {
 
 TEST_F(Folder, WhatIsNoDatasetIsRefused) {
   EXPECT_HOLDS(refusal([&] { return open_folder(root_ / "none", {}); }), "none: no such folder");
+  EXPECT_HOLDS(refusal([&] { return Dataset::open("folder:", {}); }), "names no folder");
   EXPECT_HOLDS(refusal([&] { return open_folder(root_, {}); }), "no image in it");
   put("x.ppm", pixel(0));
   EXPECT_HOLDS(refusal([&] { return open_folder(root_, {}); }), "1 images, but no sub-folders");
