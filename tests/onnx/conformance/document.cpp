@@ -13,7 +13,7 @@ namespace {
 constexpr const char* kIntroduction =
     R"(# Operators
 
-Written by `build-tests/test-conformance .venv/lib/python3*/site-packages/onnx/backend/test/data/node --write=docs/operators.md`
+Written by `build-release/test-conformance .venv/lib/python3*/site-packages/onnx/backend/test/data/node --write=docs/operators.md`
 (`./run-tests release` makes both folders); a test fails where it is not what the code says.
 
 Hedge reads opset {} to {}, newer ones with a warning, and of ONNX Runtime's domain QuantizeLinear, DequantizeLinear and
