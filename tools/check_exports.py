@@ -10,7 +10,6 @@ Parts: torchscript, dynamo, quantiser, pictures (torch, torchvision, onnxscript,
 """
 import argparse
 import contextlib
-import io
 import logging
 import os
 import re
@@ -83,6 +82,24 @@ def compare(path, options):
     return f"deviates by {deviation:.1e}, the images by {apart:.2f}"
 
 
+@contextlib.contextmanager
+def silence():
+    """Exporters are talkative, from C++ too."""
+    sys.stdout.flush()
+    kept = [os.dup(1), os.dup(2)]
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nothing, 1)
+        os.dup2(nothing, 2)
+        yield
+    finally:
+        sys.stdout.flush()
+        for stream, copy in zip((1, 2), kept):
+            os.dup2(copy, stream)
+            os.close(copy)
+        os.close(nothing)
+
+
 # ---- PyTorch
 
 TORCH_NETS = ("resnet18", "resnet50", "mobilenet_v2", "mobilenet_v3_large", "shufflenet_v2_x1_0", "efficientnet_b0",
@@ -130,7 +147,7 @@ def export_torch(net, sample, path, way):
         "dynamo, opset 20, unoptimised": {"dynamo": True, "opset_version": 20, "optimize": False},
     }
     batch = sample if "open batch" in way else sample[:1]
-    with contextlib.redirect_stdout(io.StringIO()):
+    with silence():
         torch.onnx.export(net, (batch,), path, **ways[way])
 
 
@@ -158,10 +175,12 @@ KERAS_NETS = ("MobileNet", "MobileNetV2", "MobileNetV3Small", "ResNet50", "ResNe
 
 
 def keras_net(name):
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import keras
     keras.utils.set_random_seed(1)
-    net = getattr(keras.applications, name)(weights=None, classifier_activation=None)
+    make = getattr(keras.applications, name)
+    net = make(weights=None, classifier_activation=None)
+    if net.input_shape[1] is None:
+        net = make(weights=None, classifier_activation=None, input_shape=(224, 224, 3))
     draw = np.random.default_rng(1)
     for variable in net.variables:
         if variable.name in ("beta", "bias"):
@@ -198,7 +217,7 @@ def keras_cases():
         for way in KERAS:
             def check(path, options, name=name, way=way):
                 try:
-                    with contextlib.redirect_stdout(io.StringIO()):
+                    with silence():
                         export_keras(keras_net(name), path, way)
                 except Exception as error:
                     return f"no export: {type(error).__name__}: {str(error).strip().splitlines()[0][:120]}"
@@ -224,9 +243,8 @@ def quantise(source, path, way, inputs):
     quant_pre_process(source, source + ".prepared", skip_symbolic_shape=True)
     activations, weights = (q.QuantType.QInt8 if kind == "s8" else q.QuantType.QUInt8
                             for kind in way.split()[1].split("/"))
-    q.quantize_static(source + ".prepared", path, Samples(), per_channel="channel" in way, activation_type=activations,
-                      weight_type=weights,
-                      quant_format=q.QuantFormat.QOperator if "operators" in way else q.QuantFormat.QDQ)
+    q.quantize_static(source + ".prepared", path, Samples(), quant_format=q.QuantFormat.QDQ,
+                      per_channel="channel" in way, activation_type=activations, weight_type=weights)
 
 
 class QuantisedGraph:

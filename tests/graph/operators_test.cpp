@@ -274,8 +274,8 @@ TEST(Operators, OneZeroPointMayHaveNoAxisWhereItsScaleHasOne) {
   const Tensor x = tensor<std::int32_t>({2}, {-3, 5});
   EXPECT_EQ(result<float>("DequantizeLinear", {x, floats({0.5}), tensor<std::int32_t>({}, {1})}),
             (std::vector<float>{-2, 2}));
-  expect_refusal("zero point", refusal("DequantizeLinear", {x, floats({0.5}),
-                                                            tensor<std::int32_t>({2}, {1, 1})}));
+  expect_refusal("zero point", refusal("DequantizeLinear",
+                                       {x, floats({0.5}), tensor<std::int32_t>({2}, {1, 1})}));
 }
 
 TEST(Operators, QuantizationSaturatesAndRoundsHalvesToEven) {
