@@ -143,6 +143,17 @@ TEST(Exports, OnnxRuntimesQuantiserWritesItsOwnDomain) {
   EXPECT_EQ(run(b.import(), {0.6F, 1.3F, 1000}), (std::vector<float>{0.5, 1.5, 127.5}));
 }
 
+TEST(Exports, QuantisedOperatorsAreRefusedWithTheFormatThatRuns) {
+  ModelBuilder b;
+  b.input("x", {1, 3}).output("y");
+  b.node("DynamicQuantizeLinear", {"x"}, {"q"});
+  b.node("ConvInteger", {"q"}, {"i"});
+  b.node("QLinearAdd", {"i"}, {"y"}).set_domain("com.microsoft");
+  EXPECT_TRUE(mentions(b.refusal(), {"QDQ", "DynamicQuantizeLinear", "ConvInteger",
+                                     "com.microsoft.QLinearAdd (node QLinearAdd_3)"}))
+      << b.refusal();
+}
+
 // ---- shapes
 
 TEST(Exports, StatedShapesFillWhatTheFileLeavesOpen) {
