@@ -316,7 +316,7 @@ TEST_F(Npy, NamesOfTheUsersOwn) {
   EXPECT_HOLDS(refusal([] { return Dataset::open("npy:x.npy", {}); }), "--labels=FILE");
   EXPECT_HOLDS(refusal([] { return Dataset::open("npy:x.npy,y.npy", {}, "z.txt"); }), "npy:X.npy");
   EXPECT_HOLDS(refusal([] { return Dataset::open("npy:none.npy,y.npy", {}); }), "none.npy");
-  EXPECT_HOLDS(refusal([] { return Dataset::open("folder:", {}); }), "no such folder");
+  EXPECT_HOLDS(refusal([] { return Dataset::open("folder:", {}); }), "names no folder");
   EXPECT_HOLDS(refusal([] { return Dataset::open("cifar", {}, "z.txt"); }), "labels of their own");
 }
 
