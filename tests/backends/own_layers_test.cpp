@@ -125,7 +125,8 @@ TEST(OwnLayers, NeedNoReordersAmongThemselves) {
   optimize(graph);
   PlanOptions options;
   options.tactics = own_tactics(graph);
-  for (const Step& step : compile(graph, options)->steps) {
+  const auto plan = compile(graph, options);
+  for (const Step& step : plan->steps) {
     EXPECT_FALSE(step.kernel.starts_with("reorder")) << step.name;
   }
 }
@@ -167,7 +168,8 @@ TEST(OwnLayers, StandInForSlowOnes) {
   const ValueId scores = g.node("Gemm", {g.node("Flatten", {pooled}), g.weights({24, 10})});
   Graph graph = g.finish({g.node("Softmax", {scores})});
   optimize(graph);
-  for (const Step& step : compile(graph, {})->steps) {
+  const auto plan = compile(graph, {});
+  for (const Step& step : plan->steps) {
     EXPECT_TRUE(test::is_fast(step.kernel)) << step.kernel;
   }
 }
