@@ -4,18 +4,14 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <span>
 #include <vector>
 
 #include "data/file_datasets.h"
 #include "hedge/error.h"
+#include "require.h"
 
 namespace {
-
-void require(bool condition) {
-  if (!condition) std::abort();
-}
 
 void read_images(std::span<const std::byte> bytes, std::size_t count) {
   const auto dataset = hedge::npy_from_bytes(bytes, "x.npy", nullptr, std::vector<int>(count, 3));

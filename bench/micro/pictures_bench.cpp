@@ -14,7 +14,6 @@
 #include <random>
 #include <vector>
 
-#include "codecs/codecs.h"
 #include "data/fit.h"
 #include "data/picture.h"
 #include "data/recipes.h"
@@ -88,7 +87,7 @@ PreprocessingRecipe imagenet() {
 
 void jpeg_decode(benchmark::State& state) {
   const std::vector<std::byte> file = encode_jpeg(photo(), 85);
-  for (auto _ : state) benchmark::DoNotOptimize(decode_jpeg(file, kMostPixels));
+  for (auto _ : state) benchmark::DoNotOptimize(decode_picture(file, "bench.jpg"));
   state.counters["images_per_s"] =
       benchmark::Counter(1, benchmark::Counter::kIsIterationInvariantRate);
   state.counters["file_bytes"] = static_cast<double>(file.size());
@@ -111,7 +110,7 @@ void jpeg_to_224(benchmark::State& state) {
   static const std::vector<std::byte> file = encode_jpeg(photo(), 85);
   const PreprocessingRecipe recipe = imagenet();
   for (auto _ : state) {
-    const Picture picture = decode_jpeg(file, kMostPixels);
+    const Picture picture = decode_picture(file, "bench.jpg");
     benchmark::DoNotOptimize(fit_image(image_of(picture), recipe, "x"));
   }
   state.counters["images_per_s"] =

@@ -60,10 +60,12 @@ class ExecutionContext {
   [[nodiscard]] virtual std::size_t output_count() const = 0;
   /// Scores, batch x classes, readable after infer().
   [[nodiscard]] virtual std::span<const float> output(std::size_t index) const = 0;
-  /// Runs the net. No allocation, no lock. This one indirect call is the only dispatch in the timed
-  /// region.
+  /// Runs the net. No allocation, no lock, unless warnings() says so. This one indirect call is the
+  /// only dispatch in the timed region.
   virtual void infer() = 0;
   [[nodiscard]] virtual MemoryUse memory() const = 0;
+  /// What a reader of its latency should know, a line each: layers that have no fast kernel.
+  [[nodiscard]] virtual std::vector<std::string> warnings() const { return {}; }
 };
 
 /// An ability that some contexts have (ask with dynamic_cast): the time of each layer.

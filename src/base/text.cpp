@@ -5,6 +5,27 @@
 #include <numeric>
 
 namespace hedge {
+namespace {
+
+/// Of the character at the beginning of `text`; 0 where it is none (RFC 3629, section 4).
+std::size_t utf8_bytes(std::string_view text) {
+  const auto byte = [&](std::size_t i) {
+    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
+  };
+  const unsigned first = byte(0);
+  if (first < 0x80) return 1;
+  const std::size_t bytes = first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+  // The second byte's bounds keep out what is longer than needed, surrogates and what is too large.
+  const unsigned low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
+  const unsigned high = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
+  if (first < 0xC2 || first > 0xF4 || byte(1) < low || byte(1) > high) return 0;
+  for (std::size_t i = 2; i < bytes; ++i) {
+    if (byte(i) < 0x80 || byte(i) > 0xBF) return 0;
+  }
+  return bytes;
+}
+
+}  // namespace
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
@@ -60,6 +81,29 @@ std::string to_lower(std::string_view text) {
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
   }
   return lower;
+}
+
+std::string_view trim(std::string_view text) {
+  constexpr std::string_view kBlank(" \t\r\n\0", 5);
+  const std::size_t begin = text.find_first_not_of(kBlank);
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(kBlank) - begin + 1);
+}
+
+std::string printable(std::string_view text, std::size_t most) {
+  std::string shown;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t bytes = utf8_bytes(text.substr(at));
+    if (shown.size() + std::max<std::size_t>(bytes, 1) > most) return shown + "...";
+    const bool control = static_cast<unsigned char>(text[at]) < 0x20 || text[at] == 0x7F;
+    if (bytes == 0 || control) {
+      shown += '?';
+    } else {
+      shown += text.substr(at, bytes);
+    }
+    at += std::max<std::size_t>(bytes, 1);
+  }
+  return shown;
 }
 
 }  // namespace hedge

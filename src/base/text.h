@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <charconv>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 namespace hedge {
@@ -23,5 +26,23 @@ std::vector<std::string> split(std::string_view text, char separator);
 
 /// ASCII only.
 std::string to_lower(std::string_view text);
+
+/// Without blanks, line ends and zero bytes (the strings of a device tree end in one) around it.
+std::string_view trim(std::string_view text);
+
+/// Text out of a foreign file, fit for a one-line message: control characters and bytes that are
+/// no UTF-8 become '?' (JSON takes nothing else), and what is longer than `most` bytes is cut.
+std::string printable(std::string_view text, std::size_t most = 200);
+
+/// The whole number that all of `text` is. Nothing for anything else (blanks and '+' among it) and
+/// for a number that Integer cannot hold.
+template <class Integer>
+std::optional<Integer> parse_integer(std::string_view text, int base = 10) {
+  Integer value{};
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value, base);
+  if (error != std::errc{} || stop != end) return std::nullopt;
+  return value;
+}
 
 }  // namespace hedge

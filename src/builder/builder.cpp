@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/module.h"
+#include "base/naming.h"
 #include "base/sha256.h"
 #include "base/text.h"
 #include "data/dataset_names.h"
@@ -22,18 +23,6 @@ namespace hedge {
 namespace {
 
 constexpr int kHighestLevel = 5;
-
-/// Any error of reading a model gets the file's name in front.
-template <class Function>
-auto naming(const std::filesystem::path& file, Function function) {
-  try {
-    return function();
-  } catch (const Error& error) {
-    const std::string text = error.what();
-    if (text.starts_with(file.string())) throw;
-    throw Error(error.kind(), fmt::format("{}: {}", file.string(), text));
-  }
-}
 
 std::vector<Binding> input_bindings(const Graph& graph) {
   std::vector<Binding> bindings;
@@ -178,7 +167,7 @@ std::shared_ptr<const Engine> open_engine(const std::filesystem::path& file,
   if (options.preprocessing) {
     info.preprocessing = with_input_shape(*options.preprocessing, info.inputs.front().shape);
   }
-  return naming(file, [&] { return make_engine(std::move(container)); });
+  return naming(file.string(), [&] { return make_engine(std::move(container)); });
 }
 
 }  // namespace
@@ -189,7 +178,7 @@ Graph import_model(const std::filesystem::path& onnx, std::int64_t batch,
   const auto module = Module::load("onnx");
   auto* import = module->function<decltype(hedge_onnx_import)>("hedge_onnx_import");
   const ImportOptions options{.batch = batch, .folder = onnx.parent_path(), .shapes = shapes};
-  return naming(onnx, [&] {
+  return naming(onnx.string(), [&] {
     const std::unique_ptr<Graph> graph(
         import(file->bytes().data(), file->bytes().size(), &options));
     return std::move(*graph);
@@ -210,7 +199,7 @@ EngineContainer build_engine(const std::filesystem::path& onnx, const EngineBuil
                                      build.precision, backend.name()));
   }
   Graph graph = import_model(onnx, options.batch, options.shapes);
-  return naming(onnx, [&] {
+  return naming(onnx.string(), [&] {
     require_classifier(graph);
     warn_of_another_batch(graph, options);
     set_batch(graph, options.batch);
@@ -221,7 +210,7 @@ EngineContainer build_engine(const std::filesystem::path& onnx, const EngineBuil
     EngineContainer container;
     container.info = {
         .model = name.model,
-        .dataset = dataset,
+        .dataset = absolute_dataset(dataset),
         .precision = build.precision,
         .backend = std::string(backend.name()),
         .preprocessing = choose_recipe(name, dataset, options, graph.input_type(0).shape),

@@ -83,7 +83,7 @@ struct Contender {
   }
 
   [[nodiscard]] Result result(const Summary& summary, const TimerOverhead& overhead) const {
-    Result result = describe_run("compare", *engine, options, batch);
+    Result result = describe_run("compare", *engine, *context, options, batch);
     result.config.iterations = static_cast<std::int64_t>(summary.count);
     result.latency_us = latency_result(summary, kScopeInfer, overhead);
     result.memory = memory_result(*context);

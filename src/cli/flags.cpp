@@ -61,15 +61,12 @@ std::map<std::string, Shape> parse_shapes(const std::string& text) {
     const std::string extents = colon == std::string::npos ? part : part.substr(colon + 1);
     Shape shape;
     for (const std::string& extent : split(extents, 'x')) {
-      std::int64_t value = 0;
-      const auto [end, error] =
-          std::from_chars(extent.data(), extent.data() + extent.size(), value);
-      if (extent.empty() || error != std::errc{} || end != extent.data() + extent.size() ||
-          value < 1 || value > kLargestExtent) {
+      const auto value = parse_integer<std::int64_t>(extent);
+      if (!value || *value < 1 || *value > kLargestExtent) {
         throw bad_input(
             fmt::format("--shape={}: not a shape; write 1x3x224x224, or NAME:1x3x224x224", text));
       }
-      shape.push_back(value);
+      shape.push_back(*value);
     }
     if (!shapes.emplace(name, std::move(shape)).second || (name.empty() && parts.size() > 1)) {
       throw bad_input(fmt::format("--shape={}: each of several inputs needs its name, once", text));

@@ -96,7 +96,7 @@ class Run {
     }
 
     Result& result = measured.result;
-    result = describe_run("inference", engine_, options_.model, batch);
+    result = describe_run("inference", engine_, *context, options_.model, batch);
     result.config.iterations = std::min<std::int64_t>(
         iterations, static_cast<std::int64_t>(timer.samples_ns().size()) * batch);
     result.config.warmup_iterations = warmed_up;

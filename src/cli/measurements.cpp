@@ -64,7 +64,7 @@ int measure(const Program& program, const Options& options) {
     timer.time([&] { context->infer(); });
   }
 
-  Result result = describe_run("measurements", *engine, options.model, batch);
+  Result result = describe_run("measurements", *engine, *context, options.model, batch);
   result.config.iterations = loop.iterations;
   result.config.warmup_iterations = warmed_up;
   program.print_text(model_line(result));

@@ -195,7 +195,8 @@ int class_count(const Engine& engine) {
   return static_cast<int>(count);
 }
 
-Result describe_run(const std::string& program, const Engine& engine, const ModelOptions& options,
+Result describe_run(const std::string& program, const Engine& engine,
+                    const ExecutionContext& context, const ModelOptions& options,
                     std::int64_t batch) {
   const EngineInfo& info = engine.info();
   Result result = make_result(program);
@@ -208,6 +209,7 @@ Result describe_run(const std::string& program, const Engine& engine, const Mode
                   .dataset = text(info.dataset),
                   .precision = text(info.precision),
                   .backend = text(info.backend)};
+  result.warnings = context.warnings();
   result.machine = collect_machine_facts();
   result.config.threads = thread_count(options.threads);
   result.config.batch = batch;

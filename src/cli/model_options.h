@@ -58,9 +58,11 @@ void add_shape_option(CLI::App& app, std::string& shape);
 /// Scores of one image.
 [[nodiscard]] int class_count(const Engine& engine);
 
-/// A result with everything set that is known before anything is measured.
+/// A result with everything set that is known before anything is measured: the context's warnings,
+/// too.
 [[nodiscard]] Result describe_run(const std::string& program, const Engine& engine,
-                                  const ModelOptions& options, std::int64_t batch);
+                                  const ExecutionContext& context, const ModelOptions& options,
+                                  std::int64_t batch);
 [[nodiscard]] MemoryResult memory_result(const ExecutionContext& context);
 
 // Lines for people, ending in a line end.

@@ -12,7 +12,7 @@
 #include <string_view>
 #include <utility>
 
-#include "codecs/codecs.h"
+#include "codecs/formats.h"
 #include "hedge/error.h"
 
 namespace hedge {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/module.h"
 
-#include "codecs/codecs.h"
+#include "codecs/formats.h"
+#include "data/codecs.h"
 
 extern "C" {
 

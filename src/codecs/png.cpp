@@ -8,7 +8,7 @@
 #include <cstring>
 #include <utility>
 
-#include "codecs/codecs.h"
+#include "codecs/formats.h"
 #include "hedge/error.h"
 
 namespace hedge {

@@ -3,7 +3,10 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "base/text.h"
 
@@ -30,6 +33,22 @@ std::string canonical_dataset(std::string_view name) {
   const auto* found = std::find_if(kAliases.begin(), kAliases.end(),
                                    [&](const auto& alias) { return alias.first == plain; });
   return found == kAliases.end() ? std::string() : std::string(found->second);
+}
+
+std::string absolute_dataset(std::string_view name) {
+  if (!is_own_dataset(name)) return std::string(name);
+  const std::size_t colon = name.find(':');
+  std::vector<std::string> paths{std::string(name.substr(colon + 1))};
+  if (name.starts_with(kNpyPrefix)) paths = split(paths.front(), ',');
+  std::string made(name.substr(0, colon + 1));
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    if (i > 0) made += ',';
+    // An empty path is refused when the dataset is opened, not turned into the current folder.
+    if (!paths[i].empty()) {
+      made += std::filesystem::absolute(paths[i]).lexically_normal().string();
+    }
+  }
+  return made;
 }
 
 std::span<const std::string_view> known_datasets() {

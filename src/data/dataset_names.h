@@ -18,6 +18,10 @@ inline constexpr std::string_view kNpyPrefix = "npy:";
   return name.starts_with(kFolderPrefix) || name.starts_with(kNpyPrefix);
 }
 
+/// The user's own with its paths made absolute, so that an engine that holds the name finds the
+/// same files from every folder; another name as it is.
+[[nodiscard]] std::string absolute_dataset(std::string_view name);
+
 /// Canonical names.
 [[nodiscard]] std::span<const std::string_view> known_datasets();
 

@@ -13,15 +13,16 @@
 #include <vector>
 
 #include "base/cancellation.h"
+#include "data/dataset_wrapper.h"
 
 namespace hedge {
 namespace {
 
-class DecodeAhead final : public Dataset {
+class DecodeAhead final : public DatasetWrapper {
  public:
   DecodeAhead(std::unique_ptr<Dataset> dataset, const DecodeAheadOptions& options)
-      : dataset_(std::move(dataset)), options_(options) {
-    const std::size_t bytes = std::max<std::size_t>(1, dataset_->image(0).pixels.size());
+      : DatasetWrapper(std::move(dataset)), options_(options) {
+    const std::size_t bytes = std::max<std::size_t>(1, wrapped().image(0).pixels.size());
     slots_.resize(std::clamp<std::size_t>(options.memory_bytes / bytes, 2, kMostSlots));
     threads_.reserve(static_cast<std::size_t>(std::max(1, options.threads)));
     for (int i = 0; i < std::max(1, options.threads); ++i) {
@@ -43,15 +44,6 @@ class DecodeAhead final : public Dataset {
     work_.notify_all();
     for (std::thread& thread : threads_) thread.join();
   }
-
-  [[nodiscard]] std::size_t size() const override { return dataset_->size(); }
-  [[nodiscard]] int classes() const override { return dataset_->classes(); }
-  [[nodiscard]] int label(std::size_t index) const override { return dataset_->label(index); }
-  [[nodiscard]] std::string name(std::size_t index) const override { return dataset_->name(index); }
-  [[nodiscard]] std::span<const std::string> class_names() const override {
-    return dataset_->class_names();
-  }
-  [[nodiscard]] bool decodes() const override { return true; }
 
   [[nodiscard]] Image image(std::size_t index) const override {
     std::unique_lock lock(mutex_);
@@ -90,7 +82,7 @@ class DecodeAhead final : public Dataset {
       ++generation_;  // What is still being decoded is thrown away.
       begin_ = end_ = claimed_ = index;
     }
-    const std::size_t last = std::max(index + 1, std::min(options_.images, dataset_->size()));
+    const std::size_t last = std::max(index + 1, std::min(options_.images, size()));
     const std::size_t end = std::min(index + slots_.size(), last);
     for (; begin_ < index; ++begin_) slots_[begin_ % slots_.size()] = {};
     for (; end_ < end; ++end_) slots_[end_ % slots_.size()] = {};
@@ -109,7 +101,7 @@ class DecodeAhead final : public Dataset {
       lock.unlock();
       Slot slot{.image = {}, .error = nullptr, .done = true};
       try {
-        slot.image = dataset_->image(index);
+        slot.image = wrapped().image(index);
       } catch (...) {
         slot.error = std::current_exception();
       }
@@ -122,7 +114,6 @@ class DecodeAhead final : public Dataset {
     }
   }
 
-  std::unique_ptr<Dataset> dataset_;
   DecodeAheadOptions options_;
   mutable std::mutex mutex_;
   mutable std::condition_variable work_;

@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "data/file_datasets.h"
+#include "data/imagenet_files.h"
 #include "data/picture.h"
 #include "hedge/error.h"
 
@@ -12,13 +13,12 @@ namespace hedge {
 namespace {
 
 Image raw_image(const std::filesystem::path& path) {
-  constexpr std::size_t kBytes = std::size_t{3} * kRawEdge * kRawEdge;
   auto mapped = MappedFile::open(path);
   const auto bytes = mapped->bytes();
-  if (bytes.size() != kBytes) {
+  if (bytes.size() != kRawBytes) {
     throw bad_input(
         fmt::format("{}: {} bytes; a raw image of ImageNet has {} ({}x{}x3, u8, interleaved)",
-                    path.string(), bytes.size(), kBytes, kRawEdge, kRawEdge));
+                    path.string(), bytes.size(), kRawBytes, kRawEdge, kRawEdge));
   }
   return {.pixels = {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()},
           .height = kRawEdge,

@@ -13,10 +13,6 @@
 
 namespace hedge {
 
-/// Edge of the original's raw ImageNet files, u8, interleaved.
-inline constexpr int kRawEdge = 224;
-inline constexpr int kImagenetClasses = 1000;
-
 /// One image of a dataset of files. Which it is, raw bytes or a picture, tells the extension.
 struct ImageFile {
   std::filesystem::path path;
@@ -35,10 +31,16 @@ struct ImageFile {
 [[nodiscard]] std::unique_ptr<Dataset> open_folder(const std::filesystem::path& folder,
                                                    const std::filesystem::path& labels);
 
-/// bin/ILSVRC2012_val_%08d.bin, else ILSVRC2012_val_%08d.JPEG, in `folder`, in its val/ or in their
-/// sub-folders; line N of `labels` (empty: folder/imagenet_labels.txt) is the class of image N.
-/// Nothing where there are no such files. Throws bad_input for labels that are missing, too few or
-/// none of 1000 classes.
+/// The pictures (paths below `folder`, sorted) with the classes that the text of a label file
+/// states in one of its two forms. `labels` is its name for messages. Throws bad_input.
+[[nodiscard]] std::vector<ImageFile> label_pictures(const std::filesystem::path& folder,
+                                                    const std::vector<std::string>& pictures,
+                                                    const std::string& text,
+                                                    const std::string& labels);
+
+/// The images that find_imagenet_files (imagenet_files.h) lists in `folder`; line N of `labels`
+/// (empty: folder/imagenet_labels.txt) is the class of image N. Nothing where there are none.
+/// Throws bad_input for labels that are missing, too few or none of 1000 classes.
 [[nodiscard]] std::unique_ptr<Dataset> open_imagenet(const std::filesystem::path& folder,
                                                      const std::filesystem::path& labels);
 

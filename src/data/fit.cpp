@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "data/dataset_wrapper.h"
 #include "data/picture.h"
 #include "data/resample.h"
 #include "hedge/error.h"
@@ -109,25 +110,16 @@ Image fit_image(const Image& image, const PreprocessingRecipe& recipe, const std
 
 namespace {
 
-class FittedDataset final : public Dataset {
+class FittedDataset final : public DatasetWrapper {
  public:
   FittedDataset(std::unique_ptr<Dataset> dataset, const PreprocessingRecipe& recipe)
-      : dataset_(std::move(dataset)), recipe_(recipe) {}
+      : DatasetWrapper(std::move(dataset)), recipe_(recipe) {}
 
-  [[nodiscard]] std::size_t size() const override { return dataset_->size(); }
-  [[nodiscard]] int classes() const override { return dataset_->classes(); }
-  [[nodiscard]] int label(std::size_t index) const override { return dataset_->label(index); }
-  [[nodiscard]] std::string name(std::size_t index) const override { return dataset_->name(index); }
-  [[nodiscard]] std::span<const std::string> class_names() const override {
-    return dataset_->class_names();
-  }
-  [[nodiscard]] bool decodes() const override { return true; }
   [[nodiscard]] Image image(std::size_t index) const override {
-    return fit_image(dataset_->image(index), recipe_, dataset_->name(index));
+    return fit_image(wrapped().image(index), recipe_, name(index));
   }
 
  private:
-  std::unique_ptr<Dataset> dataset_;
   PreprocessingRecipe recipe_;
 };
 

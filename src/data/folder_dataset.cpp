@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 #include <optional>
 
@@ -121,18 +120,14 @@ std::unique_ptr<Dataset> by_sub_folders(const fs::path& folder) {
 std::optional<std::pair<std::string, int>> file_and_class(std::string_view line) {
   const std::size_t last = line.find_last_of(" \t,;");
   if (last == std::string_view::npos || last == 0) return std::nullopt;
-  const std::string_view number = line.substr(last + 1);
-  int label = -1;
-  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), label);
-  if (error != std::errc{} || end != number.data() + number.size() || label < 0) {
-    return std::nullopt;
-  }
+  const auto label = parse_integer<int>(line.substr(last + 1));
+  if (!label || *label < 0) return std::nullopt;
   const std::size_t name = line.find_last_not_of(" \t,;", last);
   if (name == std::string_view::npos) return std::nullopt;
-  return std::pair(std::string(line.substr(0, name + 1)), label);
+  return std::pair(std::string(line.substr(0, name + 1)), *label);
 }
 
-std::vector<ImageFile> by_named_lines(const fs::path& folder, const fs::path& labels,
+std::vector<ImageFile> by_named_lines(const fs::path& folder, const std::string& labels,
                                       const std::vector<std::string>& pictures,
                                       const std::vector<std::string>& lines) {
   std::map<std::string, std::size_t> seen;
@@ -141,24 +136,24 @@ std::vector<ImageFile> by_named_lines(const fs::path& folder, const fs::path& la
     const auto found = file_and_class(lines[i]);
     if (!found) {
       throw bad_input(fmt::format("{}: line {} is no 'FILE CLASS' (a path below {} and a number)",
-                                  labels.string(), i + 1, folder.string()));
+                                  labels, i + 1, folder.string()));
     }
     std::string name = fs::path(found->first).lexically_normal().generic_string();
     if (!std::binary_search(pictures.begin(), pictures.end(), name)) {
-      throw bad_input(fmt::format("{}: line {} names '{}', which is no image below {}",
-                                  labels.string(), i + 1, found->first, folder.string()));
+      throw bad_input(fmt::format("{}: line {} names '{}', which is no image below {}", labels,
+                                  i + 1, printable(found->first), folder.string()));
     }
     const auto [first, is_new] = seen.emplace(name, i + 1);
     if (!is_new) {
-      throw bad_input(fmt::format("{}: lines {} and {} name the same image '{}'", labels.string(),
-                                  first->second, i + 1, found->first));
+      throw bad_input(fmt::format("{}: lines {} and {} name the same image '{}'", labels,
+                                  first->second, i + 1, printable(found->first)));
     }
     files.push_back({folder / name, found->second});
   }
   if (files.size() < pictures.size()) {
     log(LogLevel::kWarning,
-        fmt::format("{}: names {} of the {} images below {}; the others are left out",
-                    labels.string(), files.size(), pictures.size(), folder.string()));
+        fmt::format("{}: names {} of the {} images below {}; the others are left out", labels,
+                    files.size(), pictures.size(), folder.string()));
   }
   return files;
 }
@@ -166,21 +161,8 @@ std::vector<ImageFile> by_named_lines(const fs::path& folder, const fs::path& la
 std::unique_ptr<Dataset> by_label_file(const fs::path& folder, const fs::path& labels) {
   const auto pictures = pictures_below(folder);
   if (pictures.empty()) no_pictures(folder);
-  std::vector<std::string> lines = split(read_text_file(labels), '\n');
-  for (std::string& line : lines) {
-    line.erase(line.find_last_not_of(" \t\r") + 1);
-  }
-  while (!lines.empty() && lines.back().empty()) lines.pop_back();
-  if (lines.empty()) throw bad_input(fmt::format("{}: empty; it states no class", labels.string()));
-  std::vector<ImageFile> files;
-  if (is_number(lines.front())) {
-    const auto classes = read_labels(labels, pictures.size(), kMostClasses);
-    for (std::size_t i = 0; i < pictures.size(); ++i) {
-      files.push_back({folder / pictures[i], classes[i]});
-    }
-  } else {
-    files = by_named_lines(folder, labels, pictures, lines);
-  }
+  std::vector<ImageFile> files =
+      label_pictures(folder, pictures, read_text_file(labels), labels.string());
   int most = 0;
   for (const ImageFile& file : files) most = std::max(most, file.label);
   return dataset_of_files(std::move(files), most + 1, {}, true);
@@ -188,7 +170,26 @@ std::unique_ptr<Dataset> by_label_file(const fs::path& folder, const fs::path& l
 
 }  // namespace
 
+std::vector<ImageFile> label_pictures(const fs::path& folder,
+                                      const std::vector<std::string>& pictures,
+                                      const std::string& text, const std::string& labels) {
+  std::vector<std::string> lines = split(text, '\n');
+  for (std::string& line : lines) {
+    line.erase(line.find_last_not_of(" \t\r") + 1);
+  }
+  while (!lines.empty() && lines.back().empty()) lines.pop_back();
+  if (lines.empty()) throw bad_input(fmt::format("{}: empty; it states no class", labels));
+  if (!is_number(lines.front())) return by_named_lines(folder, labels, pictures, lines);
+  const auto classes = labels_from_text(text, labels, pictures.size(), kMostClasses);
+  std::vector<ImageFile> files;
+  for (std::size_t i = 0; i < pictures.size(); ++i) {
+    files.push_back({folder / pictures[i], classes[i]});
+  }
+  return files;
+}
+
 std::unique_ptr<Dataset> open_folder(const fs::path& folder, const fs::path& labels) {
+  if (folder.empty()) throw bad_input("--dataset=folder: names no folder; write folder:DIR");
   std::error_code error;
   if (!fs::is_directory(folder, error)) {
     throw bad_input(fmt::format("{}: no such folder", folder.string()));

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "base/file.h"
+#include "base/naming.h"
 #include "base/text.h"
 #include "data/file_datasets.h"
 #include "data/label_file.h"
@@ -183,15 +184,6 @@ void require_data(const Array& array, std::size_t element_bytes) {
   if (array.data.size() > needed) {
     throw bad_input(fmt::format("{} bytes behind the data of shape {}", array.data.size() - needed,
                                 shape_text(array.shape)));
-  }
-}
-
-template <class Function>
-auto naming(const std::string& name, Function function) {
-  try {
-    return function();
-  } catch (const Error& error) {
-    throw Error(error.kind(), fmt::format("{}: {}", name, error.what()));
   }
 }
 

@@ -11,8 +11,9 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/module.h"
+#include "base/naming.h"
 #include "base/text.h"
-#include "codecs/codecs.h"
+#include "data/codecs.h"
 #include "hedge/error.h"
 
 namespace hedge {
@@ -59,18 +60,11 @@ std::uint32_t tiff_number(std::span<const std::byte> bytes, std::size_t size, bo
 
 Picture decode_picture(std::span<const std::byte> bytes, const std::string& name,
                        const DecodeOptions& options) {
-  try {
-    Picture picture = decode_any(bytes, options.most_pixels);
-    if (!picture.warning.empty()) {
-      log(LogLevel::kWarning, fmt::format("{}: {}; read all the same", name, picture.warning));
-    }
-    return options.upright ? turned_upright(std::move(picture)) : picture;
-  } catch (const Error& error) {
-    if (error.kind() == ErrorKind::kBadInput) {
-      throw bad_input(fmt::format("{}: {}", name, error.what()));
-    }
-    throw;
+  Picture picture = naming(name, [&] { return decode_any(bytes, options.most_pixels); });
+  if (!picture.warning.empty()) {
+    log(LogLevel::kWarning, fmt::format("{}: {}; read all the same", name, picture.warning));
   }
+  return options.upright ? turned_upright(std::move(picture)) : picture;
 }
 
 Picture read_picture(const std::filesystem::path& path, const DecodeOptions& options) {

@@ -12,6 +12,9 @@
 
 namespace hedge {
 
+/// Of any side of an image that a model takes.
+inline constexpr int kLargestExtent = 8192;
+
 /// The recipe that goes with a model and a canonical dataset name (docs/preprocessing.md has the
 /// table). `EE_` models use the recipe of the name without it. Nothing when there is none: such a
 /// model is refused with the flags that state one, never run on raw pixels in silence.

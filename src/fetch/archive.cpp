@@ -29,12 +29,6 @@ bool leads_outside(const std::filesystem::path& path) {
   return path.is_absolute() || std::find(path.begin(), path.end(), "..") != path.end();
 }
 
-std::string shown(std::string text) {
-  std::replace_if(
-      text.begin(), text.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
-  return text.substr(0, 100);
-}
-
 std::vector<std::byte> read_member(archive* reader, archive_entry* entry, const std::string& where,
                                    const ArchiveOptions& options) {
   if (archive_entry_filetype(entry) != AE_IFREG || archive_entry_hardlink(entry) != nullptr)
@@ -77,7 +71,7 @@ void read_archive(std::span<const std::byte> bytes, const std::string& name,
     const char* path = archive_entry_pathname(entry);
     const std::filesystem::path stated = path != nullptr ? path : "";
     const std::string member = stated.lexically_normal().string();  // Without "./".
-    const std::string where = fmt::format("{}, member {}", name, shown(stated.string()));
+    const std::string where = fmt::format("{}, member {}", name, printable(stated.string(), 100));
     if (leads_outside(stated)) {
       throw runtime_failure(
           fmt::format("{}: leads out of the folder; nothing of this archive is used", where));

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <list>
-#include <map>
 #include <system_error>
 
 #include "base/cancellation.h"
@@ -31,25 +30,17 @@ constexpr std::uint64_t kUnpackedBytes = 6 * kFileBytes;
 /// Of a mirror's file of unknown length.
 constexpr std::uint64_t kMostArchiveBytes = 1'000'000'000;
 
-using Checksums = std::map<std::string, std::string>;  ///< File name to SHA-256.
-
 /// The first line; sha256sum skips it.
 std::string archive_line(const std::string& sha256) {
   return fmt::format("# unpacked from an archive with SHA-256 {}", sha256);
 }
 
-/// Lines "checksum  name"; empty where there is no such file, or one of another archive.
+/// Empty where there is no such file.
 Checksums read_checksums(const fs::path& folder, const std::string& archive_sha256) {
-  Checksums checksums;
   const fs::path file = folder / kChecksumFile;
   std::error_code error;
-  if (!fs::is_regular_file(file, error)) return checksums;
-  const std::vector<std::string> lines = split(read_text_file(file, 1U << 16U), '\n');
-  if (lines.front() != archive_line(archive_sha256)) return checksums;
-  for (const std::string& line : lines) {
-    if (line.size() > 66) checksums[line.substr(66)] = line.substr(0, 64);
-  }
-  return checksums;
+  if (!fs::is_regular_file(file, error)) return {};
+  return parse_checksums(read_text_file(file, 1U << 16U), archive_sha256);
 }
 
 struct Present {
@@ -143,6 +134,16 @@ bool unpack(const Cifar10Options& options, const PartFile& part) {
 }
 
 }  // namespace
+
+Checksums parse_checksums(std::string_view text, const std::string& archive_sha256) {
+  const std::vector<std::string> lines = split(text, '\n');
+  if (lines.front() != archive_line(archive_sha256)) return {};
+  Checksums checksums;
+  for (const std::string& line : lines) {
+    if (line.size() > 66) checksums[line.substr(66)] = line.substr(0, 64);
+  }
+  return checksums;
+}
 
 const std::vector<std::string>& cifar10_files() {
   static const std::vector<std::string> names{

@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace hedge {
@@ -41,6 +43,11 @@ enum class Fetched {
 /// sha256sum, by which the next run knows them. Throws bad_input where a file of such a name is
 /// there that no run wrote, runtime_failure for what goes wrong underway.
 [[nodiscard]] Fetched fetch_cifar10(const Cifar10Options& options);
+
+using Checksums = std::map<std::string, std::string>;  ///< File name to SHA-256.
+
+/// The lines "checksum  name" of cifar-10.sha256; none where it is of another archive.
+[[nodiscard]] Checksums parse_checksums(std::string_view text, const std::string& archive_sha256);
 
 /// Names of the files, without the folder.
 [[nodiscard]] const std::vector<std::string>& cifar10_files();

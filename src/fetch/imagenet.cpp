@@ -3,11 +3,10 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <cstdint>
-#include <string_view>
 #include <system_error>
 
+#include "data/imagenet_files.h"
 #include "data/label_file.h"
 #include "hedge/error.h"
 
@@ -16,129 +15,101 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kImages = 50'000;
-constexpr int kClasses = 1000;
-constexpr std::uintmax_t kRawBytes = std::uintmax_t{224} * 224 * 3;
-constexpr std::string_view kStem = "ILSVRC2012_val_";
-
-/// 1 to 50000, or 0 for a file of another name.
-std::size_t number_of(const std::string& name, std::string_view extension) {
-  if (name.size() != kStem.size() + 8 + extension.size() || !name.starts_with(kStem) ||
-      !name.ends_with(extension)) {
-    return 0;
-  }
-  std::size_t number = 0;
-  const char* begin = name.data() + kStem.size();
-  const auto [end, error] = std::from_chars(begin, begin + 8, number);
-  return error == std::errc{} && end == begin + 8 && number <= kImages ? number : 0;
-}
-
 struct Images {
-  std::vector<bool> there = std::vector<bool>(kImages + 1);
+  std::vector<bool> there = std::vector<bool>(kImagenetImages + 1);
   std::size_t count = 0;
   std::size_t bad = 0;
   std::string first_bad;
-  std::size_t twice = 0;  ///< In two folders: which of the two would be read?
+  std::size_t twice = 0;  ///< In two folders: the dataset refuses that.
   std::string first_twice;
+  std::size_t beyond = 0;  ///< With a number above 50000.
 };
 
-void count_image(const fs::directory_entry& entry, std::string_view extension, Images& images) {
-  const std::string name = entry.path().filename().string();
-  const std::size_t number = number_of(name, extension);
-  if (number == 0) return;
+void count_image(const ImagenetFile& file, bool raw, Images& images) {
+  if (file.number > kImagenetImages) {
+    ++images.beyond;
+    return;
+  }
+  const std::string name = file.path.filename().string();
   std::error_code error;
-  const std::uintmax_t size = entry.file_size(error);
-  const bool right = !error && (extension == ".bin" ? size == kRawBytes : size > 0);
+  const std::uintmax_t size = fs::file_size(file.path, error);
+  const bool right = !error && (raw ? size == kRawBytes : size > 0);
   if (!right && images.bad++ == 0) {
     images.first_bad = error ? fmt::format("{}: {}", name, error.message())
                              : fmt::format("{} has {} bytes", name, size);
   }
   if (!right) return;
-  if (images.there[number]) {
+  if (images.there[file.number]) {
     if (images.twice++ == 0) images.first_twice = name;
     return;
   }
-  images.there[number] = true;
+  images.there[file.number] = true;
   ++images.count;
-}
-
-/// `deeper`: also in the folders of classes that torchvision sorts them into.
-void count_images(const fs::path& folder, std::string_view extension, bool deeper, Images& images) {
-  std::error_code error;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
-       entry.increment(error)) {
-    std::error_code no_status;
-    if (deeper && entry->is_directory(no_status)) {
-      count_images(entry->path(), extension, false, images);
-    } else {
-      count_image(*entry, extension, images);
-    }
-  }
 }
 
 /// "number 17, 18 and 49,981 more".
 std::string gaps(const Images& images) {
   std::string text;
   std::size_t named = 0;
-  for (std::size_t number = 1; number <= kImages && named < 3; ++number) {
+  for (std::size_t number = 1; number <= kImagenetImages && named < 3; ++number) {
     if (!images.there[number]) text += fmt::format("{}{}", named++ == 0 ? "" : ", ", number);
   }
-  const std::size_t more = kImages - images.count - named;
+  const std::size_t more = kImagenetImages - images.count - named;
   return more == 0 ? text : fmt::format("{} and {} more", text, more);
 }
 
 void check_images(const fs::path& folder, ImagenetCheck& check) {
-  Images raw;
-  count_images(folder / "bin", ".bin", false, raw);
-  Images jpegs;
-  count_images(folder, ".JPEG", false, jpegs);
-  count_images(folder / "val", ".JPEG", true, jpegs);
-  const bool has_jpegs = jpegs.count + jpegs.bad > raw.count + raw.bad;
-  const Images& best = has_jpegs ? jpegs : raw;
-  const std::string where = (folder / (has_jpegs ? "val" : "bin") /
-                             fmt::format("{}*{}", kStem, has_jpegs ? ".JPEG" : ".bin"))
-                                .string();
-  if (best.count > 0)
-    check.found.push_back(fmt::format("{}: {} of {} images", where, best.count, kImages));
-  if (best.bad > 0) {
+  const ImagenetFiles found = find_imagenet_files(folder);
+  Images images;
+  for (const ImagenetFile& file : found.files) count_image(file, found.raw, images);
+  const std::string& where = found.where;
+  if (images.count > 0) {
+    check.found.push_back(fmt::format("{}: {} of {} images", where, images.count, kImagenetImages));
+  }
+  if (found.passed_over > 0) check.missing.push_back(passed_over_text(found));
+  if (images.bad > 0) {
     check.missing.push_back(
-        fmt::format("{}: {} of the wrong size (first: {}){}", where, best.bad, best.first_bad,
-                    where.ends_with(".bin") ? fmt::format("; {} bytes are right", kRawBytes) : ""));
+        fmt::format("{}: {} of the wrong size (first: {}){}", where, images.bad, images.first_bad,
+                    found.raw ? fmt::format("; {} bytes are right", kRawBytes) : ""));
   }
-  if (best.twice > 0) {
+  if (images.beyond > 0) {
+    check.missing.push_back(fmt::format("{}: {} with numbers above {}; remove them", where,
+                                        images.beyond, kImagenetImages));
+  }
+  if (images.twice > 0) {
     check.missing.push_back(fmt::format("{}: {} are there twice (first: {}); remove one of each",
-                                        where, best.twice, best.first_twice));
+                                        where, images.twice, images.first_twice));
   }
-  if (best.count == 0 && best.bad == 0) {
-    check.missing.push_back(fmt::format("{}: no images, {} are needed", where, kImages));
-  } else if (best.count < kImages) {
+  if (images.count == 0 && images.bad == 0) {
+    check.missing.push_back(fmt::format("{}: no images, {} are needed", where, kImagenetImages));
+  } else if (images.count < kImagenetImages) {
     check.missing.push_back(fmt::format("{}: {} images are missing, number {}", where,
-                                        kImages - best.count, gaps(best)));
+                                        kImagenetImages - images.count, gaps(images)));
   }
 }
 
 void check_labels(const fs::path& folder, ImagenetCheck& check) {
-  const fs::path file = folder / "imagenet_labels.txt";
+  const fs::path file = folder / kImagenetLabels;
   std::error_code error;
   if (!fs::exists(file, error)) {
     check.missing.push_back(fmt::format("{}: {} labels, one a line, from 0 to {}", file.string(),
-                                        kImages, kClasses - 1));
+                                        kImagenetImages, kImagenetClasses - 1));
     return;
   }
   try {
-    std::vector<bool> seen(kClasses);
+    std::vector<bool> seen(kImagenetClasses);
     std::size_t classes = 0;
-    for (const int label : read_labels(file, kImages, kClasses)) {
+    for (const int label : read_labels(file, kImagenetImages, kImagenetClasses)) {
       const auto index = static_cast<std::size_t>(label);
       if (!seen[index]) ++classes;
       seen[index] = true;
     }
     if (classes < seen.size()) {
-      check.missing.push_back(
-          fmt::format("{}: only {} of {} classes occur in it", file.string(), classes, kClasses));
+      check.missing.push_back(fmt::format("{}: only {} of {} classes occur in it", file.string(),
+                                          classes, kImagenetClasses));
       return;
     }
-    check.found.push_back(fmt::format("{}: {} labels", file.string(), kImages));
+    check.found.push_back(fmt::format("{}: {} labels", file.string(), kImagenetImages));
   } catch (const Error& bad) {
     check.missing.emplace_back(bad.what());
   }

@@ -39,6 +39,18 @@ int open_locked(const std::filesystem::path& path) {
 
 }  // namespace
 
+PartSource parse_part_source(std::string_view text) {
+  const std::vector<std::string> lines = split(text, '\n');
+  // The validator goes into a header of HTTP, where a control character could begin another one.
+  for (const std::string& line : lines) {
+    for (const char c : line) {
+      if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) return {};
+    }
+  }
+  if (lines.size() != 3 || !lines[2].empty()) return {};
+  return {lines[0], lines[1]};
+}
+
 PartFile::PartFile(std::filesystem::path path) : path_(std::move(path)) {
   descriptor_ = open_locked(path_);
   if (descriptor_ < 0 && errno == EWOULDBLOCK) {
@@ -50,9 +62,7 @@ PartFile::PartFile(std::filesystem::path path) : path_(std::move(path)) {
   size_ = static_cast<std::uint64_t>(::lseek(descriptor_, 0, SEEK_END));
   std::error_code error;
   if (size_ == 0 || !std::filesystem::is_regular_file(source_path(), error)) return;
-  const std::vector<std::string> lines = split(read_text_file(source_path()), '\n');
-  url_ = lines[0];
-  if (lines.size() > 1) validator_ = lines[1];
+  source_ = parse_part_source(read_text_file(source_path(), 1U << 20U));
 }
 
 PartFile::~PartFile() {
@@ -68,19 +78,19 @@ std::filesystem::path PartFile::source_path() const {
 }
 
 void PartFile::continue_from(const std::string& url) {
-  if (url_ == url) return;
-  url_ = url;
-  validator_.clear();
+  if (source_.url == url) return;
+  source_.url = url;
+  source_.validator.clear();
 }
 
 void PartFile::set_validator(const std::string& validator) {
-  if (validator_ == validator) return;
-  validator_ = validator;
+  if (source_.validator == validator) return;
+  source_.validator = validator;
   write_source();
 }
 
 void PartFile::write_source() const {
-  write_file(source_path(), url_ + "\n" + validator_ + "\n");
+  write_file(source_path(), source_.url + "\n" + source_.validator + "\n");
 }
 
 void PartFile::restart(const std::string& validator) {
@@ -88,7 +98,7 @@ void PartFile::restart(const std::string& validator) {
     throw runtime_failure(fmt::format("{}: cannot be emptied: {}", path_.string(), reason(errno)));
   }
   size_ = 0;
-  validator_ = validator;
+  source_.validator = validator;
   write_source();
 }
 

@@ -6,8 +6,18 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace hedge {
+
+/// What stands in `<name>.from`: an address, and the validator of what came from it.
+struct PartSource {
+  std::string url;
+  std::string validator;
+};
+/// Both are empty where the text is none that a download wrote: then what is there is asked for
+/// without a validator, and its checksum tells.
+[[nodiscard]] PartSource parse_part_source(std::string_view text);
 
 /// A file that a download grows, kept between runs. Beside it `<name>.from` holds the address and
 /// the validator (ETag or Last-Modified) of what is there: bytes of two editions must not be
@@ -24,7 +34,7 @@ class PartFile {
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
   [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
   /// Empty where the server gave none.
-  [[nodiscard]] const std::string& validator() const noexcept { return validator_; }
+  [[nodiscard]] const std::string& validator() const noexcept { return source_.validator; }
 
   /// Bytes that came from elsewhere stay, a mirror has the same; only the validator goes.
   void continue_from(const std::string& url);
@@ -40,8 +50,7 @@ class PartFile {
   void write_source() const;
 
   std::filesystem::path path_;
-  std::string url_;
-  std::string validator_;
+  PartSource source_;
   std::uint64_t size_ = 0;
   int descriptor_ = -1;
 };

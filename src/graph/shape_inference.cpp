@@ -13,6 +13,8 @@ namespace {
 /// Constants that a graph computes beyond this are no shapes or weights of a small net but an
 /// attack or a mistake.
 constexpr std::int64_t kMaxEvaluated = std::int64_t{1} << 26;
+/// A larger constant than this that a node makes out of fewer elements is left for the run.
+constexpr std::int64_t kMaxGrown = std::int64_t{1} << 20;
 /// Nodes that take more steps than this are left for the run.
 constexpr std::int64_t kMaxSteps = std::int64_t{1} << 28;
 
@@ -108,11 +110,15 @@ class Inference {
       }
     }
     if (!node.post_ops.empty() || steps(node) > kMaxSteps) return;
+    std::int64_t given = 0;
+    for (const Tensor& input : inputs) given += input.size();
     for (const ValueId id : node.outputs) {
-      if (id != kNoValue && element_count(graph_.value(id).type.shape) > kMaxEvaluated) {
-        throw bad_input(
-            fmt::format("computes a constant of shape {}", to_string(graph_.value(id).type.shape)));
+      if (id == kNoValue) continue;
+      const Shape& shape = graph_.value(id).type.shape;
+      if (element_count(shape) > kMaxEvaluated) {
+        throw bad_input(fmt::format("computes a constant of shape {}", to_string(shape)));
       }
+      if (element_count(shape) > std::max(kMaxGrown, given)) return;
     }
     const std::vector<Tensor> outputs = execute_node(node, inputs, {});
     for (std::size_t i = 0; i < node.outputs.size(); ++i) {

@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "base/text.h"
 #include "onnx/names.h"
 
 namespace hedge {

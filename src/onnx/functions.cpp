@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/text.h"
 #include "hedge/error.h"
 #include "onnx/model_file.h"
 #include "onnx/names.h"

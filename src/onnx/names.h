@@ -8,10 +8,6 @@
 
 namespace hedge {
 
-/// A name out of a foreign file, fit for a one-line message: control characters become '?', and
-/// what is longer than 200 bytes is cut.
-[[nodiscard]] std::string printable(std::string_view name);
-
 /// The node's name, or operator and position ("Conv_12") where the file gives none.
 [[nodiscard]] std::string node_name(const onnx::NodeProto& node, int index);
 

@@ -6,13 +6,12 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <charconv>
 #include <cstring>
 #include <string_view>
 #include <type_traits>
 #include <utility>
 
-#include "onnx/names.h"
+#include "base/text.h"
 
 namespace hedge {
 namespace {
@@ -162,13 +161,12 @@ Tensor tensor_from_fields(const TensorProto& proto, Shape shape) {
 }
 
 std::uint64_t parse_number(const std::string& key, const std::string& text) {
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size()) {
+  const auto value = parse_integer<std::uint64_t>(text);
+  if (!value) {
     throw bad_input(
         fmt::format("the {} '{}' of its external data is no number", key, printable(text)));
   }
-  return value;
+  return *value;
 }
 
 /// Refuses what points outside `folder`, symbolic links included: a model that was downloaded must

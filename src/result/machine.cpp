@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <fstream>
 #include <iterator>
 #include <set>
@@ -13,18 +12,12 @@
 #include <system_error>
 #include <utility>
 
+#include "base/text.h"
+
 namespace hedge {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string_view trim(std::string_view text) {
-  // The strings of a device tree end in a zero byte.
-  constexpr std::string_view kBlank(" \t\r\n\0", 5);
-  const std::size_t begin = text.find_first_not_of(kBlank);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kBlank) - begin + 1);
-}
 
 /// Files of /proc and /sys say that they are empty, so they are neither mapped nor sized first.
 /// Empty when it cannot be read.
@@ -63,9 +56,7 @@ std::string value_of(std::string_view text, char separator, std::string_view key
 
 unsigned parse_hex(std::string_view text) {
   if (text.starts_with("0x")) text.remove_prefix(2);
-  unsigned value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, 16);
-  return error == std::errc() && end == text.data() + text.size() ? value : 0;
+  return parse_integer<unsigned>(text, 16).value_or(0);
 }
 
 struct ArmPart {
@@ -233,10 +224,11 @@ MachineFacts collect_machine_facts(const std::filesystem::path& root) {
 std::optional<std::int64_t> peak_rss_bytes(const std::filesystem::path& root) {
   const std::string status = read_system_file(root / "proc/self/status");
   const std::string text = value_of(status, ':', "VmHWM");  // "12345 kB"
-  std::int64_t kibibytes = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), kibibytes);
-  if (error != std::errc() || std::string_view(end) != " kB") return std::nullopt;
-  return kibibytes * 1024;
+  if (!text.ends_with(" kB")) return std::nullopt;
+  const auto kibibytes =
+      parse_integer<std::int64_t>(std::string_view(text).substr(0, text.size() - 3));
+  if (!kibibytes) return std::nullopt;
+  return *kibibytes * 1024;
 }
 
 }  // namespace hedge

@@ -133,6 +133,18 @@ TEST(CpuBackendProfile, LayersAddUp) {
   EXPECT_THROW(profiler->infer_profiled(std::span(ns).first(1)), Error);
 }
 
+TEST(CpuBackendEngine, SaysWhichLayersAreSlow) {
+  test::GraphBuilder g;
+  const ValueId x = g.input({1, 2, 4, 4});
+  const ValueId slow = g.node("ReduceSum", {g.node("Relu", {x})}, {{"axes", test::Ints{1, 3}}});
+  const Graph graph = optimized(g.finish({slow}));
+  const auto warnings = engine_of(graph, "fp32")->create_context({})->warnings();
+  ASSERT_EQ(warnings.size(), 1U);
+  EXPECT_NE(warnings[0].find(graph.nodes.back().name), std::string::npos) << warnings[0];
+  const auto fast = engine_of(optimized(test::small_nets().front().second()), "fp32");
+  EXPECT_TRUE(fast->create_context({})->warnings().empty());
+}
+
 TEST(CpuBackendEngine, MissingSectionsAreRefused) {
   EngineContainer container;
   container.info.backend = "cpu";

@@ -4,7 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <functional>
+#include <limits>
 
 #include "graph/reference_executor.h"
 #include "support/engines.h"
@@ -414,7 +416,7 @@ class CpuLayers : public testing::Test {
     }
     bool reference = false;
     for (const std::string& kernel : test::kernels_of(*context)) {
-      reference = reference || kernel.starts_with("reference");
+      reference = reference || kernel.find("hedge:reference") != std::string::npos;
     }
     EXPECT_EQ(reference, !fast);
     check_bf16(graph, input, expected[0]);
@@ -465,6 +467,50 @@ TEST_F(CpuLayers, Movements) {
 }
 TEST_F(CpuLayers, Products) {
   check(products());
+}
+
+/// As ONNX Runtime and numpy have it. (With one number, Min and Max are bounds and may drop a NaN,
+/// see docs/operators.md.)
+TEST(CpuBackendNumbers, NansStayInMinMaxAndReduceMax) {
+  for (const std::string op : {"Min", "Max"}) {
+    for (const bool swapped : {false, true}) {
+      for (const Shape& other : {Shape{1, 3, 2, 40}, Shape{3, 1, 1}, Shape{1, 40}}) {
+        SCOPED_TRACE(op + (swapped ? " swapped " : " ") + to_string(other));
+        GraphBuilder g;
+        const ValueId x = g.input({1, 3, 2, 40});
+        const ValueId c = g.weights(other);
+        const ValueId y = swapped ? g.node(op, {c, x}) : g.node(op, {x, c});
+        const Graph graph = g.finish({y, g.node("ReduceMax", {y}, {{"axes", Ints{3}}})});
+        auto values = test::noise(240, 5);
+        values[7] = values[100] = std::numeric_limits<float>::quiet_NaN();
+        const auto expected =
+            execute(graph, std::vector<Tensor>{Tensor::from<float>({1, 3, 2, 40}, values)});
+        const auto context = test::engine_of(test::optimized(graph), "fp32")->create_context({});
+        const auto actual = test::run(*context, values);
+        for (std::size_t i = 0; i < expected.size(); ++i) {
+          const auto want = expected[i].values<float>();
+          EXPECT_GT(std::count_if(want.begin(), want.end(), [](float v) { return v != v; }), 0);
+          for (std::size_t j = 0; j < want.size(); ++j) {
+            EXPECT_EQ(std::isnan(actual[i][j]), std::isnan(want[j])) << i << " " << j;
+          }
+        }
+      }
+    }
+  }
+}
+
+/// "When min is greater than max, the clip operator sets all values to max."
+TEST(CpuBackendNumbers, ClipsUpperBoundWins) {
+  for (const bool fused : {false, true}) {
+    GraphBuilder g;
+    ValueId x = g.input({1, 3, 5, 4});
+    if (fused) x = g.conv(x, 3, 8);
+    const ValueId clipped = g.node("Clip", {x, scalar(g, 0.5F), scalar(g, -0.25F)});
+    const Graph graph = test::optimized(g.finish({clipped}));
+    const auto context = test::engine_of(graph, "fp32")->create_context({});
+    const auto actual = test::run(*context, test::noise(60, 3));
+    for (const float value : actual[0]) EXPECT_EQ(value, -0.25F);
+  }
 }
 
 TEST(CpuBackendOutputs, OfOtherTypesAreConverted) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "base/naming.h"
 #include "base/sha256.h"
 #include "base/tensor.h"
 #include "base/text.h"
@@ -38,6 +39,43 @@ TEST(Text, NearestHelpsWithTyposOnly) {
   EXPECT_EQ(edit_distance("kitten", "sitting"), 3U);
   EXPECT_EQ(join_words(std::vector<std::string>{"a", "b", "c"}), "a, b and c");
   EXPECT_EQ(split(":a:", ':'), (std::vector<std::string>{"", "a", ""}));
+}
+
+TEST(Text, ForeignText) {
+  EXPECT_EQ(trim(std::string_view(" \ta b\r\n\0", 8)), "a b");
+  EXPECT_EQ(trim(" \n"), "");
+  EXPECT_EQ(printable("a\nb\x7f"), "a?b?");
+  EXPECT_EQ(printable("abc", 3), "abc");
+  EXPECT_EQ(printable("ab\u00e9", 3), "ab...");
+  EXPECT_EQ(printable("\u00e9\u20ac\U0001F600"), "\u00e9\u20ac\U0001F600");
+  // A continuation alone, a cut character, '/' in two bytes, a surrogate, beyond U+10FFFF.
+  EXPECT_EQ(printable("\x80|\xe2\x82|\xc0\xaf|\xed\xa0\x80|\xf4\x90\x80\x80|\xff"),
+            "?|??|??|???|????|?");
+}
+
+TEST(Text, WholeNumbers) {
+  EXPECT_EQ(parse_integer<int>("-12"), -12);
+  EXPECT_EQ(parse_integer<unsigned>("fF", 16), 255U);
+  EXPECT_EQ(parse_integer<std::uint64_t>("18446744073709551615"), UINT64_MAX);
+  for (const char* bad : {"", " 1", "1 ", "+1", "1.0", "0x1", "2147483648"}) {
+    EXPECT_FALSE(parse_integer<int>(bad)) << bad;
+  }
+  EXPECT_FALSE(parse_integer<unsigned>("-1"));
+}
+
+TEST(Naming, PutsANameInFrontOnce) {
+  const auto text = [](const std::string& message) {
+    try {
+      naming("x.npy", [&] { throw runtime_failure(message); });
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::kRuntime);
+      return std::string(error.what());
+    }
+    return std::string("nothing thrown");
+  };
+  EXPECT_EQ(text("cut short"), "x.npy: cut short");
+  EXPECT_EQ(text("x.npy: cut short"), "x.npy: cut short");
+  EXPECT_EQ(naming("x.npy", [] { return 3; }), 3);
 }
 
 TEST(Tensor, ShapesOutOfFilesCannotOverflow) {

@@ -169,7 +169,11 @@ class Images(unittest.TestCase):
         for text in (done.stdout, self.call("hedge", "info", engine).stdout):
             self.assertIn("size=32x32,resize=40,crop=32x32,interpolation=bicubic", text)
         self.refused(self.call("build_engine", f"--onnx={plain}", own, "--preprocess=crop=33"), "crop=33x33", "32x32")
-        # The dataset that the engine was built for is its own.
+        # The dataset that the engine was built for is its own, wherever it is run.
+        done = self.call("build_engine", f"--onnx={plain}", f"--engine={engine}", "--backend=null",
+                         "--dataset=folder:" + os.path.relpath(self.path("own")), "--preprocess=scale=1/255,crop=32")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("folder:" + self.path("own"), self.call("hedge", "info", engine).stdout)
         self.assertEqual(self.call("inference", f"--model={engine}", "--iterations=3").returncode, 0)
 
     def test_bad_images(self):

@@ -232,9 +232,12 @@ class Programs(unittest.TestCase):
         for name in os.listdir(SOURCE):
             if not name.startswith((".", "build", "data")):
                 os.symlink(os.path.join(SOURCE, name), os.path.join(tree, name))
+        # That it builds is the question, not how fast the result is.
+        quick = self.file("quick.cmake", b'set(CMAKE_CXX_FLAGS_RELEASE "-O0" CACHE STRING "")')
         for line in ("mkdir build", "cd build && cmake -DLATENCY=1 -DENERGY=0 ..", "cd build && make"):
             done = subprocess.run(line, shell=True, cwd=tree, text=True, capture_output=True, check=False,
-                                  env={**os.environ, "MAKEFLAGS": f"-j{os.cpu_count()}"})
+                                  env={**os.environ, "MAKEFLAGS": f"-j{os.cpu_count()}",
+                                       "CMAKE_TOOLCHAIN_FILE": quick})
             self.assertEqual(done.returncode, 0, done.stdout[-2000:] + done.stderr[-2000:])
         for name in ("inference", "measurements", "logistic_regression", "LogisticRegression",
                      "build_engine", "hedge"):

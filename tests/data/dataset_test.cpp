@@ -97,6 +97,17 @@ TEST(DatasetNames, Aliases) {
   for (const auto known : known_datasets()) EXPECT_EQ(canonical_dataset(known), known);
 }
 
+TEST(DatasetNames, TheUsersOwnBecomeAbsolute) {
+  const std::string here = std::filesystem::current_path().string();
+  EXPECT_EQ(absolute_dataset("folder:a/../photos"), "folder:" + here + "/photos");
+  EXPECT_EQ(absolute_dataset("npy:x.npy,/d/y.npy"), "npy:" + here + "/x.npy,/d/y.npy");
+  EXPECT_EQ(absolute_dataset("npy:x.npy"), "npy:" + here + "/x.npy");
+  EXPECT_EQ(absolute_dataset("folder:/photos, mine"), "folder:/photos, mine");
+  for (const char* same : {"cifar", "", "folder:", "npy:", "npy:,"}) {
+    EXPECT_EQ(absolute_dataset(same), same);
+  }
+}
+
 TEST(CifarDataset, ReadsRecords) {
   const std::string bytes = records(23);
   const auto dataset = cifar_from_bytes(std::as_bytes(std::span(bytes)), nullptr, "x.bin");

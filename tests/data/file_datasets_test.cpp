@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "data/file_datasets.h"
+#include "data/imagenet_files.h"
 
 #include <gtest/gtest.h>
 
@@ -98,6 +99,7 @@ TEST_F(Folder, NumbersAreSortedAsTextWithAWarning) {
 
 TEST_F(Folder, WhatIsNoDatasetIsRefused) {
   EXPECT_HOLDS(refusal([&] { return open_folder(root_ / "none", {}); }), "none: no such folder");
+  EXPECT_HOLDS(refusal([&] { return Dataset::open("folder:", {}); }), "names no folder");
   EXPECT_HOLDS(refusal([&] { return open_folder(root_, {}); }), "no image in it");
   put("x.ppm", pixel(0));
   EXPECT_HOLDS(refusal([&] { return open_folder(root_, {}); }), "1 images, but no sub-folders");
@@ -182,6 +184,8 @@ TEST_F(Imagenet, RawFilesOfTheOriginal) {
   EXPECT_EQ(image.pixels[150527], 5);
   EXPECT_HOLDS(refusal([&] { return dataset->image(1); }), "00000003.bin: 150527 bytes");
   EXPECT_HOLDS(logged_, "2 of the 3 images");
+  // A bin/ that is no whole set is not taken in silence before JPEGs.
+  EXPECT_HOLDS(logged_, "2 of 50000 images, read in place of the 1 JPEGs");
   put("imagenet_labels.txt", "999\n5\n");
   EXPECT_HOLDS(refusal([&] { return Dataset::open("imagenet", root_); }),
                "2 lines, none for ILSVRC2012_val_00000003.bin");
@@ -312,7 +316,7 @@ TEST_F(Npy, NamesOfTheUsersOwn) {
   EXPECT_HOLDS(refusal([] { return Dataset::open("npy:x.npy", {}); }), "--labels=FILE");
   EXPECT_HOLDS(refusal([] { return Dataset::open("npy:x.npy,y.npy", {}, "z.txt"); }), "npy:X.npy");
   EXPECT_HOLDS(refusal([] { return Dataset::open("npy:none.npy,y.npy", {}); }), "none.npy");
-  EXPECT_HOLDS(refusal([] { return Dataset::open("folder:", {}); }), "no such folder");
+  EXPECT_HOLDS(refusal([] { return Dataset::open("folder:", {}); }), "names no folder");
   EXPECT_HOLDS(refusal([] { return Dataset::open("cifar", {}, "z.txt"); }), "labels of their own");
 }
 

@@ -270,6 +270,14 @@ TEST(Operators, ResizeRefusesByName) {
             (Shape{1, 1, 2, 3}));
 }
 
+TEST(Operators, OneZeroPointMayHaveNoAxisWhereItsScaleHasOne) {
+  const Tensor x = tensor<std::int32_t>({2}, {-3, 5});
+  EXPECT_EQ(result<float>("DequantizeLinear", {x, floats({0.5}), tensor<std::int32_t>({}, {1})}),
+            (std::vector<float>{-2, 2}));
+  expect_refusal("zero point", refusal("DequantizeLinear",
+                                       {x, floats({0.5}), tensor<std::int32_t>({2}, {1, 1})}));
+}
+
 TEST(Operators, QuantizationSaturatesAndRoundsHalvesToEven) {
   const Tensor x = floats({-kInfinity, -1e9F, -0.5F, 0.5F, 1.5F, 126.6F, 1e9F, kInfinity});
   EXPECT_EQ(result<std::int8_t>("QuantizeLinear", {x, floats({1}), tensor<std::int8_t>({1}, {1})}),

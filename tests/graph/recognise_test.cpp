@@ -252,5 +252,18 @@ TEST(PostOps, NamesAndFilesKeepThem) {
   }
 }
 
+/// PyTorch's GLU: both leaves have one producer.
+TEST(Recognise, AGateOfTwoOutputsOfOneNodeIsNoActivation) {
+  test::GraphBuilder g;
+  const auto halves = g.split(g.input({1, 8, 4, 4}), 1, {4, 4});
+  const Graph made = g.finish({g.node("Mul", {halves[0], g.node("Sigmoid", {halves[1]})})});
+  Graph graph = made;
+  optimize(graph);
+  const std::vector<Tensor> input{test::noise_tensor({1, 8, 4, 4}, 5)};
+  const auto before = execute(made, input).at(0);
+  const auto after = execute(graph, input).at(0);
+  EXPECT_LT(test::relative_error(after.values<float>(), before.values<float>()), 1e-6);
+}
+
 }  // namespace
 }  // namespace hedge

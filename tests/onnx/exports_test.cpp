@@ -5,6 +5,7 @@
 
 #include <fstream>
 
+#include "base/log.h"
 #include "onnx/model_builder.h"
 #include "support/temporary_folder.h"
 
@@ -142,6 +143,17 @@ TEST(Exports, OnnxRuntimesQuantiserWritesItsOwnDomain) {
   EXPECT_EQ(run(b.import(), {0.6F, 1.3F, 1000}), (std::vector<float>{0.5, 1.5, 127.5}));
 }
 
+TEST(Exports, QuantisedOperatorsAreRefusedWithTheFormatThatRuns) {
+  ModelBuilder b;
+  b.input("x", {1, 3}).output("y");
+  b.node("DynamicQuantizeLinear", {"x"}, {"q"});
+  b.node("ConvInteger", {"q"}, {"i"});
+  b.node("QLinearAdd", {"i"}, {"y"}).set_domain("com.microsoft");
+  EXPECT_TRUE(mentions(b.refusal(), {"QDQ", "DynamicQuantizeLinear", "ConvInteger",
+                                     "com.microsoft.QLinearAdd (node QLinearAdd_3)"}))
+      << b.refusal();
+}
+
 // ---- shapes
 
 TEST(Exports, StatedShapesFillWhatTheFileLeavesOpen) {
@@ -199,13 +211,18 @@ TEST(Exports, NamesThatComeTwice) {
   EXPECT_TRUE(mentions(made.refusal(), {"'w'", "twice"})) << made.refusal();
 }
 
-TEST(Exports, OpsetsSevenToTwentyOne) {
-  for (std::int64_t opset = 7; opset <= 21; ++opset) {
+TEST(Exports, OpsetsSevenToTwentyOneAndNewerWithAWarning) {
+  std::vector<std::string> warnings;
+  set_log_sink([&](LogLevel, std::string_view text) { warnings.emplace_back(text); });
+  for (std::int64_t opset = 7; opset <= 22; ++opset) {
     ModelBuilder b(opset);
     b.input("x", {1, 2}).output("y");
     b.node("Relu", {"x"}, {"y"});
     EXPECT_EQ(run(b.import(), {-1, 2}), (std::vector<float>{0, 2})) << opset;
+    EXPECT_EQ(warnings.size(), opset > 21 ? 1U : 0U) << opset;
   }
+  set_log_sink({});
+  EXPECT_TRUE(mentions(warnings.back(), {"opset 22", "newer than 21"}));
 }
 
 TEST(Exports, ControlFlowIsNamed) {

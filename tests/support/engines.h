@@ -13,9 +13,9 @@
 
 namespace hedge::test {
 
-/// An engine of an optimised graph, as the builder makes it, but for names and recipes.
-inline std::shared_ptr<const Engine> engine_of(const Graph& graph, const std::string& precision,
-                                               int level = 0) {
+/// The engine file of an optimised graph, as the builder makes it, but for names and recipes.
+inline EngineContainer container_of(const Graph& graph, const std::string& precision,
+                                    int level = 0) {
   BackendEngine built = require_backend("cpu").build(
       graph,
       {.precision = precision, .optimization_level = level, .threads = 1, .timing_cache = {}});
@@ -28,7 +28,12 @@ inline std::shared_ptr<const Engine> engine_of(const Graph& graph, const std::st
     container.info.outputs.push_back({"output", graph.value(id).type.shape});
   }
   container.sections = std::move(built.sections);
-  return make_engine(std::move(container));
+  return container;
+}
+
+inline std::shared_ptr<const Engine> engine_of(const Graph& graph, const std::string& precision,
+                                               int level = 0) {
+  return make_engine(container_of(graph, precision, level));
 }
 
 inline std::vector<std::vector<float>> run(ExecutionContext& context,

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whole nets in fp32 against ONNX Runtime: max|a-b| / max|b| below 1e-4, and the same class wherever the margin is
-ten times that. Needs the packages of tools/requirements-test.txt (HEDGE_PYTHON or .venv has them); skipped
-without.
+ten times that. Needs the packages of tools/requirements-test.txt (.venv has them); skipped without.
 
     HEDGE_BUILD=build HEDGE_SOURCE=. python3 tests/zoo/zoo_test.py [--backend cpu] [NET|FILE.onnx ...]
 """

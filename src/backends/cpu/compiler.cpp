@@ -7,23 +7,15 @@
 #include <iterator>
 #include <utility>
 
-#include "graph/passes/edit.h"
+#include "backends/cpu/threads.h"
 #include "graph/post_op.h"
-
-// Resolved from the OpenMP runtime that oneDNN brings; absent where oneDNN uses another one.
-extern "C" __attribute__((weak)) void omp_set_num_threads(int threads);
+#include "graph/query.h"
 
 namespace hedge::cpu {
 namespace {
 
 using Type = dnnl::memory::data_type;
 using Tag = dnnl::memory::format_tag;
-
-kernels::Isa isa_of_library() {
-  const std::string isa = effective_isa();
-  if (isa.starts_with("avx512")) return kernels::Isa::kAvx512;
-  return isa.starts_with("avx2") ? kernels::Isa::kAvx2 : kernels::Isa::kBaseline;
-}
 
 }  // namespace
 
@@ -39,19 +31,11 @@ Desc row_major(const Shape& shape, Type type) {
   return {dims, type, strides};
 }
 
-std::size_t normal_axis(std::int64_t axis, std::size_t rank) {
-  return static_cast<std::size_t>(axis < 0 ? axis + static_cast<std::int64_t>(rank) : axis);
-}
-
-void use_threads(int threads) noexcept {
-  if (omp_set_num_threads != nullptr) omp_set_num_threads(threads);
-}
-
 Compiler::Compiler(const Graph& graph, const PlanOptions& options)
     : graph_(graph),
       options_(options),
       plan_(std::make_shared<Plan>()),
-      isa_(isa_of_library()),
+      isa_(effective_isa()),
       forms_(graph.values.size()),
       last_use_(graph.values.size(), 0) {
   plan_->engine = dnnl::engine(dnnl::engine::kind::cpu, 0);
@@ -107,6 +91,7 @@ std::shared_ptr<const Plan> Compiler::run() {
 }
 
 void Compiler::compile(const Node& node) {
+  uncounted_macs_ = multiply_accumulates_of(node);
   Obstacle obstacle;
   try {
     obstacle = compile_fast(node);
@@ -155,18 +140,19 @@ Obstacle Compiler::compile_fast(const Node& node) {
 
 // ---- steps
 
-void Compiler::add_step(const Node& node, const AnyPrimitive& any, std::vector<Argument> arguments,
-                        const std::string& suffix) {
-  if (any.scratchpad.get_size() > 0) {
-    arguments.push_back(
-        {DNNL_ARG_SCRATCHPAD, any.scratchpad, add_storage(any.scratchpad.get_size())});
-  }
-  plan_->steps.push_back({node.name,
-                          fmt::format("{} {}{}", node.op->name, any.implementation, suffix),
-                          any.primitive,
-                          {},
-                          std::move(arguments),
-                          multiply_accumulates_of(node)});
+void Compiler::add_scratchpad(std::vector<Argument>& arguments, const Desc& scratchpad) {
+  const std::size_t bytes = scratchpad.get_size();
+  if (bytes > 0) arguments.push_back({DNNL_ARG_SCRATCHPAD, scratchpad, add_storage(bytes)});
+}
+
+void Compiler::add_library_step(const Node& node, const AnyPrimitive& any,
+                                std::vector<Argument> arguments, const std::string& suffix) {
+  add_scratchpad(arguments, any.scratchpad);
+  add_step({.name = node.name,
+            .kernel = fmt::format("{} {}{}", node.op->name, any.implementation, suffix),
+            .primitive = any.primitive,
+            .arguments = std::move(arguments),
+            .multiply_accumulates = std::exchange(uncounted_macs_, 0)});
 }
 
 std::int64_t Compiler::multiply_accumulates_of(const Node& node) const {
@@ -184,64 +170,78 @@ void Compiler::add_reorder(const std::string& name, const Located& from, const L
   const dnnl::reorder::primitive_desc desc(plan_->engine, from.desc, plan_->engine, to.desc, attr);
   if (is_slow(desc.impl_info_str()) && add_own_reorder(name, from, to)) return;
   std::vector<Argument> arguments{argument(DNNL_ARG_FROM, from), argument(DNNL_ARG_TO, to)};
-  if (desc.scratchpad_desc().get_size() > 0) {
-    arguments.push_back({DNNL_ARG_SCRATCHPAD, desc.scratchpad_desc(),
-                         add_storage(desc.scratchpad_desc().get_size())});
-  }
-  plan_->steps.push_back({name,
-                          fmt::format("reorder {}", desc.impl_info_str()),
-                          dnnl::reorder(desc),
-                          {},
-                          std::move(arguments),
-                          0});
+  add_scratchpad(arguments, desc.scratchpad_desc());
+  add_step({.name = name,
+            .kernel = fmt::format("reorder {}", desc.impl_info_str()),
+            .primitive = dnnl::reorder(desc),
+            .arguments = std::move(arguments)});
 }
 
 void Compiler::add_own_step(const Node& node, const std::string& kernel, Kernel own,
                             std::vector<Argument> arguments) {
-  plan_->steps.push_back({node.name, kernel, {}, std::move(own), std::move(arguments), 0});
+  add_step({.name = node.name,
+            .kernel = kernel,
+            .own = std::move(own),
+            .arguments = std::move(arguments),
+            .multiply_accumulates = std::exchange(uncounted_macs_, 0)});
 }
 
-Compiler::PostOps Compiler::no_post_ops() {
-  PostOps result;
-  result.attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-  return result;
+dnnl::primitive_attr Compiler::plain_attributes() {
+  dnnl::primitive_attr attributes;
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  return attributes;
 }
 
-Compiler::PostOps Compiler::post_ops(const Node& node, std::size_t begin) const {
-  PostOps result = no_post_ops();
-  result.begin = begin;
+dnnl::primitive_attr Compiler::attributes_of(const Node& node, const PostOps& fused) {
   dnnl::post_ops chain;
-  const TensorType& type = graph_.value(node.outputs[0]).type;
-  for (result.count = begin; result.count < node.post_ops.size(); ++result.count) {
-    const PostOp& post_op = node.post_ops[result.count];
+  for (std::size_t i = fused.begin; i < fused.end; ++i) {
+    const PostOp& post_op = node.post_ops[i];
     if (post_op.kind == PostOp::Kind::kAdd) {
-      if (result.residual != kNoValue || graph_.is_constant(post_op.operand) ||
-          graph_.value(post_op.operand).type != type) {
+      chain.append_sum(1.0F);
+      continue;
+    }
+    for (const Eltwise& part : eltwise_of(post_op)) {
+      append_eltwise(chain, part.algorithm, part.alpha, part.beta);
+    }
+  }
+  dnnl::primitive_attr attributes = plain_attributes();
+  attributes.set_post_ops(chain);
+  return attributes;
+}
+
+Compiler::PostOps Compiler::post_ops(const Node& node, Fusing fusing, std::size_t begin) const {
+  PostOps result{begin, begin, kNoValue, {}};
+  const bool own = fusing == Fusing::kOwn;
+  const TensorType& type = graph_.value(node.outputs[0]).type;
+  for (; result.end < node.post_ops.size(); ++result.end) {
+    const PostOp& post_op = node.post_ops[result.end];
+    if (post_op.kind == PostOp::Kind::kAdd) {
+      if (result.residual != kNoValue || (own && result.end != begin) ||
+          graph_.is_constant(post_op.operand) || graph_.value(post_op.operand).type != type) {
         break;
       }
-      chain.append_sum(1.0F);
       result.residual = post_op.operand;
-    } else {
-      for (const Eltwise& part : eltwise_of(post_op)) {
-        append_eltwise(chain, part.algorithm, part.alpha, part.beta);
-      }
+    } else if (own && !is_bound(post_op)) {
+      break;
     }
     result.text += fmt::format(" + {}", to_string(post_op.kind));
   }
-  result.attr.set_post_ops(chain);
   return result;
+}
+
+bool Compiler::may_overwrite(const Located& value, std::size_t bytes,
+                             const std::vector<std::size_t>& sources) const {
+  const Storage& storage = plan_->storages[value.storage];
+  return storage.buffer.place == Buffer::Place::kArena && storage.bytes == bytes &&
+         value.offset == 0 && storage_last_use_[value.storage] <= node_index_ &&
+         std::find(sources.begin(), sources.end(), value.storage) == sources.end();
 }
 
 std::size_t Compiler::result_storage(const Node& node, const Desc& dst, ValueId residual,
                                      const std::vector<std::size_t>& sources) {
   if (residual == kNoValue) return add_storage(dst.get_size());
   const Located operand = with_desc(residual, dst, node.name);
-  const bool in_arena = plan_->storages[operand.storage].buffer.place == Buffer::Place::kArena;
-  if (in_arena && storage_last_use_[operand.storage] <= node_index_ &&
-      std::find(sources.begin(), sources.end(), operand.storage) == sources.end() &&
-      operand.offset == 0 && plan_->storages[operand.storage].bytes == dst.get_size()) {
-    return operand.storage;
-  }
+  if (may_overwrite(operand, dst.get_size(), sources)) return operand.storage;
   const Located copy = new_result(dst);
   add_reorder(fmt::format("{} (copy for {})", graph_.value(residual).name, node.name), operand,
               copy);
@@ -258,7 +258,7 @@ void Compiler::finish(const Node& node, const Located& located, std::size_t done
                         {last, shape, kNoValue},
                         {packed(post_op.operand, node.name),
                          graph_.value(post_op.operand).type.shape, post_op.operand},
-                        shape, no_post_ops());
+                        shape, {});
     } else {
       add_activation(node, post_op, last, last);
     }

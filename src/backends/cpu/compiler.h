@@ -25,6 +25,9 @@ struct Located {
 /// Why a node runs by its operator's reference implementation; empty: it need not.
 using Obstacle = std::string;
 
+/// The widest that both this CPU and the cap on oneDNN's instruction set allow.
+[[nodiscard]] const KernelSet& own_set(kernels::Isa isa);
+
 /// Turns the nodes of one graph into steps, in order. One object compiles one plan.
 class Compiler {
  public:
@@ -65,20 +68,32 @@ class Compiler {
   void add_conversion(const Located& from, const TensorType& type, const Located& to,
                       const std::string& name);
 
-  // layers_own.cpp
-  struct OwnPostOps {
-    Bounds bounds = kUnbounded;
-    std::size_t count = 0;  ///< As in PostOps.
-    ValueId residual = kNoValue;
-    std::string text;
+  /// Those post-ops of a node from number `begin` to before number `end` that go into the step
+  /// itself; finish() adds a step for each of the others.
+  struct PostOps {
+    std::size_t begin = 0;
+    std::size_t end = 0;
+    ValueId residual = kNoValue;  ///< What one of them adds.
+    std::string text;             ///< " + add + relu"
   };
-  [[nodiscard]] const KernelSet& own_set() const;
-  [[nodiscard]] OwnPostOps own_post_ops(const Node& node, std::size_t begin) const;
+  enum class Fusing : std::uint8_t {
+    kLibrary,  ///< Activations in any order, a sum among them once.
+    kOwn,      ///< A sum first, then bounds.
+  };
+  [[nodiscard]] PostOps post_ops(const Node& node, Fusing fusing, std::size_t begin = 0) const;
+  /// For oneDNN: residuals are summed into the buffer of the result.
+  [[nodiscard]] static dnnl::primitive_attr attributes_of(const Node& node, const PostOps& fused);
+  [[nodiscard]] static dnnl::primitive_attr plain_attributes();
+  /// For a kernel of our own, after the sum.
+  [[nodiscard]] static Bounds bounds_of(const Node& node, const PostOps& fused);
+
+  // layers_own.cpp
+  [[nodiscard]] const KernelSet& own_set() const { return cpu::own_set(isa_); }
   [[nodiscard]] std::string own_convolution(const Node& node) const;
   void add_own_convolution(const Node& node);
   void add_own_dense(const Node& node, const float* weights, const float* bias, std::size_t begin);
   void add_own_product(const Node& node, Convolution layer, const Located& src, const Desc& result,
-                       const float* weights, const float* bias, const OwnPostOps& fused);
+                       const float* weights, const float* bias, const PostOps& fused);
   void add_own_pool(const Node& node, const Window& window);
   void add_own_softmax(const Node& node, const Located& src, std::size_t axis);
   [[nodiscard]] bool add_own_activation(const Node& node, const PostOp& activation,
@@ -112,31 +127,27 @@ class Compiler {
     return {desc, add_storage(desc.get_size())};
   }
 
-  // Post-ops of a node: those from `begin` to `count` go into the primitive, by its attribute and
-  // by the buffer that the residual sum goes into; finish() adds a step for each of the others.
-  struct PostOps {
-    dnnl::primitive_attr attr;
-    std::size_t begin = 0;
-    std::size_t count = 0;
-    ValueId residual = kNoValue;
-    std::string text;  ///< " + add + relu"
-  };
-  [[nodiscard]] PostOps post_ops(const Node& node, std::size_t begin = 0) const;
-  [[nodiscard]] static PostOps no_post_ops();
-  /// Storage for the result of `node`: the residual's own where nobody needs that afterwards, else
-  /// a copy of it; a new one where there is no residual.
+  /// Storage for the result of `node`: the residual's own where that may be overwritten, else a
+  /// copy of it; a new one where there is no residual.
   [[nodiscard]] std::size_t result_storage(const Node& node, const Desc& dst, ValueId residual,
                                            const std::vector<std::size_t>& sources);
+  /// Whether a step that reads `sources` may write its result, of `bytes`, over the value: nobody
+  /// needs it afterwards, and it is nobody else's memory.
+  [[nodiscard]] bool may_overwrite(const Located& value, std::size_t bytes,
+                                   const std::vector<std::size_t>& sources) const;
   /// The node's first output is `located` once the post-ops from number `done` on are applied.
   void finish(const Node& node, const Located& located, std::size_t done);
   void finish_view(const Node& node, const Located& seen);
 
   // Steps.
-  void add_step(const Node& node, const AnyPrimitive& any, std::vector<Argument> arguments,
-                const std::string& suffix);
-  [[nodiscard]] std::int64_t multiply_accumulates_of(const Node& node) const;
+  void add_step(Step step) { plan_->steps.push_back(std::move(step)); }
+  // The first of a node's steps has its multiply-accumulates: further ones work on the result.
+  void add_library_step(const Node& node, const AnyPrimitive& any, std::vector<Argument> arguments,
+                        const std::string& suffix);
   void add_own_step(const Node& node, const std::string& kernel, Kernel own,
                     std::vector<Argument> arguments);
+  void add_scratchpad(std::vector<Argument>& arguments, const Desc& scratchpad);
+  [[nodiscard]] std::int64_t multiply_accumulates_of(const Node& node) const;
   void add_reorder(const std::string& name, const Located& from, const Located& to);
   void add_activation(const Node& node, const PostOp& activation, const Located& from,
                       const Located& to);
@@ -172,16 +183,17 @@ class Compiler {
   dnnl::stream stream_;
   kernels::Isa isa_;
   std::size_t node_index_ = 0;
+  std::int64_t uncounted_macs_ = 0;            ///< Of this node, until its first step has them.
   std::vector<std::vector<Located>> forms_;    ///< By value: each layout that it exists in.
   std::vector<std::size_t> last_use_;          ///< By value: index of the last node that reads it.
   std::vector<std::size_t> storage_last_use_;  ///< By storage, in the same count.
   std::map<std::string, std::vector<std::string>> tactics_seen_;
 };
 
-/// How the names of our own implementations begin.
-inline constexpr std::string_view kOwnPrefix = "hedge:";
-/// By its name: one of those of oneDNN's that are there for completeness, not for speed.
-[[nodiscard]] bool is_slow(const std::string& implementation);
+/// Whether the post-op is max, min or both with constants: what our kernels do before they store.
+[[nodiscard]] bool is_bound(const PostOp& post_op);
+/// First those, then the post-op's: again bounds.
+[[nodiscard]] Bounds narrowed(Bounds bounds, const PostOp& post_op);
 
 /// What oneDNN calls an activation: one or two of its elementwise operations in a row.
 struct Eltwise {
@@ -196,8 +208,6 @@ struct Eltwise {
 [[nodiscard]] inline Argument argument(int id, const Located& located) {
   return {id, located.desc, located.storage, located.offset};
 }
-/// 0..rank-1; negative ones count from the end.
-[[nodiscard]] std::size_t normal_axis(std::int64_t axis, std::size_t rank);
 /// The window of a Conv or pooling node on a plane, auto_pad and ceil_mode resolved.
 [[nodiscard]] Window window_of(const Node& node, const Dims& kernel, const Shape& in,
                                const Shape& out);

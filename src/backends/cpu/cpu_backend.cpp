@@ -29,8 +29,7 @@ bool runs_natively(Type type) {
     bool fast = false;
     for_each_convolution(engine, dnnl::algorithm::convolution_direct, plane, weights, Desc(), plane,
                          {{3, 3}, {1, 1}, {0, 0}, {1, 1}, {1, 1}}, {}, [&](const auto& desc) {
-                           fast =
-                               std::string(desc.impl_info_str()).find("ref") == std::string::npos;
+                           fast = !is_slow(desc.impl_info_str());
                            return true;
                          });
     return fast;
@@ -47,13 +46,13 @@ Type type_of_precision(const std::string& precision) {
     if (runs_natively(Type::bf16)) return Type::bf16;
     throw bad_input(
         fmt::format("precision bf16: this CPU ({}) has no bf16 convolutions; use --precision=fp32",
-                    effective_isa()));
+                    effective_isa_name()));
   }
   if (precision == "fp16") {
     if (runs_natively(Type::f16)) return Type::f16;
     throw bad_input(fmt::format(
         "precision fp16: oneDNN {} has no fp16 convolutions on this CPU ({}); use --precision={}",
-        library_version(), effective_isa(), advice()));
+        library_version(), effective_isa_name(), advice()));
   }
   if (precision == "int8" || precision == "best") {
     throw bad_input(
@@ -98,19 +97,6 @@ json describe_layers(const Plan& plan, const std::string& precision) {
   return layers;
 }
 
-void warn_of_slow_layers(const Plan& plan) {
-  if (plan.slow_layers.empty()) return;
-  std::string names;
-  for (const SlowLayer& layer : plan.slow_layers) {
-    names +=
-        fmt::format("{}{} ({}: {})", names.empty() ? "" : ", ", layer.name, layer.op, layer.reason);
-  }
-  log(LogLevel::kWarning,
-      fmt::format(
-          "{} of {} steps run by reference implementations, slowly and with allocations: {}",
-          plan.slow_layers.size(), plan.steps.size(), names));
-}
-
 /// Programs believe the metadata: it must be that of the graph.
 void require_as_described(const Graph& graph, const EngineInfo& info) {
   bool same = graph.inputs.size() == 1 && info.inputs.size() == 1 &&
@@ -143,7 +129,7 @@ class CpuBackend final : public Backend {
     return std::nullopt;
   }
   [[nodiscard]] std::string description() const override {
-    return fmt::format("oneDNN {}, {}", library_version(), effective_isa());
+    return fmt::format("oneDNN {}, {}", library_version(), effective_isa_name());
   }
   [[nodiscard]] int priority() const override { return 10; }
   [[nodiscard]] std::string_view default_precision() const override { return "fp32"; }
@@ -166,7 +152,7 @@ class CpuBackend final : public Backend {
     engine.sections.push_back({"weights", serialized->weights, serialized});
     engine.sections.push_back(text_section("tactics", json(tuner.plan.tactics).dump()));
     engine.layer_choices = describe_layers(*plan, options.precision);
-    warn_of_slow_layers(*plan);
+    for (const std::string& text : warnings_of(*plan)) log(LogLevel::kWarning, text);
     return engine;
   }
 

@@ -9,6 +9,7 @@
 #include <new>
 #include <utility>
 
+#include "backends/cpu/threads.h"
 #include "base/clock.h"
 #include "hedge/error.h"
 

@@ -20,6 +20,7 @@ class CpuContext final : public ExecutionContext, public LayerProfiler {
   [[nodiscard]] std::span<const float> output(std::size_t index) const override;
   void infer() override;
   [[nodiscard]] MemoryUse memory() const override;
+  [[nodiscard]] std::vector<std::string> warnings() const override { return warnings_of(*plan_); }
 
   [[nodiscard]] std::vector<Layer> layers() const override;
   void infer_profiled(std::span<std::int64_t> layer_ns) override;

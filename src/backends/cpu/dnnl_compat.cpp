@@ -236,12 +236,41 @@ bool is_packed(const Desc& desc) {
   return true;
 }
 
+ImplementationClass implementation_class(std::string_view implementation) {
+  const auto has = [&](std::string_view part) {
+    return implementation.find(part) != std::string_view::npos;
+  };
+  if (has("ref")) return ImplementationClass::kReference;  // "ref:any", "gemm:ref", "reference"
+  if (implementation.starts_with(kOwnPrefix)) return ImplementationClass::kOwn;
+  if (has("simple")) return ImplementationClass::kSimple;
+  return has("gemm:") && !has("brgemm:") ? ImplementationClass::kGemm : ImplementationClass::kTuned;
+}
+
+bool is_slow(std::string_view implementation) {
+  const auto found = implementation_class(implementation);
+  return found == ImplementationClass::kSimple || found == ImplementationClass::kReference;
+}
+
 std::string library_version() {
   const dnnl_version_t* version = dnnl_version();
   return fmt::format("{}.{}.{}", version->major, version->minor, version->patch);
 }
 
-std::string effective_isa() {
+kernels::Isa isa_of_bits(unsigned bits) {
+  const auto includes = [bits](unsigned isa) { return (bits & isa) == isa; };
+  if (includes(dnnl_cpu_isa_avx512_core)) return kernels::Isa::kAvx512;
+  return includes(dnnl_cpu_isa_avx2) ? kernels::Isa::kAvx2 : kernels::Isa::kBaseline;
+}
+
+kernels::Isa effective_isa() {
+#if defined(__aarch64__)
+  return kernels::Isa::kBaseline;  // oneDNN 2.x would answer with a name of x86.
+#else
+  return isa_of_bits(static_cast<unsigned>(dnnl_get_effective_cpu_isa()));
+#endif
+}
+
+std::string effective_isa_name() {
 #if defined(__aarch64__)
   return "arm64";  // oneDNN 2.x would answer with a name of x86.
 #endif

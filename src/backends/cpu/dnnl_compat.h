@@ -6,7 +6,10 @@
 #include <oneapi/dnnl/dnnl.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include "backends/cpu/kernels/dispatch.h"
 
 // oneDNN 2.x describes an operation first and makes a primitive descriptor of it; 3.x takes all at
 // once. Everything that differs between the two is in this header and its source file.
@@ -83,9 +86,29 @@ struct Blocking {
 /// Whether nothing lies between the elements (and the padding of blocks).
 [[nodiscard]] bool is_packed(const Desc& desc);
 
+/// How the names of our own implementations begin.
+inline constexpr std::string_view kOwnPrefix = "hedge:";
+
+/// What an implementation is, by its name.
+enum class ImplementationClass : std::uint8_t {
+  kOwn,        ///< Of kernels/.
+  kTuned,      ///< oneDNN's for an instruction set.
+  kGemm,       ///< oneDNN's product of matrices that are laid out first; locks in every call.
+  kSimple,     ///< oneDNN's plain loops: slow, but for concat, whose loops copy whole rows.
+  kReference,  ///< There for completeness, oneDNN's or an operator's.
+};
+[[nodiscard]] ImplementationClass implementation_class(std::string_view implementation);
+[[nodiscard]] bool is_slow(std::string_view implementation);
+
 /// "2.6.3"
 [[nodiscard]] std::string library_version();
-/// "avx512_core_bf16": the instruction set that oneDNN uses on this machine.
-[[nodiscard]] std::string effective_isa();
+/// The widest of the instruction sets that our kernels are compiled for among those that oneDNN
+/// uses on this machine.
+[[nodiscard]] kernels::Isa effective_isa();
+/// From the bits of dnnl_cpu_isa_t: each instruction set has the bits of all that it includes, so
+/// that one which is newer than this file still counts as what it extends.
+[[nodiscard]] kernels::Isa isa_of_bits(unsigned bits);
+/// "avx512_core_bf16": for messages only.
+[[nodiscard]] std::string effective_isa_name();
 
 }  // namespace hedge::cpu

@@ -29,8 +29,9 @@ constexpr std::array<BinaryName, 8> kBinaries{
      {"Sub", dnnl::algorithm::binary_sub, BinaryOp::kSub},
      {"Mul", dnnl::algorithm::binary_mul, BinaryOp::kMul},
      {"Div", dnnl::algorithm::binary_div, BinaryOp::kDiv},
-     {"Min", dnnl::algorithm::binary_min, BinaryOp::kMin},
-     {"Max", dnnl::algorithm::binary_max, BinaryOp::kMax},
+     // oneDNN's drop a NaN on one side.
+     {"Min", dnnl::algorithm::undef, BinaryOp::kMin},
+     {"Max", dnnl::algorithm::undef, BinaryOp::kMax},
      {"PRelu", dnnl::algorithm::undef, BinaryOp::kPRelu}}};
 
 /// The axes of a packed layout in the order in which they lie in memory: outer parts by falling
@@ -157,7 +158,8 @@ std::vector<Eltwise> eltwise_of(const PostOp& activation) {
     case Kind::kLeakyRelu:
       return {{algorithm::eltwise_relu, alpha}};
     case Kind::kClip:
-      return {{algorithm::eltwise_clip, alpha, beta}};
+      // Of bounds that cross, ONNX lets the upper one win, and oneDNN takes none.
+      return {{algorithm::eltwise_clip, std::min(alpha, beta), beta}};
     case Kind::kElu:
       return {{algorithm::eltwise_elu, alpha}};
     case Kind::kTanh:
@@ -197,11 +199,11 @@ void Compiler::add_activation(const Node& node, const PostOp& activation, const 
   Located source = from;
   for (const Eltwise& part : eltwise_of(activation)) {
     const AnyPrimitive primitive = eltwise(plan_->engine, part.algorithm, source.desc, part.alpha,
-                                           part.beta, no_post_ops().attr);
+                                           part.beta, plain_attributes());
     if (is_slow(primitive.implementation) && add_own_activation(node, activation, source, to))
       return;
-    add_step(node, primitive, {argument(DNNL_ARG_SRC, source), argument(DNNL_ARG_DST, to)},
-             fmt::format(" {}", to_string(activation.kind)));
+    add_library_step(node, primitive, {argument(DNNL_ARG_SRC, source), argument(DNNL_ARG_DST, to)},
+                     fmt::format(" {}", to_string(activation.kind)));
     source = to;
   }
 }
@@ -287,14 +289,14 @@ std::optional<Located> Compiler::add_library_binary(const Node& node, dnnl::algo
                                                     const Operand& a, const Operand& b,
                                                     const Desc& layout, const PostOps& fused) {
   try {
-    const AnyPrimitive primitive =
-        binary(plan_->engine, algorithm, a.located.desc, b.located.desc, layout, fused.attr);
-    if (primitive.implementation.find("jit") == std::string::npos) return std::nullopt;
+    const AnyPrimitive primitive = binary(plan_->engine, algorithm, a.located.desc, b.located.desc,
+                                          layout, attributes_of(node, fused));
+    if (is_slow(primitive.implementation)) return std::nullopt;
     const Located dst = new_result(primitive.dst);
-    add_step(node, primitive,
-             {argument(DNNL_ARG_SRC_0, a.located), argument(DNNL_ARG_SRC_1, b.located),
-              argument(DNNL_ARG_DST, dst)},
-             fused.text);
+    add_library_step(node, primitive,
+                     {argument(DNNL_ARG_SRC_0, a.located), argument(DNNL_ARG_SRC_1, b.located),
+                      argument(DNNL_ARG_DST, dst)},
+                     fused.text);
     return dst;
   } catch (const dnnl::error& error) {
     if (error.status != dnnl_unimplemented && error.status != dnnl_invalid_arguments) throw;
@@ -326,11 +328,11 @@ Located Compiler::add_own_binary(const Node& node, BinaryOp op, Operand a, Opera
     loops = loops_over(op, result, a.located.desc, b.located.desc);
   }
   const Located dst = new_result(result);
-  add_own_step(node, fmt::format("{} own", node.op->name),
+  add_own_step(node, fmt::format("{} hedge:binary", node.op->name),
                {kernels::binary_kernel(op, isa_),
                 std::make_shared<const kernels::Binary>(std::move(*loops))},
                {argument(0, a.located), argument(0, b.located), argument(0, dst)});
-  for (std::size_t i = 0; i < fused.count; ++i) add_activation(node, node.post_ops[i], dst, dst);
+  for (std::size_t i = 0; i < fused.end; ++i) add_activation(node, node.post_ops[i], dst, dst);
   return dst;
 }
 
@@ -348,16 +350,16 @@ Obstacle Compiler::compile_binary(const Node& node) {
     return Operand{packed(node.inputs[i], node.name), graph_.value(node.inputs[i]).type.shape,
                    node.inputs[i]};
   };
-  PostOps fused = post_ops(node);
-  if (fused.residual != kNoValue) fused = no_post_ops();
+  PostOps fused = post_ops(node, Fusing::kLibrary);
+  if (fused.residual != kNoValue) fused = PostOps{};
   Operand result = operand(0);
   for (std::size_t i = 1; i < node.inputs.size(); ++i) {
     const bool last = i + 1 == node.inputs.size();
     result = {add_binary(node, found->algorithm, found->own, result, operand(i), shape,
-                         last ? fused : no_post_ops()),
+                         last ? fused : PostOps{}),
               shape, kNoValue};
   }
-  finish(node, result.located, fused.count);
+  finish(node, result.located, fused.end);
   return {};
 }
 

@@ -10,11 +10,13 @@
 
 #include "backends/cpu/compiler.h"
 #include "backends/cpu/kernels/copy.h"
-#include "graph/passes/edit.h"
+#include "graph/operators/common.h"
+#include "graph/query.h"
 
 namespace hedge::cpu {
 namespace {
 
+using operators::normal_axis;
 using Type = dnnl::memory::data_type;
 
 /// Up to here every integer is a float.
@@ -119,14 +121,14 @@ Obstacle Compiler::compile_concat(const Node& node) {
   const std::size_t axis = normal_axis(node.attributes.get_int("axis", 0),
                                        graph_.value(node.outputs[0]).type.shape.size());
   const AnyPrimitive primitive =
-      concat(plan_->engine, static_cast<int>(axis), parts, no_post_ops().attr);
-  if (primitive.implementation.find("ref") != std::string::npos) {
+      concat(plan_->engine, static_cast<int>(axis), parts, plain_attributes());
+  if (implementation_class(primitive.implementation) == ImplementationClass::kReference) {
     concat_by_reorders(node, axis, type);
     return {};
   }
   const Located dst = new_result(primitive.dst);
   arguments.push_back(argument(DNNL_ARG_DST, dst));
-  add_step(node, primitive, std::move(arguments), {});
+  add_library_step(node, primitive, std::move(arguments), {});
   finish(node, dst, 0);
   return {};
 }
@@ -245,13 +247,13 @@ bool Compiler::compile_selection(const Node& node) {
   const Shape& shape = graph_.value(node.inputs[0]).type.shape;
   const Shape& out = graph_.value(node.outputs[0]).type.shape;
   const std::size_t axis = normal_axis(node.attributes.get_int("axis", 0), shape.size());
-  const std::size_t at =
-      normal_axis(index.constant->to_int64()[0], static_cast<std::size_t>(shape[axis]));
-  if (out.empty() || at >= static_cast<std::size_t>(shape[axis])) return false;
+  const std::int64_t given = index.constant->to_int64()[0];
+  const std::int64_t at = given < 0 ? given + shape[axis] : given;
+  if (out.empty() || at < 0 || at >= shape[axis]) return false;
   const Located src = plain_form(node.inputs[0], node.name);
   Dims strides = blocking_of(src.desc)->strides;
   const std::size_t offset =
-      src.offset + at * static_cast<std::size_t>(strides[axis]) * element_bytes(src.desc);
+      src.offset + static_cast<std::size_t>(at * strides[axis]) * element_bytes(src.desc);
   strides.erase(strides.begin() + static_cast<std::ptrdiff_t>(axis));
   finish_view(node, {Desc(Dims(out), type_of(src.desc), strides), src.storage, offset});
   return true;
@@ -274,7 +276,7 @@ Obstacle Compiler::compile_moving(const Node& node) {
   }
   const Located floats = row_major_floats(node.inputs[0], node.name);
   const Located dst = new_result(row_major(shape, Type::f32));
-  add_own_step(node, fmt::format("{} own", node.op->name),
+  add_own_step(node, fmt::format("{} hedge:mapped_copy", node.op->name),
                {kernels::run_mapped_copy, std::make_shared<const kernels::MappedCopy>(
                                               kernels::mapped_copy(traced->sources, traced->fill))},
                {argument(0, floats), argument(0, dst)});

@@ -9,8 +9,8 @@
 
 #include "backends/cpu/compiler.h"
 #include "backends/cpu/kernels/nhwc/kernels.h"
-#include "graph/passes/edit.h"
 #include "graph/post_op.h"
+#include "graph/query.h"
 
 namespace hedge::cpu {
 namespace {
@@ -39,11 +39,16 @@ Geometry geometry_of(const Window& window, const Shape& in, const Shape& out) {
           .pad_left = number(window.pad_begin[1])};
 }
 
+const float* constant_data(const Graph& graph, ValueId id) {
+  return graph.value(id).constant->values<float>().data();
+}
+
+}  // namespace
+
 bool is_bound(const PostOp& post_op) {
   return post_op.kind == PostOp::Kind::kRelu || post_op.kind == PostOp::Kind::kClip;
 }
 
-/// First those, then the post-op's: again bounds.
 Bounds narrowed(Bounds bounds, const PostOp& post_op) {
   const bool relu = post_op.kind == PostOp::Kind::kRelu;
   const auto apply = [&](float x) {
@@ -52,45 +57,19 @@ Bounds narrowed(Bounds bounds, const PostOp& post_op) {
   return {apply(bounds.low), apply(bounds.high)};
 }
 
-const float* constant_data(const Graph& graph, ValueId id) {
-  return graph.value(id).constant->values<float>().data();
+Bounds Compiler::bounds_of(const Node& node, const PostOps& fused) {
+  Bounds bounds = kUnbounded;
+  for (std::size_t i = fused.begin; i < fused.end; ++i) {
+    if (is_bound(node.post_ops[i])) bounds = narrowed(bounds, node.post_ops[i]);
+  }
+  return bounds;
 }
 
-}  // namespace
-
-bool is_slow(const std::string& implementation) {
-  return !implementation.starts_with(kOwnPrefix) &&
-         (implementation.find("ref") != std::string::npos ||
-          implementation.find("simple") != std::string::npos);
-}
-
-/// The widest that both this CPU and the cap on oneDNN's instruction set allow.
-const KernelSet& Compiler::own_set() const {
-  const int lanes = isa_ == kernels::Isa::kAvx512 ? 16 : isa_ == kernels::Isa::kAvx2 ? 8 : 4;
+const KernelSet& own_set(kernels::Isa isa) {
+  const int lanes = isa == kernels::Isa::kAvx512 ? 16 : isa == kernels::Isa::kAvx2 ? 8 : 4;
   const auto& sets = kernel_sets();
   return **std::find_if(sets.begin(), sets.end(),
                         [&](const KernelSet* set) { return set->lanes <= lanes; });
-}
-
-/// What a kernel of our own does itself: an addition, then bounds.
-Compiler::OwnPostOps Compiler::own_post_ops(const Node& node, std::size_t begin) const {
-  OwnPostOps result;
-  const TensorType& type = graph_.value(node.outputs[0]).type;
-  for (result.count = begin; result.count < node.post_ops.size(); ++result.count) {
-    const PostOp& post_op = node.post_ops[result.count];
-    const bool residual = result.count == begin && post_op.kind == PostOp::Kind::kAdd &&
-                          !graph_.is_constant(post_op.operand) &&
-                          graph_.value(post_op.operand).type == type;
-    if (residual) {
-      result.residual = post_op.operand;
-    } else if (is_bound(post_op)) {
-      result.bounds = narrowed(result.bounds, post_op);
-    } else {
-      break;
-    }
-    result.text += fmt::format(" + {}", to_string(post_op.kind));
-  }
-  return result;
 }
 
 /// Empty where no kernel of ours does the layer.
@@ -114,7 +93,8 @@ void Compiler::add_own_convolution(const Node& node) {
   const bool biased = node.inputs.size() > 2 && node.inputs[2] != kNoValue;
   add_own_product(node, std::move(layer), with_desc(node.inputs[0], nhwc(in), node.name), nhwc(out),
                   constant_data(graph_, node.inputs[1]),
-                  biased ? constant_data(graph_, node.inputs[2]) : nullptr, own_post_ops(node, 0));
+                  biased ? constant_data(graph_, node.inputs[2]) : nullptr,
+                  post_ops(node, Fusing::kOwn));
 }
 
 /// Rows of the last axis times weights [out][in].
@@ -129,13 +109,13 @@ void Compiler::add_own_dense(const Node& node, const float* weights, const float
       .out_channels = static_cast<int>(out.back()),
       .threads = options_.threads};
   add_own_product(node, std::move(layer), row_major_floats(node.inputs[0], node.name),
-                  row_major(out, Type::f32), weights, bias, own_post_ops(node, begin));
+                  row_major(out, Type::f32), weights, bias, post_ops(node, Fusing::kOwn, begin));
 }
 
 void Compiler::add_own_product(const Node& node, Convolution layer, const Located& src,
                                const Desc& result, const float* weights, const float* bias,
-                               const OwnPostOps& fused) {
-  layer.bounds = fused.bounds;
+                               const PostOps& fused) {
+  layer.bounds = bounds_of(node, fused);
   layer.residual = fused.residual != kNoValue;
   const KernelSet& set = own_set();
   const NamedKernel kernel = make_convolution(layer, set);
@@ -149,11 +129,9 @@ void Compiler::add_own_product(const Node& node, Convolution layer, const Locate
                                   {0, packed_desc, add_weights(std::move(memory))}};
   if (layer.residual) {
     const Located residual = with_desc(fused.residual, result, node.name);
-    const Storage& storage = plan_->storages[residual.storage];
-    const bool free = storage.buffer.place == Buffer::Place::kArena && residual.offset == 0 &&
-                      storage_last_use_[residual.storage] <= node_index_ &&
-                      residual.storage != src.storage && storage.bytes == result.get_size();
-    dst = free ? Located{result, residual.storage} : new_result(result);
+    dst = may_overwrite(residual, result.get_size(), {src.storage})
+              ? Located{result, residual.storage}
+              : new_result(result);
     arguments.push_back(argument(0, dst));
     arguments.push_back(argument(0, residual));
   } else {
@@ -162,28 +140,26 @@ void Compiler::add_own_product(const Node& node, Convolution layer, const Locate
   }
   add_own_step(node, fmt::format("{} {}{}", node.op->name, kernel.name, fused.text), kernel.kernel,
                std::move(arguments));
-  plan_->steps.back().multiply_accumulates = multiply_accumulates_of(node);
-  finish(node, dst, fused.count);
+  finish(node, dst, fused.end);
 }
 
 void Compiler::add_own_pool(const Node& node, const Window& window) {
   const Shape& in = graph_.value(node.inputs[0]).type.shape;
   const Shape& out = graph_.value(node.outputs[0]).type.shape;
-  const OwnPostOps fused = own_post_ops(node, 0);
-  const bool bounds_only = fused.residual == kNoValue;
+  PostOps fused = post_ops(node, Fusing::kOwn);
+  if (fused.residual != kNoValue) fused = {};
   PoolPlan plan{.geometry = geometry_of(window, in, out),
                 .largest = node.op->name.find("Max") != std::string_view::npos,
                 .count_padding = node.attributes.get_int("count_include_pad", 0) != 0,
                 .padded_h = static_cast<int>(in[2] + window.pad_begin[0] + window.pad_end[0]),
                 .padded_w = static_cast<int>(in[3] + window.pad_begin[1] + window.pad_end[1]),
-                .bounds = bounds_only ? fused.bounds : kUnbounded};
+                .bounds = bounds_of(node, fused)};
   const Located src = with_desc(node.inputs[0], nhwc(in), node.name);
   const Located dst = new_result(nhwc(out));
   const NamedKernel kernel = make_pool(plan, options_.threads, own_set());
-  add_own_step(node,
-               fmt::format("{} {}{}", node.op->name, kernel.name, bounds_only ? fused.text : ""),
-               kernel.kernel, {argument(0, src), argument(0, dst)});
-  finish(node, dst, bounds_only ? fused.count : 0);
+  add_own_step(node, fmt::format("{} {}{}", node.op->name, kernel.name, fused.text), kernel.kernel,
+               {argument(0, src), argument(0, dst)});
+  finish(node, dst, fused.end);
 }
 
 void Compiler::add_own_softmax(const Node& node, const Located& src, std::size_t axis) {
@@ -223,12 +199,10 @@ bool Compiler::add_own_reorder(const std::string& name, const Located& from, con
                      type_of(from.desc) == Type::f32 && type_of(to.desc) == Type::f32;
   if (!plain) return false;
   const NamedKernel kernel = make_copy(a->dims, a->strides, b->strides);
-  plan_->steps.push_back({name,
-                          fmt::format("reorder {}", kernel.name),
-                          {},
-                          kernel.kernel,
-                          {argument(0, from), argument(0, to)},
-                          0});
+  add_step({.name = name,
+            .kernel = fmt::format("reorder {}", kernel.name),
+            .own = kernel.kernel,
+            .arguments = {argument(0, from), argument(0, to)}});
   return true;
 }
 

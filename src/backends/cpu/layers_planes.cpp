@@ -9,11 +9,13 @@
 
 #include "backends/cpu/compiler.h"
 #include "backends/cpu/kernels/rows.h"
-#include "graph/passes/edit.h"
+#include "graph/operators/common.h"
+#include "graph/query.h"
 
 namespace hedge::cpu {
 namespace {
 
+using operators::normal_axis;
 using Type = dnnl::memory::data_type;
 
 std::int64_t product(const Shape& shape, std::size_t begin, std::size_t end) {
@@ -71,13 +73,13 @@ Obstacle Compiler::compile_pooling(const Node& node) {
   }
   const Located src = packed(node.inputs[0], node.name);
   const AnyPrimitive pool = pooling(plan_->engine, algorithm, src.desc,
-                                    any_layout(out, type_of(src.desc)), window, no_post_ops().attr);
+                                    any_layout(out, type_of(src.desc)), window, plain_attributes());
   if (options_.precision == Type::f32 && is_slow(pool.implementation)) {
     add_own_pool(node, window);
     return {};
   }
   const Located dst = new_result(pool.dst);
-  add_step(node, pool, {argument(DNNL_ARG_SRC, src), argument(DNNL_ARG_DST, dst)}, {});
+  add_library_step(node, pool, {argument(DNNL_ARG_SRC, src), argument(DNNL_ARG_DST, dst)}, {});
   finish(node, dst, 0);
   return {};
 }
@@ -88,7 +90,7 @@ Obstacle Compiler::compile_softmax(const Node& node) {
   const Located src = row_major_floats(node.inputs[0], node.name);
   const auto axis =
       static_cast<int>(normal_axis(node.attributes.get_int("axis", -1), shape.size()));
-  const dnnl::primitive_attr attr = no_post_ops().attr;
+  const dnnl::primitive_attr attr = plain_attributes();
   const AnyPrimitive primitive = is_op(node, "Softmax")
                                      ? softmax(plan_->engine, src.desc, axis, attr)
                                      : log_softmax(plan_->engine, src.desc, axis, attr);
@@ -97,7 +99,7 @@ Obstacle Compiler::compile_softmax(const Node& node) {
     return {};
   }
   const Located dst = new_result(primitive.dst);
-  add_step(node, primitive, {argument(DNNL_ARG_SRC, src), argument(DNNL_ARG_DST, dst)}, {});
+  add_library_step(node, primitive, {argument(DNNL_ARG_SRC, src), argument(DNNL_ARG_DST, dst)}, {});
   finish(node, dst, 0);
   return {};
 }
@@ -110,9 +112,9 @@ Obstacle Compiler::compile_lrn(const Node& node) {
   const AnyPrimitive primitive =
       lrn(plan_->engine, src.desc, size, node.attributes.get_float("alpha", 1e-4F),
           node.attributes.get_float("beta", 0.75F), node.attributes.get_float("bias", 1),
-          no_post_ops().attr);
+          plain_attributes());
   const Located dst = new_result(primitive.dst);
-  add_step(node, primitive, {argument(DNNL_ARG_SRC, src), argument(DNNL_ARG_DST, dst)}, {});
+  add_library_step(node, primitive, {argument(DNNL_ARG_SRC, src), argument(DNNL_ARG_DST, dst)}, {});
   finish(node, dst, 0);
   return {};
 }
@@ -155,7 +157,7 @@ Obstacle Compiler::compile_normalization(const Node& node) {
     bias = {desc, add_weights(Tensor(DataType::kFloat32, {scales}), desc, desc)};
   }
   const Located dst = new_result(row_major(shape, Type::f32));
-  add_own_step(node, fmt::format("{} own", node.op->name),
+  add_own_step(node, fmt::format("{} hedge:normalize", node.op->name),
                {kernels::normalize_kernel(isa_), std::make_shared<const kernels::Normalize>(rows)},
                {argument(0, src), argument(0, scale), argument(0, bias), argument(0, dst)});
   finish(node, dst, 0);
@@ -182,7 +184,7 @@ Obstacle Compiler::compile_reduction(const Node& node) {
                               .inner = product(shape, axes->back() + 1, shape.size())};
   const Located src = row_major_floats(node.inputs[0], node.name);
   const Located dst = new_result(row_major(graph_.value(node.outputs[0]).type.shape, Type::f32));
-  add_own_step(node, fmt::format("{} own", node.op->name),
+  add_own_step(node, fmt::format("{} hedge:reduce", node.op->name),
                {kernels::reduce_kernel(op, isa_), std::make_shared<const kernels::Reduce>(loops)},
                {argument(0, src), argument(0, dst)});
   finish(node, dst, 0);

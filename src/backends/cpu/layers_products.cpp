@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "backends/cpu/compiler.h"
-#include "graph/passes/edit.h"
+#include "graph/query.h"
 
 namespace hedge::cpu {
 namespace {
@@ -44,19 +44,6 @@ Tensor transposed_matrix(const Tensor& tensor) {
 }
 
 }  // namespace
-
-std::string convolution_kind(const Graph& graph, const Node& node) {
-  const Shape& in = graph.value(node.inputs[0]).type.shape;
-  const Shape& w = graph.value(node.inputs[1]).type.shape;
-  const auto strides = node.attributes.get_ints("strides", {1, 1});
-  const auto group = node.attributes.get_int("group", 1);
-  std::string fused;
-  for (const PostOp& post_op : node.post_ops) {
-    if (post_op.kind == PostOp::Kind::kAdd) fused = " +add";
-  }
-  return fmt::format("conv {}x{}/{} {}->{} {}x{}{}{}", w[2], w[3], strides[0], in[1], w[0], in[2],
-                     in[3], group == 1 ? "" : fmt::format(" groups {}", group), fused);
-}
 
 /// Goes through oneDNN's implementations, in its order of preference, notes their names, and takes
 /// the one that the tactics name.
@@ -118,10 +105,10 @@ Obstacle Compiler::compile_convolution(const Node& node) {
     return {};
   }
   const Desc bias = has_bias ? Desc({out[1]}, Type::f32, Tag::a) : Desc();
-  const PostOps fused = post_ops(node);
-  const auto choice = choose_convolution(node, any_layout(in, options_.precision),
-                                         any_layout(w, options_.precision), bias,
-                                         any_layout(out, options_.precision), window, fused.attr);
+  const PostOps fused = post_ops(node, Fusing::kLibrary);
+  const auto choice = choose_convolution(
+      node, any_layout(in, options_.precision), any_layout(w, options_.precision), bias,
+      any_layout(out, options_.precision), window, attributes_of(node, fused));
   if (!own.empty() && (!choice || is_slow(choice->impl_info_str()))) {
     add_own_convolution(node);
     return {};
@@ -141,11 +128,11 @@ Obstacle Compiler::compile_convolution(const Node& node) {
     const Tensor& tensor = *graph_.value(node.inputs[2]).constant;
     arguments.push_back({DNNL_ARG_BIAS, bias, add_weights(tensor, bias, bias)});
   }
-  add_step(node,
-           {dnnl::convolution_forward(desc), desc.dst_desc(), desc.scratchpad_desc(),
-            desc.impl_info_str()},
-           std::move(arguments), fused.text);
-  finish(node, {desc.dst_desc(), dst}, fused.count);
+  add_library_step(node,
+                   {dnnl::convolution_forward(desc), desc.dst_desc(), desc.scratchpad_desc(),
+                    desc.impl_info_str()},
+                   std::move(arguments), fused.text);
+  finish(node, {desc.dst_desc(), dst}, fused.end);
   return {};
 }
 
@@ -163,7 +150,7 @@ void Compiler::add_product(const Node& node, const Tensor& weights, bool transpo
       plan_->engine,
       is_matrix ? any_layout(matrix, options_.precision) : row_major(matrix, options_.precision),
       any_layout(w, options_.precision), bias_desc, row_major({rows, out.back()}, result_type),
-      fused.attr);
+      attributes_of(node, fused));
   if (options_.precision == Type::f32 && is_slow(desc.impl_info_str())) {
     const Tensor rows_of_inputs = transposed ? weights : transposed_matrix(weights);
     return add_own_dense(node, rows_of_inputs.values<float>().data(),
@@ -182,11 +169,11 @@ void Compiler::add_product(const Node& node, const Tensor& weights, bool transpo
   if (bias) {
     arguments.push_back({DNNL_ARG_BIAS, bias_desc, add_weights(bias, bias_desc, bias_desc)});
   }
-  add_step(node,
-           {dnnl::inner_product_forward(desc), desc.dst_desc(), desc.scratchpad_desc(),
-            desc.impl_info_str()},
-           std::move(arguments), fused.text);
-  finish(node, {result, dst}, fused.count);
+  add_library_step(node,
+                   {dnnl::inner_product_forward(desc), desc.dst_desc(), desc.scratchpad_desc(),
+                    desc.impl_info_str()},
+                   std::move(arguments), fused.text);
+  finish(node, {result, dst}, fused.end);
 }
 
 Obstacle Compiler::compile_gemm(const Node& node) {
@@ -202,9 +189,9 @@ Obstacle Compiler::compile_gemm(const Node& node) {
                   node.attributes.get_float("beta", 1));
   }
   // Scores leave in fp32 whatever the precision: softmax and decisions need them so.
-  add_product(node,
-              scaled(*graph_.value(node.inputs[1]).constant, node.attributes.get_float("alpha", 1)),
-              node.attributes.get_int("transB", 0) != 0, bias, Type::f32, post_ops(node));
+  add_product(
+      node, scaled(*graph_.value(node.inputs[1]).constant, node.attributes.get_float("alpha", 1)),
+      node.attributes.get_int("transB", 0) != 0, bias, Type::f32, post_ops(node, Fusing::kLibrary));
   return {};
 }
 
@@ -234,7 +221,7 @@ Obstacle Compiler::compile_matmul(const Node& node) {
       if (given) bias = Tensor::from<float>({columns}, std::span(*given));
     }
     add_product(node, *graph_.value(node.inputs[1]).constant, false, bias, options_.precision,
-                post_ops(node, bias ? 1 : 0));
+                post_ops(node, Fusing::kLibrary, bias ? 1 : 0));
     return {};
   }
   if (gemm && (node.attributes.get_float("alpha", 1) != 1 ||
@@ -268,24 +255,25 @@ Obstacle Compiler::compile_batched_product(const Node& node, Shape a, Shape b) {
 
   const Desc dst_desc = row_major(out, options_.precision);
   const bool biased = is_op(node, "Gemm") && has_input(node, 2);
-  const PostOps fused = biased ? no_post_ops() : post_ops(node);
-  const AnyPrimitive product = matmul(plan_->engine, a_desc, b_desc, Desc(), dst_desc, fused.attr);
+  const PostOps fused = biased ? PostOps{} : post_ops(node, Fusing::kLibrary);
+  const AnyPrimitive product =
+      matmul(plan_->engine, a_desc, b_desc, Desc(), dst_desc, attributes_of(node, fused));
   const Shape& shape = graph_.value(node.outputs[0]).type.shape;
   Located dst{row_major(shape, options_.precision), 0};
   dst.storage = result_storage(node, dst.desc, fused.residual, {from_a.storage, from_b.storage});
-  add_step(node, product,
-           {{DNNL_ARG_SRC, a_desc, from_a.storage, from_a.offset},
-            {DNNL_ARG_WEIGHTS, b_desc, from_b.storage, from_b.offset},
-            {DNNL_ARG_DST, dst_desc, dst.storage}},
-           fused.text);
+  add_library_step(node, product,
+                   {{DNNL_ARG_SRC, a_desc, from_a.storage, from_a.offset},
+                    {DNNL_ARG_WEIGHTS, b_desc, from_b.storage, from_b.offset},
+                    {DNNL_ARG_DST, dst_desc, dst.storage}},
+                   fused.text);
   if (biased) {
     dst = add_binary(node, dnnl::algorithm::binary_add, kernels::BinaryOp::kAdd,
                      {dst, shape, kNoValue},
                      {packed(node.inputs[2], node.name), graph_.value(node.inputs[2]).type.shape,
                       node.inputs[2]},
-                     shape, no_post_ops());
+                     shape, PostOps{});
   }
-  finish(node, dst, fused.count);
+  finish(node, dst, fused.end);
   return {};
 }
 

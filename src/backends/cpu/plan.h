@@ -35,11 +35,12 @@ struct Argument {
 
 /// One primitive, or one kernel of our own, with everything but addresses.
 struct Step {
-  std::string name;           ///< Of the graph's node; "reorder" steps add what they are for.
-  std::string kernel;         ///< The implementation's name and what is fused into it.
-  dnnl::primitive primitive;  ///< Empty where `own` is set.
-  Kernel own;
-  std::vector<Argument> arguments;
+  std::string name;             ///< Of the graph's node; "reorder" steps add what they are for.
+  std::string kernel;           ///< "Conv jit:avx2 + relu": what for, the implementation, what is
+                                ///< fused into it. Our own implementations begin with "hedge:".
+  dnnl::primitive primitive{};  ///< Empty where `own` is set.
+  Kernel own{};
+  std::vector<Argument> arguments{};
   std::int64_t multiply_accumulates = 0;
 };
 
@@ -82,22 +83,19 @@ struct Plan {
   std::vector<SlowLayer> slow_layers;
 };
 
+/// The slow layers in one line; nothing where there are none.
+[[nodiscard]] std::vector<std::string> warnings_of(const Plan& plan);
+
 /// Throws bad_input where the first input or output of the graph is not float32.
 [[nodiscard]] std::shared_ptr<const Plan> compile(const Graph& graph, const PlanOptions& options);
 
-/// The kind of each convolution ("conv 3x3/1 16->16 32x32") with the implementations that this
-/// machine has for it in its place in the net, oneDNN's choice first.
+/// The kind of each convolution ("conv 3x3/1x1 16->16 32x32 pads 1,1,1,1 + bias") with the
+/// implementations that this machine has for it in its place in the net, oneDNN's choice first.
 [[nodiscard]] std::map<std::string, std::vector<std::string>> convolution_tactics(
     const Graph& graph, const PlanOptions& options);
-
-/// The kind of one convolution, the key of Tactics.
-[[nodiscard]] std::string convolution_kind(const Graph& graph, const Node& node);
 
 /// Gives arena offsets to all storages of Place::kArena: two share bytes only if no step needs
 /// both. Sets Plan::arena_bytes.
 void lay_out_arena(Plan& plan);
-
-/// oneDNN's OpenMP threads for the calling thread. Nothing where oneDNN uses another runtime.
-void use_threads(int threads) noexcept;
 
 }  // namespace hedge::cpu

@@ -66,6 +66,18 @@ void run_conversion(const void* parameters, std::byte* const* buffers) {
 
 }  // namespace
 
+std::vector<std::string> warnings_of(const Plan& plan) {
+  if (plan.slow_layers.empty()) return {};
+  std::string names;
+  for (const SlowLayer& layer : plan.slow_layers) {
+    names +=
+        fmt::format("{}{} ({}: {})", names.empty() ? "" : ", ", layer.name, layer.op, layer.reason);
+  }
+  return {fmt::format(
+      "{} of {} steps run by reference implementations, slowly and with allocations: {}",
+      plan.slow_layers.size(), plan.steps.size(), names)};
+}
+
 void Compiler::compile_reference(const Node& node) {
   auto layer = std::make_shared<ReferenceLayer>();
   layer->node = node;
@@ -92,18 +104,17 @@ void Compiler::compile_reference(const Node& node) {
     layer->outputs.emplace_back(i, type);
     produce(id, result);
   }
-  add_own_step(node, fmt::format("reference {}", node.op->name), {run_reference, layer},
+  add_own_step(node, fmt::format("{} hedge:reference", node.op->name), {run_reference, layer},
                std::move(arguments));
 }
 
 void Compiler::add_conversion(const Located& from, const TensorType& type, const Located& to,
                               const std::string& name) {
-  plan_->steps.push_back({name,
-                          fmt::format("{} to float32 own", to_string(type.type)),
-                          {},
-                          {run_conversion, std::make_shared<const TensorType>(type)},
-                          {argument(0, from), argument(0, to)},
-                          0});
+  const Kernel convert{run_conversion, std::make_shared<const TensorType>(type)};
+  add_step({.name = name,
+            .kernel = fmt::format("conversion hedge:convert:{}", to_string(type.type)),
+            .own = convert,
+            .arguments = {argument(0, from), argument(0, to)}});
 }
 
 }  // namespace hedge::cpu

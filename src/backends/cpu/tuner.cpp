@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/sha256.h"
 #include "graph/operators/operator.h"
+#include "graph/query.h"
 
 namespace hedge::cpu {
 namespace {
@@ -75,11 +76,10 @@ std::map<std::string, double> shares_of_kinds(const Graph& graph, CpuContext& co
 /// oneDNN's fallbacks are there for completeness, not for speed, and the one over GEMM takes a lock
 /// at every call.
 bool worth_timing(const std::string& implementation) {
-  return implementation.starts_with(kOwnPrefix) ||
-         (!is_slow(implementation) && implementation.find("gemm:") == std::string::npos);
+  const auto found = implementation_class(implementation);
+  return found == ImplementationClass::kOwn || found == ImplementationClass::kTuned;
 }
 
-/// What the choice depends on: machine, library, precision, threads and the net's layers.
 std::string cpu_name() {
   std::ifstream info("/proc/cpuinfo");
   for (std::string line; std::getline(info, line);) {
@@ -88,17 +88,15 @@ std::string cpu_name() {
   return {};
 }
 
+/// What the choice depends on: machine, library, precision, threads and the net's layers.
 std::string cache_key(const Graph& graph, const TunerOptions& options) {
   std::string text = fmt::format("oneDNN {} {} own {} {} type {} threads {}", library_version(),
-                                 effective_isa(), kernel_set().name, cpu_name(),
+                                 effective_isa_name(), own_set(effective_isa()).name, cpu_name(),
                                  static_cast<int>(options.plan.precision), options.plan.threads);
   for (const Node& node : graph.nodes) {
     text += fmt::format("\n{}", node.op->name == "Conv" ? convolution_kind(graph, node)
                                                         : std::string(node.op->name));
     text += " " + to_string(graph.value(node.outputs[0]).type.shape);  // The batch too.
-    for (const char* name : {"pads", "dilations"}) {
-      text += fmt::format(" {}", fmt::join(node.attributes.get_ints(name), ","));
-    }
   }
   return sha256_hex(std::as_bytes(std::span(text)));
 }

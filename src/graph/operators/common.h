@@ -182,7 +182,7 @@ Tensor gather_elements(const Tensor& in, const Shape& out_shape, Source source, 
   });
 }
 
-/// A window over the last two... any number of spatial axes, checked against the input.
+/// A window over any number of spatial axes, checked against the input.
 struct SlidingWindow {
   Ints kernel, strides, dilations, pad_begin, pad_end;
   Shape output;  ///< Spatial extents of the result.

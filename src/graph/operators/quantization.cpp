@@ -9,6 +9,10 @@
 namespace hedge::operators {
 namespace {
 
+bool is_single(const Shape& shape) {
+  return shape.size() <= 1 && element_count(shape) == 1;
+}
+
 /// Where the scale (and zero point) of an element is: one for all, or one for each place along an
 /// axis.
 struct Granularity {
@@ -24,7 +28,7 @@ Granularity granularity(const Node& node, const Shape& x, const Shape& scale) {
   require(block == 0, fmt::format("attribute block_size: {}; Hedge reads scales per tensor or per "
                                   "axis, not per block",
                                   block));
-  if (element_count(scale) == 1 && scale.size() <= 1) return {};
+  if (is_single(scale)) return {};
   const Granularity g{normal_axis(node.attributes.get_int("axis", 1), x.size()), true};
   require(scale == Shape{x[g.axis]}, fmt::format("scale {} does not fit axis {} of {}",
                                                  to_string(scale), g.axis, to_string(x)));
@@ -32,7 +36,11 @@ Granularity granularity(const Node& node, const Shape& x, const Shape& scale) {
 }
 
 void require_zero_point(Inputs in) {
-  require(!has(in, 2) || in[2]->type.shape == in[1]->type.shape,
+  if (!has(in, 2)) return;
+  const Shape& scale = in[1]->type.shape;
+  const Shape& zero_point = in[2]->type.shape;
+  // ONNX Runtime's quantiser gives a bias a scale of shape {1} and a zero point of shape {}.
+  require(zero_point == scale || (is_single(zero_point) && is_single(scale)),
           "the zero point has another shape than the scale");
 }
 

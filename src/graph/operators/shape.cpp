@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <type_traits>
 
 #include "graph/operators/common.h"
 
@@ -207,7 +208,13 @@ std::vector<Tensor> run_range(const Node& /*node*/, Tensors in) {
     Tensor out(in[0].type(), {range_count(start, scalar<T>(in[1]), delta)});
     const auto to = out.mutable_values<T>();
     for (std::size_t i = 0; i < to.size(); ++i) {
-      to[i] = static_cast<T>(start + static_cast<T>(i) * delta);
+      if constexpr (std::is_integral_v<T>) {  // The last step's product may not fit; the sum does.
+        using Unsigned = std::make_unsigned_t<T>;
+        to[i] = static_cast<T>(static_cast<Unsigned>(start) +
+                               static_cast<Unsigned>(i) * static_cast<Unsigned>(delta));
+      } else {
+        to[i] = static_cast<T>(start + static_cast<T>(i) * delta);
+      }
     }
     return out;
   })};

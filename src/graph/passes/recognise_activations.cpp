@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <map>
 #include <set>
@@ -153,12 +154,14 @@ std::vector<Region> regions_ending_in(const Graph& graph, const GraphIndex& inde
   const TensorType& type = graph.value(end.outputs[0]).type;
   std::vector<Region> regions;
   std::set<std::int32_t> nodes;
-  std::map<std::int32_t, ValueId> leaves;  // By producer, so that the latest is at the end.
+  // With its producer in front, so that the latest is at the end. (Two outputs of one node, and two
+  // inputs of the graph, have one producer.)
+  std::set<std::pair<std::int32_t, ValueId>> leaves;
   const auto add = [&](std::int32_t i) {
     nodes.insert(i);
     for (const ValueId id : graph.nodes[static_cast<std::size_t>(i)].inputs) {
       if (id == kNoValue || graph.is_constant(id)) continue;
-      leaves[index.producer[static_cast<std::size_t>(id)]] = id;
+      leaves.emplace(index.producer[static_cast<std::size_t>(id)], id);
     }
   };
   add(last);
@@ -174,7 +177,7 @@ std::vector<Region> regions_ending_in(const Graph& graph, const GraphIndex& inde
     if (!internal || !takes_part(graph, graph.nodes[static_cast<std::size_t>(producer)], type)) {
       break;
     }
-    leaves.erase(producer);
+    leaves.erase(std::prev(leaves.end()));
     add(producer);
   }
   return regions;

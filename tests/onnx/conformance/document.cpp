@@ -13,11 +13,14 @@ namespace {
 constexpr const char* kIntroduction =
     R"(# Operators
 
-Written by `build-tests/test-conformance .venv/lib/python3*/site-packages/onnx/backend/test/data/node --write=docs/operators.md`
+Written by `build-release/test-conformance .venv/lib/python3*/site-packages/onnx/backend/test/data/node --write=docs/operators.md`
 (`./run-tests release` makes both folders); a test fails where it is not what the code says.
 
-Hedge reads opset {} to {}, and of ONNX Runtime's domain QuantizeLinear, DequantizeLinear and Gelu. float16, bfloat16 and
-double become float32. Extents must be known when an engine is built, and so must shapes, axes and the like.
+Hedge reads opset {} to {}, newer ones with a warning, and of ONNX Runtime's domain QuantizeLinear, DequantizeLinear and
+Gelu. float16, bfloat16 and double become float32. Extents must be known when an engine is built, and so must shapes, axes and the like.
+
+A NaN stays one in Min, Max and ReduceMax, as in ONNX Runtime. On the cpu backend it may become a number in Relu, Clip, Min or Max
+with one number, which is a Clip, and MaxPool: those are done as other layers' post-ops or by the vendor's kernels.
 
 ## What there is
 

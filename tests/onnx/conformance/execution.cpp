@@ -16,6 +16,7 @@
 #include "hedge/engine.h"
 #include "hedge/error.h"
 #include "onnx/import.h"
+#include "onnx/model_file.h"
 #include "onnx/tensor_reader.h"
 
 namespace hedge::conformance {
@@ -89,9 +90,8 @@ std::string difference(const Tensor& actual, const Tensor& expected, const Toler
 /// The tests of an operator are written for the opset of its last change, which may be older than
 /// what Hedge reads; the operator is the same in newer ones.
 void raise_opset(onnx::ModelProto& model) {
-  constexpr std::int64_t kOldest = 7;
   for (auto& entry : *model.mutable_opset_import()) {
-    entry.set_version(std::max<std::int64_t>(entry.version(), kOldest));
+    entry.set_version(std::max<std::int64_t>(entry.version(), kOldestOpset));
   }
 }
 
@@ -178,7 +178,8 @@ Outcome run_by_reference(const NodeTest& test) {
 /// No layer was left to its operator's reference implementation.
 bool all_by_kernels(const nlohmann::json& layers) {
   return std::none_of(layers.begin(), layers.end(), [](const auto& layer) {
-    return layer.at("kernel").template get<std::string>().starts_with("reference");
+    return layer.at("kernel").template get<std::string>().find("hedge:reference") !=
+           std::string::npos;
   });
 }
 

@@ -11,8 +11,8 @@ struct Apply {
     if constexpr (kOp == BinaryOp::kSub) return a - b;
     if constexpr (kOp == BinaryOp::kMul) return a * b;
     if constexpr (kOp == BinaryOp::kDiv) return a / b;
-    if constexpr (kOp == BinaryOp::kMin) return b < a ? b : a;
-    if constexpr (kOp == BinaryOp::kMax) return a < b ? b : a;
+    if constexpr (kOp == BinaryOp::kMin) return b < a || b != b ? b : a;
+    if constexpr (kOp == BinaryOp::kMax) return a < b || b != b ? b : a;
     return a < 0 ? a * b : a;
   }
 };

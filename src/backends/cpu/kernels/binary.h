@@ -12,7 +12,7 @@ enum class BinaryOp { kAdd, kSub, kMul, kDiv, kMin, kMax, kPRelu };
 
 /// result = a op b over `extents`, outermost first. The result is written in order, without gaps;
 /// the operands have strides in floats, 0 along axes that they are broadcast over. kPRelu: a where
-/// it is not negative, else a * b.
+/// it is not negative, else a * b. kMin, kMax: NaN where either side is.
 struct Binary {
   std::vector<std::int64_t> extents, a_strides, b_strides;
 };

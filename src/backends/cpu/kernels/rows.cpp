@@ -73,7 +73,7 @@ struct ReduceBody {
   static constexpr float kStart =
       kOp == ReduceOp::kMax ? -std::numeric_limits<float>::infinity() : 0.F;
   static HEDGE_ALWAYS_INLINE float combine(float a, float b) {
-    if constexpr (kOp == ReduceOp::kMax) return a < b ? b : a;
+    if constexpr (kOp == ReduceOp::kMax) return a < b || b != b ? b : a;  // A NaN stays.
     return a + b;
   }
 

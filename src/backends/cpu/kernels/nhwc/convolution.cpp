@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "backends/cpu/kernels/nhwc/kernels.h"
-#include "backends/cpu/kernels/nhwc/parallel.h"
+#include "backends/cpu/threads.h"
 
 namespace hedge::cpu {
 namespace {
@@ -76,15 +76,15 @@ ConvolutionBuffers buffers_of(std::byte* const* buffers, bool residual) {
 void run_convolution(const void* parameters, std::byte* const* buffers) {
   const auto& p = *static_cast<const ConvolutionParameters*>(parameters);
   const ConvolutionBuffers bound = buffers_of(buffers, p.residual);
-  share_out(p.jobs, p.threads,
-            [&](int first, int last) { p.set->convolution(p.plan, bound, first, last); });
+  parallel_for(p.jobs, p.threads,
+               [&](int first, int last) { p.set->convolution(p.plan, bound, first, last); });
 }
 
 void run_depthwise(const void* parameters, std::byte* const* buffers) {
   const auto& p = *static_cast<const DepthwiseParameters*>(parameters);
   const ConvolutionBuffers bound = buffers_of(buffers, p.residual);
-  share_out(p.plan.geometry.batch * p.plan.geometry.out_h, p.threads,
-            [&](int first, int last) { p.set->depthwise(p.plan, bound, first, last); });
+  parallel_for(p.plan.geometry.batch * p.plan.geometry.out_h, p.threads,
+               [&](int first, int last) { p.set->depthwise(p.plan, bound, first, last); });
 }
 
 std::vector<float> pack_depthwise(const Convolution& layer, int lanes, const float* weights,

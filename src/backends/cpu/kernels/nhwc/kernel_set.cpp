@@ -32,10 +32,6 @@ const std::vector<const KernelSet*>& kernel_sets() {
   return sets;
 }
 
-const KernelSet& kernel_set() {
-  return *kernel_sets().front();
-}
-
 int blocks_of(const ConvolutionPlan& plan, int lanes) {
   const int block = plan.vectors * lanes;
   return (plan.out_channels / plan.groups + block - 1) / block;

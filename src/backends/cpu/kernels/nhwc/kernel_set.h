@@ -73,16 +73,14 @@ struct KernelSet {
   void (*convolution)(const ConvolutionPlan&, const ConvolutionBuffers&, int first, int last);
   void (*depthwise)(const DepthwisePlan&, const ConvolutionBuffers&, int first, int last);
   void (*pool)(const PoolPlan&, const float* src, float* dst, int first, int last);
-  /// dst = bounded(a + b); b may be null. dst may be a or b.
-  void (*add)(const float* a, const float* b, float* dst, std::size_t count, Bounds bounds);
+  /// dst = bounded(src); dst may be src.
+  void (*clip)(const float* src, float* dst, std::size_t count, Bounds bounds);
 };
 
 /// Blocks of output channels in a group, and jobs in all. depthwise and pool have batch * out_h.
 [[nodiscard]] int blocks_of(const ConvolutionPlan& plan, int lanes);
 [[nodiscard]] int jobs_of(const ConvolutionPlan& plan, int lanes);
 
-/// The best one that this CPU runs.
-[[nodiscard]] const KernelSet& kernel_set();
 /// All that this CPU runs, the best first.
 [[nodiscard]] const std::vector<const KernelSet*>& kernel_sets();
 

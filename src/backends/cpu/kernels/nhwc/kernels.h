@@ -44,9 +44,7 @@ struct Convolution {
 /// Buffers: source, result.
 [[nodiscard]] NamedKernel make_pool(const PoolPlan& plan, int threads, const KernelSet& set);
 
-/// result = bounded(a + b), any layout as long as it is the same. Buffers: a, b, result.
-[[nodiscard]] NamedKernel make_add(std::size_t elements, Bounds bounds, const KernelSet& set);
-/// result = bounded(a). Buffers: a, result.
+/// result = bounded(a), any layout as long as it is the same. Buffers: a, result.
 [[nodiscard]] NamedKernel make_clip(std::size_t elements, Bounds bounds, const KernelSet& set);
 
 /// Along the middle axis of [outer][extent][inner]. Buffers: source, result.

@@ -10,6 +10,6 @@
 namespace hedge::cpu {
 extern const KernelSet kAvx2Kernels;
 const KernelSet kAvx2Kernels = {
-    "avx2", kLanes, {kWidest[0], kWidest[1]}, run_convolution, run_depthwise, run_pool, run_add};
+    "avx2", kLanes, {kWidest[0], kWidest[1]}, run_convolution, run_depthwise, run_pool, run_clip};
 }  // namespace hedge::cpu
 #endif

@@ -10,6 +10,6 @@
 namespace hedge::cpu {
 extern const KernelSet kAvx512Kernels;
 const KernelSet kAvx512Kernels = {
-    "avx512", kLanes, {kWidest[0], kWidest[1]}, run_convolution, run_depthwise, run_pool, run_add};
+    "avx512", kLanes, {kWidest[0], kWidest[1]}, run_convolution, run_depthwise, run_pool, run_clip};
 }  // namespace hedge::cpu
 #endif

@@ -11,6 +11,6 @@ namespace hedge::cpu {
 extern const KernelSet kBaselineKernels;
 const KernelSet kBaselineKernels = {"baseline",      kLanes,        {kWidest[0], kWidest[1]},
                                     run_convolution, run_depthwise, run_pool,
-                                    run_add};
+                                    run_clip};
 }  // namespace hedge::cpu
 #endif

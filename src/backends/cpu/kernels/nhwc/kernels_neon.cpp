@@ -10,6 +10,6 @@
 namespace hedge::cpu {
 extern const KernelSet kNeonKernels;
 const KernelSet kNeonKernels = {
-    "neon", kLanes, {kWidest[0], kWidest[1]}, run_convolution, run_depthwise, run_pool, run_add};
+    "neon", kLanes, {kWidest[0], kWidest[1]}, run_convolution, run_depthwise, run_pool, run_clip};
 }  // namespace hedge::cpu
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Depthwise convolution, pooling and addition: each channel for itself, many channels at once.
+// Depthwise convolution, pooling and bounds: each channel for itself, many channels at once.
 #pragma once
 
 #include "backends/cpu/kernels/nhwc/kernel_set.h"
@@ -265,20 +265,13 @@ void run_pool(const PoolPlan& plan, const float* src, float* dst, int first, int
   }
 }
 
-void run_add(const float* a, const float* b, float* dst, std::size_t count, Bounds bounds) {
+void run_clip(const float* src, float* dst, std::size_t count, Bounds bounds) {
   const Vec low = splat(bounds.low);
   const Vec high = splat(bounds.high);
   std::size_t i = 0;
-  for (; i + kLanes <= count; i += kLanes) {
-    Vec v = load(a + i);
-    if (b != nullptr) v += load(b + i);
-    store(dst + i, bounded(v, low, high));
-  }
+  for (; i + kLanes <= count; i += kLanes) store(dst + i, bounded(load(src + i), low, high));
   const int rest = static_cast<int>(count - i);
-  if (rest == 0) return;
-  Vec v = load_some(a + i, rest);
-  if (b != nullptr) v += load_some(b + i, rest);
-  store_some(dst + i, bounded(v, low, high), rest);
+  if (rest > 0) store_some(dst + i, bounded(load_some(src + i, rest), low, high), rest);
 }
 
 }  // namespace

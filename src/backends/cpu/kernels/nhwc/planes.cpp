@@ -8,7 +8,7 @@
 #include <cstring>
 
 #include "backends/cpu/kernels/nhwc/kernels.h"
-#include "backends/cpu/kernels/nhwc/parallel.h"
+#include "backends/cpu/threads.h"
 
 namespace hedge::cpu {
 namespace {
@@ -35,19 +35,14 @@ struct SoftmaxParameters {
 
 void run_pool(const void* parameters, std::byte* const* buffers) {
   const auto& p = *static_cast<const PoolParameters*>(parameters);
-  share_out(p.plan.geometry.batch * p.plan.geometry.out_h, p.threads, [&](int first, int last) {
+  parallel_for(p.plan.geometry.batch * p.plan.geometry.out_h, p.threads, [&](int first, int last) {
     p.set->pool(p.plan, floats(buffers, 0), floats(buffers, 1), first, last);
   });
 }
 
-void run_add(const void* parameters, std::byte* const* buffers) {
-  const auto& p = *static_cast<const ElementParameters*>(parameters);
-  p.set->add(floats(buffers, 0), floats(buffers, 1), floats(buffers, 2), p.elements, p.bounds);
-}
-
 void run_clip(const void* parameters, std::byte* const* buffers) {
   const auto& p = *static_cast<const ElementParameters*>(parameters);
-  p.set->add(floats(buffers, 0), nullptr, floats(buffers, 1), p.elements, p.bounds);
+  p.set->clip(floats(buffers, 0), floats(buffers, 1), p.elements, p.bounds);
 }
 
 void softmax_row(const float* from, float* to, std::int64_t extent, std::int64_t stride) {
@@ -131,11 +126,6 @@ void run_copy(const void* parameters, std::byte* const* buffers) {
 NamedKernel make_pool(const PoolPlan& plan, int threads, const KernelSet& set) {
   auto parameters = std::make_shared<PoolParameters>(PoolParameters{&set, plan, threads});
   return {{run_pool, parameters}, fmt::format("hedge:pool:{}", set.name)};
-}
-
-NamedKernel make_add(std::size_t elements, Bounds bounds, const KernelSet& set) {
-  auto parameters = std::make_shared<ElementParameters>(ElementParameters{&set, elements, bounds});
-  return {{run_add, parameters}, fmt::format("hedge:add:{}", set.name)};
 }
 
 NamedKernel make_clip(std::size_t elements, Bounds bounds, const KernelSet& set) {

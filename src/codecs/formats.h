@@ -22,12 +22,3 @@ namespace hedge {
 [[nodiscard]] std::vector<std::byte> encode_png(const Picture& picture);
 
 }  // namespace hedge
-
-// What the module exports (base/module.h).
-extern "C" {
-void hedge_decode_jpeg(const std::byte* data, std::size_t size, std::int64_t most_pixels,
-                       hedge::Picture* picture);
-void hedge_decode_png(const std::byte* data, std::size_t size, std::int64_t most_pixels,
-                      hedge::Picture* picture);
-void hedge_encode_png(const hedge::Picture* picture, std::vector<std::byte>* bytes);
-}
