@@ -36,11 +36,11 @@ struct Quantization {
 struct Value {
   std::string name;
   TensorType type;
-  std::optional<Tensor> constant;
+  std::optional<Tensor> constant{};
   /// Set: every reader sees the value as it comes out of 8 bits. A Conv or Gemm whose input and
   /// weights both are held so computes in integers. (The type stays float32, and a constant holds
   /// the rounded values.)
-  std::optional<Quantization> quantization;
+  std::optional<Quantization> quantization{};
 };
 
 /// What is applied to the first output of a node before it is stored, in order. (oneDNN's term.)

@@ -5,34 +5,17 @@
 
 #include <algorithm>
 #include <cmath>
+#include <initializer_list>
+#include <numbers>
 #include <utility>
 
 #include "graph/operators/operator.h"
 #include "graph/passes/edit.h"
 #include "graph/passes/passes.h"
-#include "graph/reference_executor.h"
+#include "graph/quantization.h"
 
 namespace hedge {
 namespace {
-
-Tensor scale_tensor(const Quantization& q) {
-  const Shape shape =
-      q.scales.size() == 1 ? Shape{} : Shape{static_cast<std::int64_t>(q.scales.size())};
-  return Tensor::from<float>(shape, q.scales);
-}
-
-Tensor zero_point_tensor(const Quantization& q) {
-  const Shape shape =
-      q.scales.size() == 1 ? Shape{} : Shape{static_cast<std::int64_t>(q.scales.size())};
-  Tensor tensor(q.type, shape);
-  if (q.type == DataType::kInt8) {
-    std::ranges::fill(tensor.mutable_values<std::int8_t>(), static_cast<std::int8_t>(q.zero_point));
-  } else {
-    std::ranges::fill(tensor.mutable_values<std::uint8_t>(),
-                      static_cast<std::uint8_t>(q.zero_point));
-  }
-  return tensor;
-}
 
 Node qdq_node(const char* op, std::string name, const Quantization& q) {
   Node node;
@@ -40,13 +23,6 @@ Node qdq_node(const char* op, std::string name, const Quantization& q) {
   node.op = &get_operator(op);
   if (q.scales.size() > 1) node.attributes.set("axis", q.axis);
   return node;
-}
-
-Tensor run_qdq(const char* op, const Tensor& x, const Quantization& q) {
-  Node node = qdq_node(op, op, q);
-  node.outputs = {0};
-  const std::vector<Tensor> inputs{x, scale_tensor(q), zero_point_tensor(q)};
-  return execute_node(node, inputs, {}).at(0);
 }
 
 // ---- to explicit nodes
@@ -102,43 +78,115 @@ class Unfolder {
     Node plain = node;
     for (ValueId& id : plain.inputs) id = read(id);
     const std::vector<PostOp> post_ops = std::exchange(plain.post_ops, {});
-    const ValueId last = node.outputs.at(0);
-    for (const PostOp& post_op : post_ops) {
-      const ValueId between = to_.add_value(plain.name + "_result", from_.value(last).type);
-      plain.outputs[0] = between;
-      to_.nodes.push_back(std::move(plain));
-      plain = node_of(post_op, node.name, between);
-      plain.outputs = {last};
-    }
+    name_ = node.name;
     to_.nodes.push_back(std::move(plain));
+    for (const PostOp& post_op : post_ops) {
+      // What was made so far goes by another name, so that the last result has the layer's.
+      const ValueId last = node.outputs.at(0);
+      const ValueId between = to_.add_value(name_ + "_result", from_.value(last).type);
+      to_.nodes.back().outputs[0] = between;
+      apply(post_op, between);
+      to_.nodes.back().outputs = {last};
+    }
   }
 
-  Node node_of(const PostOp& post_op, const std::string& name, ValueId x) {
+  /// A node behind the others, its result a value of its own.
+  ValueId add(const char* op, std::vector<ValueId> inputs, Attributes attributes = {}) {
     Node node;
-    node.inputs = {x};
+    node.op = &get_operator(op);
+    node.name = fmt::format("{}_{}", name_, op);
+    node.inputs = std::move(inputs);
+    node.attributes = std::move(attributes);
+    const ValueId result = to_.add_value(node.name + "_result");
+    node.outputs = {result};
+    to_.nodes.push_back(std::move(node));
+    return result;
+  }
+
+  ValueId number(float x) {
+    return to_.add_constant(name_ + "_number", Tensor::from<float>({}, std::span(&x, 1)));
+  }
+
+  /// The formulas of PostOp::Kind in operators of opset 17. The last node added has the result.
+  void apply(const PostOp& post_op, ValueId x) {
+    const auto with = [](std::initializer_list<std::pair<const char*, float>> values) {
+      Attributes attributes;
+      for (const auto& [name, value] : values) attributes.set(name, value);
+      return attributes;
+    };
+    const float alpha = post_op.alpha;
+    const float beta = post_op.beta;
     switch (post_op.kind) {
       case PostOp::Kind::kAdd:
-        node.op = &get_operator("Add");
-        node.inputs.push_back(read(post_op.operand));
+        add("Add", {x, read(post_op.operand)});
         break;
       case PostOp::Kind::kRelu:
-        node.op = &get_operator("Relu");
+        add("Relu", {x});
         break;
       case PostOp::Kind::kClip:
-        node.op = &get_operator("Clip");
-        for (const float bound : {post_op.alpha, post_op.beta}) {
-          node.inputs.push_back(
-              to_.add_constant(name + "_bound", Tensor::from<float>({}, std::span(&bound, 1))));
-        }
+        add("Clip", {x, number(alpha), number(beta)});
+        break;
+      case PostOp::Kind::kLeakyRelu:
+        add("LeakyRelu", {x}, with({{"alpha", alpha}}));
+        break;
+      case PostOp::Kind::kElu:
+        add("Elu", {x}, with({{"alpha", alpha}}));
+        break;
+      case PostOp::Kind::kTanh:
+        add("Tanh", {x});
+        break;
+      case PostOp::Kind::kSigmoid:
+        add("Sigmoid", {x});
+        break;
+      case PostOp::Kind::kHardSigmoid:
+        add("HardSigmoid", {x}, with({{"alpha", alpha}, {"beta", beta}}));
+        break;
+      case PostOp::Kind::kHardSwish:
+        add("HardSwish", {x});
+        break;
+      case PostOp::Kind::kSwish:
+        add("Mul", {x, add("Sigmoid", {alpha == 1 ? x : add("Mul", {x, number(alpha)})})});
+        break;
+      case PostOp::Kind::kGelu:
+        apply_gelu(x, add("Erf", {add("Mul", {x, number(std::numbers::sqrt2_v<float> / 2)})}));
+        break;
+      case PostOp::Kind::kGeluTanh: {
+        const ValueId cube = add("Mul", {add("Mul", {x, x}), x});
+        const ValueId sum = add("Add", {x, add("Mul", {cube, number(0.044715F)})});
+        const float root = std::sqrt(2 * std::numbers::inv_pi_v<float>);
+        apply_gelu(x, add("Tanh", {add("Mul", {sum, number(root)})}));
+        break;
+      }
+      case PostOp::Kind::kLinear:
+        add("Add", {add("Mul", {x, number(alpha)}), number(beta)});
+        break;
+      case PostOp::Kind::kExp:
+        add("Exp", {x});
+        break;
+      case PostOp::Kind::kLog:
+        add("Log", {x});
+        break;
+      case PostOp::Kind::kSqrt:
+        add("Sqrt", {x});
+        break;
+      case PostOp::Kind::kAbs:
+        add("Abs", {x});
+        break;
+      case PostOp::Kind::kPow:
+        add("Mul", {add("Pow", {x, number(beta)}), number(alpha)});
         break;
     }
-    node.name = fmt::format("{}_{}", name, node.op->name);
-    return node;
+  }
+
+  void apply_gelu(ValueId x, ValueId curve) {
+    const ValueId half = add("Mul", {x, number(0.5F)});
+    add("Mul", {half, add("Add", {curve, number(1)})});
   }
 
   const Graph& from_;
   Graph to_;
   std::vector<ValueId> rounded_;  ///< By value: what readers see, once it is there.
+  std::string name_;              ///< Of the node that is being unfolded.
 };
 
 // ---- from explicit nodes
@@ -266,14 +314,6 @@ Graph to_qdq(const Graph& graph) {
 
 void absorb_qdq(Graph& graph) {
   Absorber(graph).run();
-}
-
-Tensor quantize_tensor(const Tensor& x, const Quantization& quantization) {
-  return run_qdq("QuantizeLinear", x, quantization);
-}
-
-Tensor dequantize_tensor(const Tensor& stored, const Quantization& quantization) {
-  return run_qdq("DequantizeLinear", stored, quantization);
 }
 
 }  // namespace hedge

@@ -19,9 +19,4 @@ namespace hedge {
 /// no positive numbers. Q and DQ that form no pair stay.
 void absorb_qdq(Graph& graph);
 
-/// `x` as 8 bits, halves to even, saturated; integers of the type that `quantization` says.
-[[nodiscard]] Tensor quantize_tensor(const Tensor& x, const Quantization& quantization);
-/// And back.
-[[nodiscard]] Tensor dequantize_tensor(const Tensor& stored, const Quantization& quantization);
-
 }  // namespace hedge

@@ -10,8 +10,8 @@
 #include <utility>
 
 #include "base/text.h"
-#include "graph/passes/edit.h"
-#include "quant/qdq.h"
+#include "graph/quantization.h"
+#include "graph/query.h"
 
 namespace hedge {
 namespace {
