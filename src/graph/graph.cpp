@@ -11,7 +11,7 @@
 namespace hedge {
 
 ValueId Graph::add_value(std::string value_name, TensorType type) {
-  values.push_back({std::move(value_name), std::move(type), std::nullopt});
+  values.push_back({std::move(value_name), std::move(type), std::nullopt, std::nullopt});
   return static_cast<ValueId>(values.size() - 1);
 }
 

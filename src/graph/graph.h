@@ -22,11 +22,25 @@ struct TensorType {
   bool operator==(const TensorType&) const = default;
 };
 
+/// How a float value is held in 8 bits: real = scale * (stored - zero_point), in the terms of
+/// ONNX's QuantizeLinear.
+struct Quantization {
+  DataType type = DataType::kInt8;  ///< kInt8 or kUInt8.
+  std::vector<float> scales;        ///< One for the tensor, or one for each place along `axis`.
+  std::int64_t axis = 0;            ///< Of no meaning where there is one scale.
+  std::int32_t zero_point = 0;
+  bool operator==(const Quantization&) const = default;
+};
+
 /// Something that flows along an edge. A value with `constant` set is known before the run.
 struct Value {
   std::string name;
   TensorType type;
-  std::optional<Tensor> constant;
+  std::optional<Tensor> constant{};
+  /// Set: every reader sees the value as it comes out of 8 bits. A Conv or Gemm whose input and
+  /// weights both are held so computes in integers. (The type stays float32, and a constant holds
+  /// the rounded values.)
+  std::optional<Quantization> quantization{};
 };
 
 /// What is applied to the first output of a node before it is stored, in order. (oneDNN's term.)

@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "graph/operators/operator.h"
 #include "graph/post_op.h"
+#include "graph/quantization.h"
 
 namespace hedge {
 namespace {
@@ -67,6 +68,29 @@ json write_post_op(const PostOp& post_op) {
   const bool clip = post_op.kind == PostOp::Kind::kClip;
   if (clip || post_op.alpha != 0) out[clip ? "min" : "alpha"] = write_float(post_op.alpha);
   if (clip || post_op.beta != 0) out[clip ? "max" : "beta"] = write_float(post_op.beta);
+  return out;
+}
+
+json write_quantization(const Quantization& q) {
+  return {{"type", to_string(q.type)},
+          {"scales", q.scales},
+          {"axis", q.axis},
+          {"zero_point", q.zero_point}};
+}
+
+/// A constant that is held in 8 bits lies in the file so.
+json write_value(const Value& value, std::vector<std::byte>& weights) {
+  json out{{"name", value.name}};
+  if (value.quantization) out["quantization"] = write_quantization(*value.quantization);
+  if (value.constant) {
+    out["constant"] =
+        write_tensor(value.quantization ? quantize_tensor(*value.constant, *value.quantization)
+                                        : *value.constant,
+                     weights);
+  } else {
+    out["type"] = to_string(value.type.type);
+    out["shape"] = value.type.shape;
+  }
   return out;
 }
 
@@ -149,10 +173,28 @@ class Reader {
       value.type.shape = json_integers<std::int64_t>(in.at("shape"));
       (void)element_count(value.type.shape);
     }
+    if (in.contains("quantization")) read_quantization(in.at("quantization"), value);
     return value;
   }
 
  private:
+  static void read_quantization(const json& in, Value& value) {
+    Quantization q{.type = data_type_from_string(in.at("type").get<std::string>()),
+                   .scales = in.at("scales").get<std::vector<float>>(),
+                   .axis = json_integer<std::int64_t>(in.at("axis")),
+                   .zero_point = json_integer<std::int32_t>(in.at("zero_point"))};
+    const bool type_fits =
+        value.constant ? value.type.type == q.type : value.type.type == DataType::kFloat32;
+    if (!type_fits || !is_valid(q, value.type.shape)) {
+      throw bad_input(fmt::format("'{}' is held in 8 bits in a way that cannot be", value.name));
+    }
+    if (value.constant) {
+      value.constant = dequantize_tensor(*value.constant, q);
+      value.type.type = DataType::kFloat32;
+    }
+    value.quantization = std::move(q);
+  }
+
   static PostOp read_post_op(const json& in) {
     const auto name = in.at("kind").get<std::string>();
     const auto kind = post_op_kind(name);
@@ -178,16 +220,7 @@ class Reader {
 SerializedGraph serialize(const Graph& graph) {
   SerializedGraph out;
   json values = json::array();
-  for (const Value& value : graph.values) {
-    json entry{{"name", value.name}};
-    if (value.constant) {
-      entry["constant"] = write_tensor(*value.constant, out.weights);
-    } else {
-      entry["type"] = to_string(value.type.type);
-      entry["shape"] = value.type.shape;
-    }
-    values.push_back(std::move(entry));
-  }
+  for (const Value& value : graph.values) values.push_back(write_value(value, out.weights));
   json nodes = json::array();
   for (const Node& node : graph.nodes) nodes.push_back(write_node(node, out.weights));
   json inputs = json::array();

@@ -19,8 +19,16 @@ bool bypass(Graph& graph, std::size_t node_index) {
   Node& node = graph.nodes[node_index];
   const ValueId from = node.outputs.at(0);
   const ValueId to = node.inputs.at(0);
+  // One value cannot be held in two ways.
+  const auto held = graph.value(from).quantization;
+  if (held && graph.value(to).quantization && held != graph.value(to).quantization) return false;
   const GraphIndex index(graph);
+  if (held && (index.consumers[static_cast<std::size_t>(to)].size() > 1 ||
+               index.is_output[static_cast<std::size_t>(to)])) {
+    return false;  // The other readers would see 8 bits too.
+  }
   if (!index.is_output[static_cast<std::size_t>(from)]) {
+    if (held) graph.value(to).quantization = held;
     erase_node(node);
     replace_uses(graph, from, to);
     return true;
@@ -39,6 +47,7 @@ Node* sole_producer(Graph& graph, const GraphIndex& index, ValueId value) {
   const auto at = static_cast<std::size_t>(value);
   const std::int32_t producer = index.producer[at];
   if (producer < 0 || index.is_output[at] || index.consumers[at].size() != 1) return nullptr;
+  if (graph.value(value).quantization) return nullptr;  // Rounded in between.
   return &graph.nodes[static_cast<std::size_t>(producer)];
 }
 

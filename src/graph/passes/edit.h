@@ -21,8 +21,8 @@ void replace_uses(Graph& graph, ValueId from, ValueId to);
 /// survive, so a node between a graph input (or constant) and a graph output stays: false.
 bool bypass(Graph& graph, std::size_t node_index);
 
-/// The node that makes `value` and is only read by `reader` (and is no output of the graph): the
-/// one that `reader` may be fused into. Null otherwise.
+/// The node that makes `value`, where that has one reader, is no output of the graph and not
+/// rounded to 8 bits: the one that the reader may be fused into. Null otherwise.
 [[nodiscard]] Node* sole_producer(Graph& graph, const GraphIndex& index, ValueId value);
 
 }  // namespace hedge

@@ -81,6 +81,8 @@ std::size_t channel_of(const Node& producer, const Shape& weights, std::size_t i
 bool takes_affine(const Graph& graph, const Node& producer, std::size_t channels) {
   if (!is_op(producer, "Gemm") && !is_op(producer, "Conv")) return false;
   if (!producer.post_ops.empty() || !constant_floats(graph, producer.inputs.at(1))) return false;
+  if (graph.value(producer.inputs[1]).quantization)
+    return false;  // Rounded weights stay as they are.
   if (is_op(producer, "Gemm")) {
     if (producer.attributes.get_float("alpha", 1) != 1 ||
         producer.attributes.get_float("beta", 1) != 1) {

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "quant/qdq.h"
+
+#include <gtest/gtest.h>
+
+#include <cctype>
+#include <cmath>
+#include <string>
+
+#include "graph/passes/passes.h"
+#include "graph/reference_executor.h"
+#include "hedge/error.h"
+#include "quant/quantize.h"
+#include "support/graph_builder.h"
+#include "support/nets.h"
+
+namespace hedge {
+namespace {
+
+using test::GraphBuilder;
+using test::noise_tensor;
+using test::relative_error;
+
+/// The largest magnitude of each activation on one input.
+std::map<std::string, double> ranges(const Graph& graph, const Tensor& input) {
+  Graph observed = graph;
+  observed.outputs = quantizable_activations(graph);
+  const auto values = execute(observed, std::vector{input});
+  std::map<std::string, double> thresholds;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    double largest = 1e-3;
+    for (const float x : values[i].values<float>())
+      largest = std::max(largest, std::fabs(double{x}));
+    thresholds[observed.value(observed.outputs[i]).name] = largest;
+  }
+  return thresholds;
+}
+
+class Quantized : public testing::TestWithParam<std::size_t> {
+ protected:
+  Graph graph_ = [] {
+    Graph graph = test::small_nets().at(GetParam()).second();
+    optimize(graph);
+    return graph;
+  }();
+  Tensor input_ = noise_tensor(graph_.input_type(0).shape, 7);
+  Graph quantized_ = [this] {
+    Graph graph = graph_;
+    quantize(graph, ranges(graph_, input_), {});
+    return graph;
+  }();
+};
+
+TEST_P(Quantized, ComputesNearlyTheSame) {
+  const auto exact = execute(graph_, std::vector{input_}).at(0);
+  const auto rounded = execute(to_qdq(quantized_), std::vector{input_}).at(0);
+  EXPECT_LT(relative_error(rounded.values<float>(), exact.values<float>()), 0.08);
+  EXPECT_GT(relative_error(rounded.values<float>(), exact.values<float>()), 0);  // It is rounded.
+}
+
+TEST_P(Quantized, ComesBackFromExplicitNodes) {
+  const Graph explicit_nodes = to_qdq(quantized_);
+  Graph again = explicit_nodes;
+  absorb_qdq(again);
+  for (const Node& node : again.nodes) {
+    EXPECT_NE(node.op->name, "QuantizeLinear") << node.name;
+    EXPECT_NE(node.op->name, "DequantizeLinear") << node.name;
+  }
+  optimize(again);
+  std::size_t layers = 0;
+  for (const Node& node : again.nodes) layers += is_int8(again, node) ? 1 : 0;
+  std::size_t before = 0;
+  for (const Node& node : quantized_.nodes) before += is_int8(quantized_, node) ? 1 : 0;
+  EXPECT_EQ(layers, before);
+  EXPECT_GT(layers, 0U);
+  const auto a = execute(to_qdq(again), std::vector{input_}).at(0);
+  const auto b = execute(explicit_nodes, std::vector{input_}).at(0);
+  EXPECT_LT(relative_error(a.values<float>(), b.values<float>()), 1e-5);
+}
+
+INSTANTIATE_TEST_SUITE_P(SmallNets, Quantized,
+                         testing::Range<std::size_t>(0, test::small_nets().size()),
+                         [](const auto& info) {
+                           std::string name = test::small_nets().at(info.param).first;
+                           for (char& c : name)
+                             c = std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
+                           return name;
+                         });
+
+Graph two_layers() {
+  GraphBuilder g;
+  const ValueId x = g.node("Relu", {g.conv(g.input({1, 3, 8, 8}), 3, 8)});
+  return g.finish({g.node("Flatten", {g.conv(x, 8, 4)})});
+}
+
+TEST(Quantize, KeepsTheLayersThatAreNamed) {
+  Graph graph = two_layers();
+  optimize(graph);
+  const auto thresholds = ranges(graph, noise_tensor(graph.input_type(0).shape, 3));
+  Graph kept = graph;
+  quantize(kept, thresholds, {.keep = {"first"}, .unsigned_input = false});
+  EXPECT_FALSE(is_int8(kept, kept.nodes[0]));
+  EXPECT_TRUE(is_int8(kept, kept.nodes[1]));
+  EXPECT_FALSE(kept.value(kept.inputs[0].value).quantization);
+  EXPECT_EQ(kept.value(kept.nodes[0].outputs[0]).quantization->type, DataType::kUInt8);
+  EXPECT_THROW(quantize(kept, thresholds, {.keep = {"no such layer"}, .unsigned_input = false}),
+               Error);
+}
+
+TEST(Quantize, NamesActivationsWithoutRange) {
+  Graph graph = two_layers();
+  optimize(graph);
+  try {
+    quantize(graph, {}, {});
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("input"), std::string::npos) << error.what();
+  }
+}
+
+TEST(Quantize, HoldsTheInputUnsignedWhereToldSo) {
+  Graph graph = two_layers();
+  optimize(graph);
+  const auto thresholds = ranges(graph, noise_tensor(graph.input_type(0).shape, 3));
+  quantize(graph, thresholds, {.keep = {}, .unsigned_input = true});
+  EXPECT_EQ(graph.value(graph.inputs[0].value).quantization->type, DataType::kUInt8);
+}
+
+/// x -> Q -> DQ -> Conv(DQ(int8 weights)), with scales as given.
+Graph explicit_conv(const Shape& activation_scales, const Shape& weight_scales, std::int64_t axis) {
+  GraphBuilder g;
+  const auto scales = [&](const Shape& shape) {
+    return g.constant(Tensor::from<float>(
+        shape, std::vector<float>(static_cast<std::size_t>(element_count(shape)), 0.02F)));
+  };
+  const ValueId x = g.input({1, 4, 6, 6});
+  const ValueId s = scales(activation_scales);
+  const ValueId zero = g.constant(Tensor(DataType::kInt8, activation_scales));
+  const ValueId q = g.node("QuantizeLinear", {x, s, zero}, {{"axis", std::int64_t{1}}});
+  const ValueId dq = g.node("DequantizeLinear", {q, s, zero}, {{"axis", std::int64_t{1}}});
+  Tensor weights(DataType::kInt8, {4, 4, 3, 3});
+  for (std::int8_t& w : weights.mutable_values<std::int8_t>()) w = 3;
+  const ValueId w =
+      g.node("DequantizeLinear", {g.constant(weights), scales(weight_scales)}, {{"axis", axis}});
+  return g.finish({g.node("Conv", {dq, w})});
+}
+
+TEST(AbsorbQdq, TakesScalesPerTensorAndPerOutputChannel) {
+  for (const Shape& weight_scales : {Shape{}, Shape{4}}) {
+    Graph graph = explicit_conv({}, weight_scales, 0);
+    absorb_qdq(graph);
+    optimize(graph);
+    ASSERT_EQ(graph.nodes.size(), 1U);
+    EXPECT_TRUE(is_int8(graph, graph.nodes[0]));
+  }
+}
+
+TEST(AbsorbQdq, RefusesWhatIntegersCannotDo) {
+  Graph channels = explicit_conv({4}, {4}, 0);
+  Graph mixed = explicit_conv({}, {4}, 1);
+  EXPECT_THROW(absorb_qdq(channels), Error);
+  try {
+    absorb_qdq(mixed);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("axis 1"), std::string::npos) << error.what();
+  }
+}
+
+}  // namespace
+}  // namespace hedge
