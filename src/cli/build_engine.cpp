@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "builder/builder.h"
+#include "cli/calibration_options.h"
 #include "cli/flags.h"
 #include "cli/model_options.h"
 #include "cli/program.h"
@@ -25,6 +26,10 @@ constexpr const char* kExamples =
     "  build_engine --onnx=resnet8_cifar.onnx                     writes "
     "resnet8_cifar_fp32.engine\n"
     "  build_engine --onnx=net.onnx --dataset=cifar --preprocess=scale=1/255,mean=0.5,std=0.25\n"
+    "  build_engine --onnx=resnet8_cifar.onnx --precision=int8    calibrates on CIFAR-10's "
+    "training "
+    "images\n"
+    "  build_engine --onnx=resnet8_cifar.onnx --int8 --calib_method=minmax --keep=last:fp32\n"
     "\n"
     "The name of the ONNX file, model_dataset.onnx, gives dataset and preprocessing unless flags "
     "do.\n"
@@ -39,17 +44,12 @@ struct Options {
   std::string backend;
   std::string dataset;
   std::string preprocess;
-  std::string data;
   std::string threads = "1";
   std::string batch = "1";
   std::string shape;
   std::string level = "3";
   std::string timing_cache = "./timing.cache";
-  std::string calib_input;
-  std::string calib_cache;
-  std::string calib_num_images = "25000";
-  std::string calib_batch_size = "512";
-  std::string calib_preprocessor;
+  CalibrationFlags calibration;
 };
 
 std::filesystem::path engine_path(const Options& options, const EngineInfo& info) {
@@ -60,14 +60,11 @@ std::filesystem::path engine_path(const Options& options, const EngineInfo& info
 
 int build(const Program& program, const Options& options) {
   if (options.onnx.empty()) throw bad_input("no model given; state one with --onnx=FILE");
-  if (options.precision == "int8") {
-    throw bad_input("--precision=int8: INT8 with calibration is not there yet; fp32 and bf16 are");
-  }
-  (void)parse_count("--calib_num_images", options.calib_num_images, 1, 1'000'000'000);
-  (void)parse_count("--calib_batch_size", options.calib_batch_size, 1, 1'000'000);
+  Int8Options int8 = with_progress(program, options.calibration);
   require_distinct({{"--onnx", options.onnx},
                     {"--engine", options.engine},
                     {"--timing_cache", options.timing_cache},
+                    {"--calib_cache", options.calibration.cache},
                     {"--json", program.json_file()}});
   if (!options.engine.empty()) require_writable(options.engine);
   const std::int64_t begin = SteadyClock::now_ns();
@@ -81,7 +78,8 @@ int build(const Program& program, const Options& options) {
                      .optimization_level = static_cast<int>(
                          parse_count("--builderOptimizationLevel", options.level, 0, 1000)),
                      .threads = thread_count(options.threads),
-                     .timing_cache = options.timing_cache});
+                     .timing_cache = options.timing_cache,
+                     .int8 = std::move(int8)});
   if (cancellation_requested()) throw runtime_failure("cancelled; no engine was written");
   const std::filesystem::path path = engine_path(options, container.info);
   save_container(container, path);
@@ -93,6 +91,7 @@ int build(const Program& program, const Options& options) {
   program.print("holds      {} parameters, {} multiply-accumulates an image, batch {}\n",
                 info.parameters, info.multiply_accumulates, info.batch);
   program.print("recipe     {}\n", to_string(*info.preprocessing));
+  if (info.calibration) program.print("ranges     {}\n", calibration_text(*info.calibration));
   program.print("took       {:.2f} s\n", static_cast<double>(SteadyClock::now_ns() - begin) * 1e-9);
   nlohmann::ordered_json json;
   json["schema"] = "hedge.engine/1";
@@ -103,33 +102,7 @@ int build(const Program& program, const Options& options) {
   return kExitSuccess;
 }
 
-void add_calibration_flags(CLI::App& app, Options& options) {
-  const char* group = "Calibration (used once INT8 comes)";
-  app.add_option("--calib_input", options.calib_input, "Images to calibrate on")
-      ->group(group)
-      ->type_name("FILE");
-  app.add_option("--calib_cache", options.calib_cache, "Cache of ranges")
-      ->group(group)
-      ->type_name("FILE");
-  app.add_option("--calib_num_images", options.calib_num_images, "Images (default 25000)")
-      ->group(group)
-      ->type_name("N");
-  app.add_option("--calib_batch_size", options.calib_batch_size, "Images a step (default 512)")
-      ->group(group)
-      ->type_name("N");
-  app.add_option("--calib_preprocessor", options.calib_preprocessor, "Recipe of the images")
-      ->group(group)
-      ->type_name("RECIPE");
-}
-
-}  // namespace
-}  // namespace hedge::cli
-
-int main(int argc, char** argv) {
-  using namespace hedge::cli;
-  Program program("build_engine", "Build an engine from an ONNX model", kExamples);
-  Options options;
-  CLI::App& app = program.app();
+void add_options(CLI::App& app, Options& options) {
   app.add_option("-o,--onnx", options.onnx, "The model")->type_name("FILE");
   app.add_option("-e,--engine,--saveEngine", options.engine,
                  "The engine (default: the model's name with _PRECISION.engine)")
@@ -142,8 +115,6 @@ int main(int argc, char** argv) {
       ->type_name("NAME");
   app.add_option("--preprocess", options.preprocess, "Recipe (default: that of the name)")
       ->type_name("RECIPE");
-  app.add_option("--data", options.data, "Folder of the datasets, for calibration")
-      ->type_name("DIR");
   app.add_option("--threads", options.threads, "Threads of one inference (default 1)")
       ->type_name("N");
   app.add_option("--engine_batch_size", options.batch, "Images of one inference (default 1)")
@@ -157,7 +128,17 @@ int main(int argc, char** argv) {
       ->type_name("FILE");
   app.add_flag_callback(
       "--skipInference", [] {}, "Accepted; building never infers");
-  add_calibration_flags(app, options);
+  add_calibration_options(app, options.calibration);
+}
+
+}  // namespace
+}  // namespace hedge::cli
+
+int main(int argc, char** argv) {
+  using namespace hedge::cli;
+  Program program("build_engine", "Build an engine from an ONNX model", kExamples);
+  Options options;
+  add_options(program.app(), options);
   program.add_json_flag("schema hedge.engine/1");
   return program.run(argc, argv, [&] { return build(program, options); });
 }

@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "builder/builder.h"
+#include "cli/calibration_options.h"
 #include "cli/flags.h"
 #include "cli/model_options.h"
 #include "cli/program.h"
@@ -102,6 +103,7 @@ void print_engine(const Program& program, const Options& options, const std::str
   program.print("  source     SHA-256 {}\n", info.source_sha256);
   program.print("  input      {}\n  output     {}\n", shapes(info.inputs), shapes(info.outputs));
   if (info.preprocessing) program.print("  recipe     {}\n", to_string(*info.preprocessing));
+  if (info.calibration) program.print("  ranges     {}\n", calibration_text(*info.calibration));
   program.print("  holds      {} parameters, {} multiply-accumulates an image\n", info.parameters,
                 info.multiply_accumulates);
   json = {

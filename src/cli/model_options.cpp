@@ -113,7 +113,9 @@ std::shared_ptr<const Engine> open_engine(const ModelOptions& options) {
                                     .preprocessing = stated_recipe(options.preprocess),
                                     .shapes = parse_shapes(options.shape),
                                     .threads = thread_count(options.threads),
-                                    .timing_cache = {}});
+                                    .timing_cache = {},
+                                    // A run is not where a user looks for new files.
+                                    .int8 = {.data = options.data, .write_cache = false}});
 }
 
 std::unique_ptr<Dataset> open_dataset(const Engine& engine, const ModelOptions& options) {

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <vector>
 
@@ -122,6 +123,24 @@ fs::path find_dataset_file(const std::string& name, const fs::path& data) {
     }
   }
   not_found(dataset, tried);
+}
+
+std::vector<fs::path> find_training_files(const std::string& name, const fs::path& data) {
+  const std::string dataset = known_dataset(name);
+  const std::string prefix = dataset == "cifar" ? "data_batch_" : dataset + "_train";
+  for (const fs::path& folder : data_folders(data)) {
+    for (const fs::path& place : {folder, folder / "cifar-10-batches-bin"}) {
+      std::vector<fs::path> files;
+      std::error_code error;
+      for (const auto& entry : fs::directory_iterator(place, error)) {
+        const std::string file = entry.path().filename().string();
+        if (file.starts_with(prefix) && file.ends_with(".bin")) files.push_back(entry.path());
+      }
+      std::sort(files.begin(), files.end());
+      if (!files.empty()) return files;
+    }
+  }
+  return {};
 }
 
 std::unique_ptr<Dataset> Dataset::open(const std::string& name, const fs::path& data,
