@@ -81,8 +81,7 @@ CalibrationImages of_folder(const std::string& dataset, const fs::path& folder) 
     if (auto files = find_training_files(name, folder); !files.empty()) return of_records(files);
   }
   const bool known = holds_records(dataset) || dataset == "imagenet";
-  const std::string spec =
-      known ? dataset : fmt::format("{}{}", kFolderPrefix, folder.string());
+  const std::string spec = known ? dataset : fmt::format("{}{}", kFolderPrefix, folder.string());
   return {.dataset = Dataset::open(spec, known ? folder : fs::path()),
           .source = folder.string(),
           .test_images = known};

@@ -47,9 +47,8 @@ Ranges read_ranges(const Graph& graph, const fs::path& file) {
                                    file.string(), cache.header));
   Ranges ranges;
   ranges.thresholds = naming(file.string(), [&] { return thresholds_of(cache, graph); });
-  ranges.info = {.method = "cache " + cache.header,
-                 .cache = file.string(),
-                 .cache_sha256 = file_hash(file)};
+  ranges.info = {
+      .method = "cache " + cache.header, .cache = file.string(), .cache_sha256 = file_hash(file)};
   return ranges;
 }
 

@@ -20,12 +20,12 @@ struct PreparedModel;
 
 /// How an INT8 engine gets its ranges, and which layers are left out.
 struct Int8Options {
-  std::filesystem::path data{}; ///< Folder of the datasets; empty as for Dataset::open.
-  std::string input{};          ///< As open_calibration_images.
+  std::filesystem::path data{};   ///< Folder of the datasets; empty as for Dataset::open.
+  std::string input{};            ///< As open_calibration_images.
   std::filesystem::path cache{};  ///< Empty: MODEL_DATASET.cache in the current folder.
   bool write_cache = true;
-  std::int64_t images = 25'000;  ///< At most.
-  std::int64_t batch = 512;      ///< Images between two reports of progress.
+  std::int64_t images = 25'000;                        ///< At most.
+  std::int64_t batch = 512;                            ///< Images between two reports of progress.
   std::optional<PreprocessingRecipe> preprocessing{};  ///< Of the images; empty: the model's.
   CalibrationMethod method = CalibrationMethod::kEntropy;
   double percentile = kDefaultPercentile;

@@ -32,8 +32,8 @@ void add_calibration_options(CLI::App& app, CalibrationFlags& flags) {
                           const char* type) {
     app.add_option(name, value, text)->group("Calibration of --precision=int8")->type_name(type);
   };
-  add("--data", flags.data, "Folder of the datasets (default: $HEDGE_DATA, else data, else ../data)",
-      "DIR");
+  add("--data", flags.data,
+      "Folder of the datasets (default: $HEDGE_DATA, else data, else ../data)", "DIR");
   add("--calib_input", flags.input,
       "Images: records of CIFAR-10, a folder, folder:DIR or npy:X.npy,Y.npy (default: the "
       "dataset's training images, else its test images)",
@@ -59,16 +59,15 @@ void add_calibration_options(CLI::App& app, CalibrationFlags& flags) {
 }
 
 Int8Options int8_options(const CalibrationFlags& flags) {
-  Int8Options options{
-      .data = flags.data,
-      .input = flags.input,
-      .cache = flags.cache,
-      .images = parse_count("--calib_num_images", flags.images, 1, 1'000'000'000),
-      .batch = parse_count("--calib_batch_size", flags.batch, 1, 1'000'000),
-      .preprocessing = stated_recipe(flags.preprocessor),
-      .method = calibration_method_from_string(flags.method),
-      .percentile = parse_percentile(flags.percentile),
-      .tensorrt_version = flags.tensorrt};
+  Int8Options options{.data = flags.data,
+                      .input = flags.input,
+                      .cache = flags.cache,
+                      .images = parse_count("--calib_num_images", flags.images, 1, 1'000'000'000),
+                      .batch = parse_count("--calib_batch_size", flags.batch, 1, 1'000'000),
+                      .preprocessing = stated_recipe(flags.preprocessor),
+                      .method = calibration_method_from_string(flags.method),
+                      .percentile = parse_percentile(flags.percentile),
+                      .tensorrt_version = flags.tensorrt};
   (void)calibration_cache_header(options.tensorrt_version, options.method);
   if (!flags.threads.empty()) {
     options.threads = static_cast<int>(parse_count("--calib_threads", flags.threads, 1, 1024));

@@ -153,10 +153,8 @@ void quantize_weights(Graph& graph, Node& node) {
 
 /// "first" and "last" become the names of those layers.
 std::set<std::string> resolve_keep(const Graph& graph, const std::set<std::string>& keep) {
-  const auto layers = layers_with_weights(graph);
+  const std::vector<std::string> known = quantizable_layers(graph);
   std::set<std::string> names;
-  std::vector<std::string> known;
-  for (const Node* node : layers) known.push_back(node->name);
   for (const std::string& name : keep) {
     if (!known.empty() && (name == "first" || name == "last")) {
       names.insert(name == "first" ? known.front() : known.back());
@@ -174,6 +172,12 @@ std::set<std::string> resolve_keep(const Graph& graph, const std::set<std::strin
 }
 
 }  // namespace
+
+std::vector<std::string> quantizable_layers(const Graph& graph) {
+  std::vector<std::string> names;
+  for (const Node* node : layers_with_weights(graph)) names.push_back(node->name);
+  return names;
+}
 
 std::vector<ValueId> quantizable_activations(const Graph& graph) {
   const SharedScales scales(graph);
@@ -207,7 +211,7 @@ void quantize(Graph& graph, const std::map<std::string, double>& thresholds,
   std::map<ValueId, bool> group_is_positive;
   for (const ValueId id : activations) {
     const auto [entry, fresh] = group_is_positive.emplace(scales.group(id), true);
-    entry->second = entry->second && positive[static_cast<std::size_t>(id)];
+    entry->second = entry->second && !options.signed_only && positive[static_cast<std::size_t>(id)];
   }
   for (const ValueId id : activations) {
     const ValueId group = scales.group(id);

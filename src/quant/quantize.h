@@ -21,7 +21,12 @@ struct QuantizeOptions {
   std::set<std::string> keep;
   /// The input is never negative (raw pixels): held as uint8, twice as fine.
   bool unsigned_input = false;
+  /// No uint8 anywhere: what TensorRT takes.
+  bool signed_only = false;
 };
+
+/// Names of the layers that quantize() quantises: Conv and Gemm with constant weights, in order.
+[[nodiscard]] std::vector<std::string> quantizable_layers(const Graph& graph);
 
 /// Makes an optimised float graph one of INT8 (Value::quantization). Weights get a scale for each
 /// output channel, max|w|/127, and are rounded; activations threshold/127 in int8, or threshold/255
