@@ -17,10 +17,6 @@ namespace {
 
 using Type = dnnl::memory::data_type;
 
-Desc nhwc(const Shape& s) {
-  return {Dims(s), Type::f32, Dims{s[1] * s[2] * s[3], 1, s[3] * s[1], s[1]}};
-}
-
 Geometry geometry_of(const Window& window, const Shape& in, const Shape& out) {
   const auto number = [](std::int64_t x) { return static_cast<int>(x); };
   return {.batch = number(in[0]),
@@ -91,8 +87,8 @@ void Compiler::add_own_convolution(const Node& node) {
                     .out_channels = static_cast<int>(out[1]),
                     .threads = options_.threads};
   const bool biased = node.inputs.size() > 2 && node.inputs[2] != kNoValue;
-  add_own_product(node, std::move(layer), with_desc(node.inputs[0], nhwc(in), node.name), nhwc(out),
-                  constant_data(graph_, node.inputs[1]),
+  add_own_product(node, std::move(layer), with_desc(node.inputs[0], nhwc(in, Type::f32), node.name),
+                  nhwc(out, Type::f32), constant_data(graph_, node.inputs[1]),
                   biased ? constant_data(graph_, node.inputs[2]) : nullptr,
                   post_ops(node, Fusing::kOwn));
 }
@@ -154,8 +150,8 @@ void Compiler::add_own_pool(const Node& node, const Window& window) {
                 .padded_h = static_cast<int>(in[2] + window.pad_begin[0] + window.pad_end[0]),
                 .padded_w = static_cast<int>(in[3] + window.pad_begin[1] + window.pad_end[1]),
                 .bounds = bounds_of(node, fused)};
-  const Located src = with_desc(node.inputs[0], nhwc(in), node.name);
-  const Located dst = new_result(nhwc(out));
+  const Located src = with_desc(node.inputs[0], nhwc(in, Type::f32), node.name);
+  const Located dst = new_result(nhwc(out, Type::f32));
   const NamedKernel kernel = make_pool(plan, options_.threads, own_set());
   add_own_step(node, fmt::format("{} {}{}", node.op->name, kernel.name, fused.text), kernel.kernel,
                {argument(0, src), argument(0, dst)});

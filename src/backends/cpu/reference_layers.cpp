@@ -67,15 +67,22 @@ void run_conversion(const void* parameters, std::byte* const* buffers) {
 }  // namespace
 
 std::vector<std::string> warnings_of(const Plan& plan) {
-  if (plan.slow_layers.empty()) return {};
-  std::string names;
-  for (const SlowLayer& layer : plan.slow_layers) {
-    names +=
-        fmt::format("{}{} ({}: {})", names.empty() ? "" : ", ", layer.name, layer.op, layer.reason);
-  }
-  return {fmt::format(
-      "{} of {} steps run by reference implementations, slowly and with allocations: {}",
-      plan.slow_layers.size(), plan.steps.size(), names)};
+  const auto warn = [&](const std::vector<SlowLayer>& layers, std::string_view how,
+                        std::vector<std::string>& warnings) {
+    if (layers.empty()) return;
+    std::string names;
+    for (const SlowLayer& layer : layers) {
+      names += fmt::format("{}{} ({}: {})", names.empty() ? "" : ", ", layer.name, layer.op,
+                           layer.reason);
+    }
+    warnings.push_back(
+        fmt::format("{} of {} steps {}: {}", layers.size(), plan.steps.size(), how, names));
+  };
+  std::vector<std::string> warnings;
+  warn(plan.slow_layers, "run by reference implementations, slowly and with allocations", warnings);
+  warn(plan.emulated_layers, "have operands in 8 bits but are computed in floating point",
+       warnings);
+  return warnings;
 }
 
 void Compiler::compile_reference(const Node& node) {
