@@ -339,7 +339,7 @@ TEST(IntegerNets, AgreeWithTheirMeaning) {
       EXPECT_EQ(integer_layers(*plan), layers);
       EXPECT_TRUE(plan->emulated_layers.empty());
       for (const Step& step : plan->steps) {
-        if (name != "gates") EXPECT_TRUE(test::is_fast(step.kernel)) << step.kernel;
+        EXPECT_TRUE(test::is_fast(step.kernel)) << step.kernel;
       }
       const auto results = run(plan, input);
       for (std::size_t i = 0; i < expected.size(); ++i) {

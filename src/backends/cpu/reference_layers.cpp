@@ -100,6 +100,7 @@ void Compiler::compile_reference(const Node& node) {
   for (const PostOp& post_op : node.post_ops) {
     if (post_op.operand != kNoValue) read(post_op.operand, layer->operands);
   }
+  std::vector<std::pair<ValueId, Located>> results;
   for (std::size_t i = 0; i < node.outputs.size(); ++i) {
     const ValueId id = node.outputs[i];
     if (id == kNoValue) continue;
@@ -109,10 +110,11 @@ void Compiler::compile_reference(const Node& node) {
         new_result(is_raw(id) ? row_major({bytes}, Type::u8) : row_major(type.shape, Type::f32));
     arguments.push_back(argument(0, result));
     layer->outputs.emplace_back(i, type);
-    produce(id, result);
+    results.emplace_back(id, result);
   }
   add_own_step(node, fmt::format("{} hedge:reference", node.op->name), {run_reference, layer},
                std::move(arguments));
+  for (const auto& [id, result] : results) produce(id, result);
 }
 
 void Compiler::add_conversion(const Located& from, const TensorType& type, const Located& to,
