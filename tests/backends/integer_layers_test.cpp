@@ -74,7 +74,8 @@ Graph in_bytes(Graph graph, const Tensor& input, Held held) {
     Value& result = graph.value(node.outputs[0]);
     const bool moves = is_op(node, "Flatten") || is_op(node, "MaxPool") || is_op(node, "Reshape") ||
                        is_op(node, "Transpose");
-    if (moves && result.quantization) result.quantization = graph.value(node.inputs[0]).quantization;
+    if (moves && result.quantization)
+      result.quantization = graph.value(node.inputs[0]).quantization;
   }
   for (Node& node : graph.nodes) {
     if (!is_op(node, "Conv") && !is_op(node, "Gemm")) continue;
@@ -94,8 +95,7 @@ Graph in_bytes(Graph graph, const Tensor& input, Held held) {
       float& scale = q.scales[i / static_cast<std::size_t>(inner) % q.scales.size()];
       scale = std::max(scale, std::fabs(w[i]) / 127);
     }
-    node.inputs[1] =
-        graph.add_constant("w", dequantize_tensor(quantize_tensor(weights, q), q));
+    node.inputs[1] = graph.add_constant("w", dequantize_tensor(quantize_tensor(weights, q), q));
     graph.value(node.inputs[1]).quantization = q;
   }
   return graph;

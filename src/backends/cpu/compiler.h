@@ -63,24 +63,6 @@ class Compiler {
   [[nodiscard]] Obstacle compile_moving(const Node& node);
   [[nodiscard]] bool compile_selection(const Node& node);
   void concat_by_reorders(const Node& node, std::size_t axis, dnnl::memory::data_type type);
-  // layers_int8.cpp
-  /// Whether the node computes in integers: its input and weights are held in 8 bits.
-  [[nodiscard]] bool is_integer(const Node& node) const;
-  /// Whether the node only moves what its inputs hold, so that it works on the 8 bits themselves.
-  [[nodiscard]] bool moves_bytes(const Node& node) const;
-  struct IntegerLayer;
-  [[nodiscard]] Obstacle describe_integer(const Node& node, IntegerLayer& layer) const;
-  [[nodiscard]] dnnl::primitive_attr attributes_of(const Node& node,
-                                                   const IntegerLayer& layer) const;
-  [[nodiscard]] Obstacle compile_integer(const Node& node);
-  [[nodiscard]] Obstacle compile_integer_convolution(const Node& node, IntegerLayer& layer);
-  [[nodiscard]] Obstacle compile_integer_product(const Node& node, IntegerLayer& layer);
-  void add_integer_step(const Node& node, const IntegerLayer& layer, const Scales& scales,
-                        const AnyPrimitive& any, std::vector<Argument> arguments,
-                        const Desc& result);
-  void quantize_form(ValueId id, const Located& floats);
-  void dequantize_form(ValueId id);
-  [[nodiscard]] bool add_byte_mean(const Node& node);
   // reference_layers.cpp
   void compile_reference(const Node& node);
   void add_conversion(const Located& from, const TensorType& type, const Located& to,
@@ -105,9 +87,32 @@ class Compiler {
   /// For a kernel of our own, after the sum.
   [[nodiscard]] static Bounds bounds_of(const Node& node, const PostOps& fused);
 
+  // layers_int8.cpp
+  /// Whether the node computes in integers: its input and weights are held in 8 bits.
+  [[nodiscard]] bool is_integer(const Node& node) const;
+  /// Whether the node only moves what its inputs hold, so that it works on the 8 bits themselves.
+  [[nodiscard]] bool moves_bytes(const Node& node) const;
+  struct IntegerLayer;
+  [[nodiscard]] Obstacle describe_integer(const Node& node, Fusing fusing,
+                                          IntegerLayer& layer) const;
+  [[nodiscard]] dnnl::primitive_attr attributes_of(const Node& node,
+                                                   const IntegerLayer& layer) const;
+  [[nodiscard]] Obstacle compile_integer(const Node& node);
+  [[nodiscard]] bool add_library_integer_convolution(const Node& node, const IntegerLayer& layer);
+  [[nodiscard]] bool add_library_integer_product(const Node& node, IntegerLayer layer);
+  void add_own_integer(const Node& node, const IntegerLayer& layer);
+  void set_bounds(const Node& node, const IntegerLayer& layer, IntegerConvolution& own) const;
+  void add_integer_step(const Node& node, const IntegerLayer& layer, const Scales& scales,
+                        const AnyPrimitive& any, std::vector<Argument> arguments,
+                        const Desc& result);
+  void quantize_form(ValueId id, const Located& floats);
+  void dequantize_form(ValueId id);
+  [[nodiscard]] bool add_byte_mean(const Node& node);
   // layers_own.cpp
   [[nodiscard]] const KernelSet& own_set() const { return cpu::own_set(isa_); }
   [[nodiscard]] std::string own_convolution(const Node& node) const;
+  [[nodiscard]] Convolution own_convolution_layer(const Node& node) const;
+  [[nodiscard]] Convolution own_dense_layer(const Node& node) const;
   void add_own_convolution(const Node& node);
   void add_own_dense(const Node& node, const float* weights, const float* bias, std::size_t begin);
   void add_own_product(const Node& node, Convolution layer, const Located& src, const Desc& result,

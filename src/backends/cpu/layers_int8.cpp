@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "backends/cpu/compiler.h"
+#include "backends/cpu/kernels/nhwc/kernels.h"
 #include "backends/cpu/kernels/quantize.h"
 #include "graph/post_op.h"
 #include "graph/quantization.h"
@@ -32,6 +33,28 @@ bool has_input(const Node& node, std::size_t i) {
 bool is_homogeneous(const PostOp& post_op) {
   return post_op.kind == PostOp::Kind::kAdd || post_op.kind == PostOp::Kind::kLeakyRelu ||
          is_bound(post_op);
+}
+
+Number number_of(Type type) {
+  return type == Type::s8 ? Number::kInt8 : type == Type::u8 ? Number::kUInt8 : Number::kFloat;
+}
+
+/// Whether oneDNN's is better than ours: what goes over GEMM locks in every call.
+bool is_worth_taking(const std::string& implementation) {
+  return implementation_class(implementation) == ImplementationClass::kTuned;
+}
+
+Tensor transposed_matrix(const Tensor& tensor) {
+  const Shape& shape = tensor.shape();
+  Tensor result(DataType::kInt8, {shape[1], shape[0]});
+  const auto from = tensor.values<std::int8_t>();
+  const auto to = result.mutable_values<std::int8_t>();
+  const auto rows = static_cast<std::size_t>(shape[0]);
+  const auto columns = static_cast<std::size_t>(shape[1]);
+  for (std::size_t i = 0; i < rows; ++i) {
+    for (std::size_t j = 0; j < columns; ++j) to[j * rows + i] = from[i * columns + j];
+  }
+  return result;
 }
 
 /// [channels][everything else] of weights whose output channels lie along `axis`.
@@ -58,8 +81,8 @@ struct Compiler::IntegerLayer {
   std::vector<float> factors;  ///< By output channel.
   std::vector<float> bias;     ///< By output channel; empty: none.
   PostOps fused;
-  Type result = Type::f32;     ///< u8 or s8: in units of the result's scale, else real numbers.
-  float unit = 1;              ///< What real numbers are multiplied by in the post-ops.
+  Type result = Type::f32;  ///< u8 or s8: in units of the result's scale, else real numbers.
+  float unit = 1;           ///< What real numbers are multiplied by in the post-ops.
   bool residual_in_bytes = false;
 };
 
@@ -71,9 +94,9 @@ bool Compiler::is_integer(const Node& node) const {
 }
 
 bool Compiler::moves_bytes(const Node& node) const {
-  constexpr std::array<std::string_view, 9> kNames{"MaxPool",   "Reshape",   "Flatten",
-                                                   "Squeeze",   "Unsqueeze", "Transpose",
-                                                   "Concat",    "Split",     "Identity"};
+  constexpr std::array<std::string_view, 9> kNames{"MaxPool", "Reshape",   "Flatten",
+                                                   "Squeeze", "Unsqueeze", "Transpose",
+                                                   "Concat",  "Split",     "Identity"};
   const bool known = std::any_of(kNames.begin(), kNames.end(),
                                  [&](std::string_view name) { return is_op(node, name); });
   if (!known || !node.post_ops.empty()) return false;
@@ -88,7 +111,7 @@ bool Compiler::moves_bytes(const Node& node) const {
 }
 
 /// All that does not depend on the kernel.
-Obstacle Compiler::describe_integer(const Node& node, IntegerLayer& layer) const {
+Obstacle Compiler::describe_integer(const Node& node, Fusing fusing, IntegerLayer& layer) const {
   const auto& weights = quantization_of(node.inputs[1]);
   const auto& result = quantization_of(node.outputs[0]);
   layer.source = *quantization_of(node.inputs[0]);
@@ -123,17 +146,16 @@ Obstacle Compiler::describe_integer(const Node& node, IntegerLayer& layer) const
     bias = per_channel(graph_, node.post_ops[0].operand, rank, rank - 1, channels);
     begin = bias ? 1 : 0;
   }
-  layer.fused = post_ops(node, Fusing::kLibrary, begin);
+  layer.fused = post_ops(node, fusing, begin);
   const ValueId residual = layer.fused.residual;
-  const auto* held = residual != kNoValue && quantization_of(residual)
-                         ? &*quantization_of(residual)
-                         : nullptr;
+  const auto* held =
+      residual != kNoValue && quantization_of(residual) ? &*quantization_of(residual) : nullptr;
   const bool all = layer.fused.end == node.post_ops.size();
   if (result && all && (residual == kNoValue || held != nullptr)) {
     layer.result = type_of(*result);
     layer.residual_in_bytes = residual != kNoValue;
-    if (std::all_of(node.post_ops.begin() + static_cast<std::ptrdiff_t>(begin),
-                    node.post_ops.end(), is_homogeneous)) {
+    if (std::all_of(node.post_ops.begin() + static_cast<std::ptrdiff_t>(begin), node.post_ops.end(),
+                    is_homogeneous)) {
       layer.unit = 1 / result->scales[0];
     }
   }
@@ -197,52 +219,65 @@ dnnl::primitive_attr Compiler::attributes_of(const Node& node, const IntegerLaye
 }
 
 Obstacle Compiler::compile_integer(const Node& node) {
+  if (is_op(node, "Conv") && graph_.value(node.inputs[0]).type.shape.size() != 4) {
+    return "a convolution over other than planes (4 axes)";
+  }
   IntegerLayer layer;
-  if (auto obstacle = describe_integer(node, layer); !obstacle.empty()) return obstacle;
-  return is_op(node, "Conv") ? compile_integer_convolution(node, layer)
-                             : compile_integer_product(node, layer);
+  if (auto obstacle = describe_integer(node, Fusing::kLibrary, layer); !obstacle.empty()) {
+    return obstacle;
+  }
+  // Instructions for bytes from before VNNI saturate in 16 bits; our own kernels do not.
+  if (has_byte_products()) {
+    try {
+      const bool done = is_op(node, "Conv") ? add_library_integer_convolution(node, layer)
+                                            : add_library_integer_product(node, layer);
+      if (done) return {};
+    } catch (const dnnl::error& error) {
+      if (error.status != dnnl_unimplemented) throw;
+    }
+  }
+  layer = {};
+  (void)describe_integer(node, Fusing::kOwn, layer);
+  add_own_integer(node, layer);
+  return {};
 }
 
-Obstacle Compiler::compile_integer_convolution(const Node& node, IntegerLayer& layer) {
+/// Whether oneDNN has a fast one, and no tactic prefers our own.
+bool Compiler::add_library_integer_convolution(const Node& node, const IntegerLayer& layer) {
   const Shape& in = graph_.value(node.inputs[0]).type.shape;
   const Shape& out = graph_.value(node.outputs[0]).type.shape;
-  if (in.size() != 4) return "a convolution over other than planes (4 axes)";
-  if (!has_byte_products()) return "no VNNI";
   Dims w = layer.weights.shape();
   const std::int64_t group = node.attributes.get_int("group", 1);
   const Window window = window_of(node, {w[2], w[3]}, in, out);
   if (group > 1) w = {group, w[0] / group, w[1], w[2], w[3]};
 
-  const Scales scales{
-      group > 1 ? Scales::Of::kGroupedConvolution : Scales::Of::kConvolution, layer.factors,
-      layer.source.zero_point};
+  const Scales scales{group > 1 ? Scales::Of::kGroupedConvolution : Scales::Of::kConvolution,
+                      layer.factors, layer.source.zero_point};
   dnnl::primitive_attr attributes = attributes_of(node, layer);
   set_scales(attributes, scales);
   const Desc bias = layer.bias.empty() ? Desc() : Desc({out[1]}, Type::f32, Tag::a);
   const Desc result = nhwc(out, layer.result);
   const auto choice = choose_convolution(node, nhwc(in, type_of(layer.source)),
                                          any_layout(w, Type::s8), bias, result, window, attributes);
-  if (!choice || is_slow(choice->impl_info_str())) {
-    return fmt::format("oneDNN {} has no kernel for it", library_version());
-  }
+  const auto wanted = options_.tactics.find(convolution_kind(graph_, node));
+  const bool own = wanted != options_.tactics.end() && wanted->second == own_convolution(node);
+  if (own || !choice || !is_worth_taking(choice->impl_info_str())) return false;
   const Located src = with_desc(node.inputs[0], choice->src_desc(), node.name);
   const Desc plain(w, Type::s8, group > 1 ? Tag::goihw : Tag::oihw);
-  std::vector<Argument> arguments{
-      argument(DNNL_ARG_SRC, src),
-      {DNNL_ARG_WEIGHTS, choice->weights_desc(),
-       add_weights(layer.weights, plain, choice->weights_desc())}};
+  std::vector<Argument> arguments{argument(DNNL_ARG_SRC, src),
+                                  {DNNL_ARG_WEIGHTS, choice->weights_desc(),
+                                   add_weights(layer.weights, plain, choice->weights_desc())}};
   add_integer_step(node, layer, scales,
                    {dnnl::convolution_forward(*choice), choice->dst_desc(),
                     choice->scratchpad_desc(), choice->impl_info_str()},
                    std::move(arguments), result);
-  return {};
+  return true;
 }
 
-/// x * weights, with x as rows of the last axis.
-Obstacle Compiler::compile_integer_product(const Node& node, IntegerLayer& layer) {
+/// x * weights, with x as rows of the last axis. Whether oneDNN has a fast one.
+bool Compiler::add_library_integer_product(const Node& node, IntegerLayer layer) {
   const Shape& in = graph_.value(node.inputs[0]).type.shape;
   const Shape& out = graph_.value(node.outputs[0]).type.shape;
-  if (!has_byte_products()) return "no VNNI";
   const bool transposed = node.attributes.get_int("transB", 0) != 0;
   const std::int64_t rows = element_count(in) / in.back();
   const Dims w{out.back(), in.back()};
@@ -259,24 +294,90 @@ Obstacle Compiler::compile_integer_product(const Node& node, IntegerLayer& layer
   set_scales(attributes, scales);
   const Desc bias = layer.bias.empty() ? Desc() : Desc({out.back()}, Type::f32, Tag::a);
   const Desc matrix = row_major({rows, in.back()}, type_of(layer.source));
-  const auto desc =
-      inner_product_desc(plan_->engine, matrix, any_layout(w, Type::s8), bias,
-                         row_major({rows, out.back()}, layer.result), attributes);
-  if (is_slow(desc.impl_info_str())) {
-    return fmt::format("oneDNN {} has no kernel for it", library_version());
-  }
+  const auto desc = inner_product_desc(plan_->engine, matrix, any_layout(w, Type::s8), bias,
+                                       row_major({rows, out.back()}, layer.result), attributes);
+  if (!is_worth_taking(desc.impl_info_str())) return false;
   Located src = with_desc(node.inputs[0], row_major(in, type_of(layer.source)), node.name);
   src.desc = matrix;
   const Desc plain(w, Type::s8, transposed ? Tag::ab : Tag::ba);
-  std::vector<Argument> arguments{
-      argument(DNNL_ARG_SRC, src),
-      {DNNL_ARG_WEIGHTS, desc.weights_desc(),
-       add_weights(layer.weights, plain, desc.weights_desc())}};
+  std::vector<Argument> arguments{argument(DNNL_ARG_SRC, src),
+                                  {DNNL_ARG_WEIGHTS, desc.weights_desc(),
+                                   add_weights(layer.weights, plain, desc.weights_desc())}};
   add_integer_step(node, layer, scales,
                    {dnnl::inner_product_forward(desc), desc.dst_desc(), desc.scratchpad_desc(),
                     desc.impl_info_str()},
                    std::move(arguments), row_major(out, layer.result));
-  return {};
+  return true;
+}
+
+/// By our own kernels, which do every layer that describe_integer lets through.
+void Compiler::add_own_integer(const Node& node, const IntegerLayer& layer) {
+  const Shape& in = graph_.value(node.inputs[0]).type.shape;
+  const Shape& out = graph_.value(node.outputs[0]).type.shape;
+  const bool conv = is_op(node, "Conv");
+  const bool transposed = conv || node.attributes.get_int("transB", 0) != 0;
+  IntegerConvolution own{.layer = conv ? own_convolution_layer(node) : own_dense_layer(node),
+                         .source_is_signed = layer.source.type == DataType::kInt8,
+                         .source_zero_point = layer.source.zero_point,
+                         .result = number_of(layer.result)};
+  const Type source_type = type_of(layer.source);
+  const Located src = with_desc(
+      node.inputs[0], conv ? nhwc(in, source_type) : row_major(in, source_type), node.name);
+  const Desc result = conv ? nhwc(out, layer.result) : row_major(out, layer.result);
+  set_bounds(node, layer, own);
+
+  bytes_ = layer.result != Type::f32;
+  Located residual;
+  if (layer.fused.residual != kNoValue) {
+    const Type type =
+        layer.residual_in_bytes ? type_of(*quantization_of(layer.fused.residual)) : layer.result;
+    residual = with_desc(layer.fused.residual, with_type(result, type), node.name);
+    own.residual = number_of(type);
+  }
+  const bool over_residual =
+      layer.fused.residual != kNoValue && may_overwrite(residual, result.get_size(), {src.storage});
+  const Located dst = over_residual ? Located{result, residual.storage} : new_result(result);
+  const KernelSet& set = own_set();
+  const NamedKernel kernel = make_integer_convolution(own, set);
+  const Tensor weights = transposed ? layer.weights : transposed_matrix(layer.weights);
+  const auto packed = pack_integer_weights(own, set, weights.values<std::int8_t>().data(),
+                                           layer.factors, layer.bias);
+  const Desc packed_desc = row_major({std::ssize(packed)}, Type::s32);
+  dnnl::memory memory(packed_desc, plan_->engine);
+  std::copy(packed.begin(), packed.end(), static_cast<std::int32_t*>(memory.get_data_handle()));
+  const Desc scratch = row_major({static_cast<std::int64_t>(scratch_bytes(own))}, Type::u8);
+  std::vector<Argument> arguments{argument(0, src),
+                                  {0, packed_desc, add_weights(std::move(memory))},
+                                  argument(0, new_result(scratch)),
+                                  argument(0, dst)};
+  if (layer.fused.residual != kNoValue) arguments.push_back(argument(0, residual));
+  bytes_ = true;
+  add_own_step(node, fmt::format("{} {}{}", node.op->name, kernel.name, layer.fused.text),
+               kernel.kernel, std::move(arguments));
+  bytes_ = layer.result != Type::f32;
+  if (bytes_) {
+    produce(node.outputs[0], dst);
+  } else {
+    finish(node, dst, layer.fused.end);
+  }
+}
+
+/// Bounds, scales and zero point of the result. All are in units of the result.
+void Compiler::set_bounds(const Node& node, const IntegerLayer& layer,
+                          IntegerConvolution& own) const {
+  own.residual_scale =
+      layer.residual_in_bytes ? quantization_of(layer.fused.residual)->scales[0] * layer.unit : 1;
+  Bounds bounds = bounds_of(node, layer.fused);
+  if (layer.result != Type::f32) {
+    own.zero_point = quantization_of(node.outputs[0])->zero_point;
+    const float lowest = layer.result == Type::s8 ? -128 : 0;
+    const auto zero_point = static_cast<float>(own.zero_point);
+    const auto clamped = [&](float x) {
+      return std::clamp(x * layer.unit, lowest - zero_point, lowest + 255 - zero_point);
+    };
+    bounds = {clamped(bounds.low), clamped(bounds.high)};
+  }
+  own.layer.bounds = bounds;
 }
 
 /// Adds bias, scales and result (in the layout `result`) to the arguments, source first.
@@ -332,8 +433,7 @@ void Compiler::quantize_form(ValueId id, const Located& floats) {
     from = new_result(planes ? nhwc(shape, Type::f32) : row_major(shape, Type::f32));
     add_reorder(fmt::format("{} (for 8 bits)", graph_.value(id).name), floats, from);
   }
-  const Located to =
-      new_result(planes ? nhwc(shape, type_of(q)) : row_major(shape, type_of(q)));
+  const Located to = new_result(planes ? nhwc(shape, type_of(q)) : row_major(shape, type_of(q)));
   const auto from_layout = blocking_of(from.desc);
   const auto to_layout = blocking_of(to.desc);
   auto loops = kernels::conversion(from_layout->dims, from_layout->strides, to_layout->strides);

@@ -56,33 +56,33 @@ struct QuantizeBody {
     const std::int64_t from_step = p.from.back();
     const std::int64_t to_step = p.to.back();
     const float scale = p.scale;
-    for_each_row(p, [&](std::int64_t from, std::int64_t to) __attribute__((always_inline)) {
-      const float* x = floats + from;
-      Stored* y = stored + to;
-      if (from_step == 1 && to_step == 1) {
-        for (std::int64_t i = 0; i < n; ++i) {
-          y[i] = quantized(x[i], scale, low, high, zero_point);
-        }
-        return;
-      }
-      // In pieces, so that the arithmetic is vectorised whatever the strides are.
-      constexpr std::int64_t kPiece = 64;
-      Stored piece[kPiece];
-      for (std::int64_t begin = 0; begin < n; begin += kPiece) {
-        const std::int64_t count = n - begin < kPiece ? n - begin : kPiece;
-        if (from_step == 1) {
-          for (std::int64_t i = 0; i < count; ++i) {
-            piece[i] = quantized(x[begin + i], scale, low, high, zero_point);
+    for_each_row(
+        p, [&](std::int64_t from, std::int64_t to) __attribute__((always_inline)) {
+          const float* x = floats + from;
+          Stored* y = stored + to;
+          if (from_step == 1 && to_step == 1) {
+            for (std::int64_t i = 0; i < n; ++i) {
+              y[i] = quantized(x[i], scale, low, high, zero_point);
+            }
+            return;
           }
-        } else {
-          for (std::int64_t i = 0; i < count; ++i) {
-            piece[i] =
-                quantized(x[(begin + i) * from_step], scale, low, high, zero_point);
+          // In pieces, so that the arithmetic is vectorised whatever the strides are.
+          constexpr std::int64_t kPiece = 64;
+          Stored piece[kPiece];
+          for (std::int64_t begin = 0; begin < n; begin += kPiece) {
+            const std::int64_t count = n - begin < kPiece ? n - begin : kPiece;
+            if (from_step == 1) {
+              for (std::int64_t i = 0; i < count; ++i) {
+                piece[i] = quantized(x[begin + i], scale, low, high, zero_point);
+              }
+            } else {
+              for (std::int64_t i = 0; i < count; ++i) {
+                piece[i] = quantized(x[(begin + i) * from_step], scale, low, high, zero_point);
+              }
+            }
+            for (std::int64_t i = 0; i < count; ++i) y[(begin + i) * to_step] = piece[i];
           }
-        }
-        for (std::int64_t i = 0; i < count; ++i) y[(begin + i) * to_step] = piece[i];
-      }
-    });
+        });
   }
 };
 
@@ -97,20 +97,22 @@ struct DequantizeBody {
     const std::int64_t to_step = p.to.back();
     const std::int32_t zero_point = p.zero_point;
     const float scale = p.scale;
-    for_each_row(p, [&](std::int64_t from, std::int64_t to) __attribute__((always_inline)) {
-      const Stored* x = stored + from;
-      float* y = floats + to;
-      if (from_step == 1 && to_step == 1) {
-        for (std::int64_t i = 0; i < n; ++i) {
-          y[i] = static_cast<float>(static_cast<std::int32_t>(x[i]) - zero_point) * scale;
-        }
-        return;
-      }
-      for (std::int64_t i = 0; i < n; ++i) {
-        y[i * to_step] =
-            static_cast<float>(static_cast<std::int32_t>(x[i * from_step]) - zero_point) * scale;
-      }
-    });
+    for_each_row(
+        p, [&](std::int64_t from, std::int64_t to) __attribute__((always_inline)) {
+          const Stored* x = stored + from;
+          float* y = floats + to;
+          if (from_step == 1 && to_step == 1) {
+            for (std::int64_t i = 0; i < n; ++i) {
+              y[i] = static_cast<float>(static_cast<std::int32_t>(x[i]) - zero_point) * scale;
+            }
+            return;
+          }
+          for (std::int64_t i = 0; i < n; ++i) {
+            y[i * to_step] =
+                static_cast<float>(static_cast<std::int32_t>(x[i * from_step]) - zero_point) *
+                scale;
+          }
+        });
   }
 };
 
@@ -153,8 +155,7 @@ Conversion conversion(const std::vector<std::int64_t>& extents,
                    [&](std::size_t a, std::size_t b) { return to[a] > to[b]; });
   Conversion loops;
   for (const std::size_t axis : axes) {
-    const bool joins = !loops.extents.empty() &&
-                       loops.from.back() == from[axis] * extents[axis] &&
+    const bool joins = !loops.extents.empty() && loops.from.back() == from[axis] * extents[axis] &&
                        loops.to.back() == to[axis] * extents[axis];
     if (joins) {
       loops.extents.back() *= extents[axis];

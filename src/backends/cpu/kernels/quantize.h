@@ -28,8 +28,8 @@ struct Conversion {
 /// [batch][pixels][channels] of 8 bits to [batch][channels] of floats.
 struct PlaneMean {
   std::int64_t batch = 1, pixels = 0, channels = 0;
-  float factor = 1;                ///< Scale / pixels.
-  std::int32_t zero_points = 0;    ///< Of all pixels together.
+  float factor = 1;              ///< Scale / pixels.
+  std::int32_t zero_points = 0;  ///< Of all pixels together.
 };
 /// Buffers: 8 bits, floats.
 [[nodiscard]] Run plane_mean_kernel(bool is_signed, Isa isa);
