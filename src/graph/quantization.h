@@ -9,7 +9,8 @@ namespace hedge {
 [[nodiscard]] Tensor scale_tensor(const Quantization& q);
 [[nodiscard]] Tensor zero_point_tensor(const Quantization& q);
 
-/// Of a tensor of that shape: 8 bits, positive finite scales, one or as many as the axis has places.
+/// Of a tensor of that shape: 8 bits, positive finite scales, one or as many as the axis has
+/// places.
 [[nodiscard]] bool is_valid(const Quantization& q, const Shape& shape);
 
 /// `x` as 8 bits, halves to even, saturated; integers of the type that `q` says.

@@ -54,11 +54,8 @@ Type type_of_precision(const std::string& precision) {
         "precision fp16: oneDNN {} has no fp16 convolutions on this CPU ({}); use --precision={}",
         library_version(), effective_isa_name(), advice()));
   }
-  if (precision == "int8" || precision == "best") {
-    throw bad_input(
-        fmt::format("precision {}: INT8 on the cpu backend is not there yet; use --precision={}",
-                    precision, advice()));
-  }
+  // What is held in 8 bits the graph says itself; this is the type of all else.
+  if (precision == "int8" || precision == "best") return Type::f32;
   throw bad_input(
       fmt::format("precision {}: not on a CPU; use --precision={}", precision, advice()));
 }
@@ -86,12 +83,15 @@ Tactics read_tactics(const Section& section) {
   }
 }
 
-json describe_layers(const Plan& plan, const std::string& precision) {
+json describe_layers(const Plan& plan, Type precision) {
+  const std::string floats = precision == Type::bf16  ? "bf16"
+                             : precision == Type::f16 ? "fp16"
+                                                      : "fp32";
   json layers = json::array();
   for (const Step& step : plan.steps) {
     layers.push_back({{"name", step.name},
                       {"kernel", step.kernel},
-                      {"precision", precision},
+                      {"precision", step.precision.empty() ? floats : step.precision},
                       {"multiply_accumulates", step.multiply_accumulates}});
   }
   return layers;
@@ -151,7 +151,7 @@ class CpuBackend final : public Backend {
         {"graph", std::as_bytes(std::span(serialized->structure)), serialized});
     engine.sections.push_back({"weights", serialized->weights, serialized});
     engine.sections.push_back(text_section("tactics", json(tuner.plan.tactics).dump()));
-    engine.layer_choices = describe_layers(*plan, options.precision);
+    engine.layer_choices = describe_layers(*plan, tuner.plan.precision);
     for (const std::string& text : warnings_of(*plan)) log(LogLevel::kWarning, text);
     return engine;
   }
