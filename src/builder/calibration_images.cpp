@@ -155,4 +155,11 @@ void require_different_images(const CalibrationImages& images, std::int64_t coun
   }
 }
 
+std::unique_ptr<Dataset> open_test_images(const EngineInfo& info, const fs::path& data) {
+  if (info.dataset.empty()) {
+    throw bad_input("no test images: the file's name tells no dataset; name one with --dataset");
+  }
+  return fit_dataset(Dataset::open(info.dataset, data), *info.preprocessing);
+}
+
 }  // namespace hedge

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "hedge/dataset.h"
+#include "hedge/engine.h"
 #include "hedge/preprocessing.h"
 
 namespace hedge {
@@ -31,5 +32,10 @@ struct CalibrationImages {
 /// Throws bad_input where the first `images` of them are one and the same image: ranges had from it
 /// say nothing of others. One image alone is taken.
 void require_different_images(const CalibrationImages& images, std::int64_t count);
+
+/// The dataset that an engine of `info` is tested on, brought to the size of its recipe. Throws
+/// bad_input where there is none (says which flag).
+[[nodiscard]] std::unique_ptr<Dataset> open_test_images(const EngineInfo& info,
+                                                        const std::filesystem::path& data);
 
 }  // namespace hedge

@@ -101,6 +101,7 @@ QuantizeOptions quantize_options(const PreparedModel& model, const Int8Options& 
 void make_int8(PreparedModel& model, const Int8Options& options) {
   if (model.build.precision != "int8" || model.came_quantized) return;
   Ranges ranges = find_ranges(model, options);
+  model.float_graph = model.graph;
   quantize(model.graph, ranges.thresholds, quantize_options(model, options));
   ranges.info.keep = {options.keep.begin(), options.keep.end()};
   model.info.calibration = std::move(ranges.info);

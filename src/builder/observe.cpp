@@ -128,7 +128,8 @@ void observe(const Graph& graph, const Backend& backend, const std::vector<Value
     info.outputs.push_back({observed.value(id).name, observed.value(id).type.shape});
   }
   const auto model = backend.load(engine.sections, info, {.threads = 1, .batch = kObservedBatch});
-  run_images(run, kObservedBatch, what, [&] { return model->create_context(); }, make_visitor);
+  run_images(
+      run, kObservedBatch, what, [&] { return model->create_context(); }, make_visitor);
 }
 
 }  // namespace hedge

@@ -129,6 +129,11 @@ bool take_quantization(Graph& graph, const std::string& precision) {
 }
 
 std::string choose_precision(const std::string& stated, bool quantized, const Backend& backend) {
+  if (stated == "best") {
+    throw bad_input(
+        "precision best: choosing a precision for each layer is not there yet; build int8 and keep "
+        "the layers that hedge sensitivity ranks first in floating point with --keep=LAYER:fp32");
+  }
   if (!stated.empty()) return stated;
   if (quantized) return "int8";
   std::string precision(backend.default_precision());
@@ -207,13 +212,29 @@ PreparedModel prepare_model(const std::filesystem::path& onnx, const EngineBuild
   });
 }
 
-EngineContainer compile(const PreparedModel& model) {
-  BackendEngine engine = model.backend->build(model.graph, model.build);
+namespace {
+
+EngineContainer compile(const PreparedModel& model, const Graph& graph,
+                        const std::string& precision) {
+  BuildOptions build = model.build;
+  build.precision = precision;
+  BackendEngine engine = model.backend->build(graph, build);
   EngineContainer container;
   container.info = model.info;
+  container.info.precision = precision;
   container.sections = std::move(engine.sections);
   container.layer_choices = std::move(engine.layer_choices);
   return container;
+}
+
+}  // namespace
+
+EngineContainer compile(const PreparedModel& model) {
+  return compile(model, model.graph, model.build.precision);
+}
+
+EngineContainer compile_float(const PreparedModel& model) {
+  return compile(model, model.float_graph ? *model.float_graph : model.graph, "fp32");
 }
 
 }  // namespace hedge

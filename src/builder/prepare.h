@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "builder/builder.h"
@@ -17,7 +18,8 @@ struct PreparedModel {
   const Backend* backend = nullptr;
   BuildOptions build;
   EngineInfo info;
-  Graph graph;                  ///< Optimised.
+  Graph graph;                         ///< Optimised.
+  std::optional<Graph> float_graph{};  ///< As it was before make_int8.
   bool came_quantized = false;  ///< Its values carry the quantisation of the file's Q/DQ nodes.
 };
 
@@ -30,5 +32,7 @@ struct PreparedModel {
 
 /// The backend's part of building.
 [[nodiscard]] EngineContainer compile(const PreparedModel& model);
+/// The same in fp32, of the graph as it was before make_int8.
+[[nodiscard]] EngineContainer compile_float(const PreparedModel& model);
 
 }  // namespace hedge

@@ -8,11 +8,15 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "builder/builder.h"
+#include "base/naming.h"
+#include "builder/calibration_images.h"
+#include "builder/prepare.h"
+#include "builder/quantization_report.h"
 #include "cli/calibration_options.h"
 #include "cli/flags.h"
 #include "cli/model_options.h"
 #include "cli/program.h"
+#include "cli/quantization_text.h"
 #include "data/recipes.h"
 #include "engine/engine_info_json.h"
 #include "engine/engine_name.h"
@@ -29,7 +33,8 @@ constexpr const char* kExamples =
     "  build_engine --onnx=resnet8_cifar.onnx --precision=int8    calibrates on CIFAR-10's "
     "training "
     "images\n"
-    "  build_engine --onnx=resnet8_cifar.onnx --int8 --calib_method=minmax --keep=last:fp32\n"
+    "  build_engine --onnx=resnet8_cifar.onnx --int8 --calib_method=minmax --keep=last:fp32 "
+    "--report\n"
     "\n"
     "The name of the ONNX file, model_dataset.onnx, gives dataset and preprocessing unless flags "
     "do.\n"
@@ -50,6 +55,8 @@ struct Options {
   std::string level = "3";
   std::string timing_cache = "./timing.cache";
   CalibrationFlags calibration;
+  bool report = false;
+  std::string report_images = "all";
 };
 
 std::filesystem::path engine_path(const Options& options, const EngineInfo& info) {
@@ -58,32 +65,48 @@ std::filesystem::path engine_path(const Options& options, const EngineInfo& info
   return path.replace_filename(path.stem().string() + "_" + info.precision + ".engine");
 }
 
-int build(const Program& program, const Options& options) {
+void check(const Program& program, const Options& options) {
   if (options.onnx.empty()) throw bad_input("no model given; state one with --onnx=FILE");
-  Int8Options int8 = with_progress(program, options.calibration);
   require_distinct({{"--onnx", options.onnx},
                     {"--engine", options.engine},
                     {"--timing_cache", options.timing_cache},
                     {"--calib_cache", options.calibration.cache},
                     {"--json", program.json_file()}});
   if (!options.engine.empty()) require_writable(options.engine);
-  const std::int64_t begin = SteadyClock::now_ns();
-  const EngineContainer container = build_engine(
-      options.onnx, {.backend = options.backend,
-                     .precision = options.precision,
-                     .dataset = options.dataset,
-                     .preprocessing = stated_recipe(options.preprocess),
-                     .batch = parse_count("--engine_batch_size", options.batch, 1, kMostImages),
-                     .shapes = parse_shapes(options.shape),
-                     .optimization_level = static_cast<int>(
-                         parse_count("--builderOptimizationLevel", options.level, 0, 1000)),
-                     .threads = thread_count(options.threads),
-                     .timing_cache = options.timing_cache,
-                     .int8 = std::move(int8)});
-  if (cancellation_requested()) throw runtime_failure("cancelled; no engine was written");
-  const std::filesystem::path path = engine_path(options, container.info);
-  save_container(container, path);
-  const EngineInfo& info = container.info;
+}
+
+EngineBuildOptions build_options(const Program& program, const Options& options) {
+  return {.backend = options.backend,
+          .precision = options.precision,
+          .dataset = options.dataset,
+          .preprocessing = stated_recipe(options.preprocess),
+          .batch = parse_count("--engine_batch_size", options.batch, 1, kMostImages),
+          .shapes = parse_shapes(options.shape),
+          .optimization_level =
+              static_cast<int>(parse_count("--builderOptimizationLevel", options.level, 0, 1000)),
+          .threads = thread_count(options.threads),
+          .timing_cache = options.timing_cache,
+          .int8 = with_progress(program, options.calibration)};
+}
+
+/// Before and after on the same test images.
+QuantizationReport report(const Program& program, const Options& options,
+                          const PreparedModel& model, const EngineContainer& container) {
+  const auto dataset = open_test_images(model.info, options.calibration.data);
+  const auto size = static_cast<std::int64_t>(dataset->size());
+  const Preprocessing prepare(*model.info.preprocessing);
+  return report_quantization(
+      model, container,
+      {.dataset = *dataset,
+       .prepare = prepare,
+       .images = options.report_images == "all"
+                     ? size
+                     : parse_count("--report_images", options.report_images, 1, 1'000'000'000),
+       .progress = progress_of(program, "report")});
+}
+
+void print_engine(const Program& program, const std::filesystem::path& path,
+                  const EngineInfo& info) {
   program.print("wrote      {}\n", path.string());
   program.print("model      {} on {}, {}, backend {} ({})\n", info.model,
                 info.dataset.empty() ? "no dataset" : info.dataset, info.precision, info.backend,
@@ -92,12 +115,36 @@ int build(const Program& program, const Options& options) {
                 info.parameters, info.multiply_accumulates, info.batch);
   program.print("recipe     {}\n", to_string(*info.preprocessing));
   if (info.calibration) program.print("ranges     {}\n", calibration_text(*info.calibration));
+}
+
+int build(const Program& program, const Options& options) {
+  check(program, options);
+  const EngineBuildOptions stated = build_options(program, options);
+  const std::int64_t begin = SteadyClock::now_ns();
+  PreparedModel model = prepare_model(options.onnx, stated);
+  if (options.report && (model.build.precision != "int8" || model.came_quantized)) {
+    throw bad_input(
+        "--report tells what INT8 changes: it goes with --precision=int8 and a model in fp32");
+  }
+  const EngineContainer container = naming(options.onnx, [&] {
+    make_int8(model, stated.int8);
+    return compile(model);
+  });
+  if (cancellation_requested()) throw runtime_failure("cancelled; no engine was written");
+  const std::filesystem::path path = engine_path(options, container.info);
+  save_container(container, path);
+  print_engine(program, path, container.info);
   program.print("took       {:.2f} s\n", static_cast<double>(SteadyClock::now_ns() - begin) * 1e-9);
   nlohmann::ordered_json json;
   json["schema"] = "hedge.engine/1";
   json["file"] = path.string();
-  json["engine"] = nlohmann::ordered_json(nlohmann::json(info));
+  json["engine"] = nlohmann::ordered_json(nlohmann::json(container.info));
   json["layers"] = nlohmann::ordered_json(container.layer_choices);
+  if (options.report) {
+    const QuantizationReport changes = report(program, options, model, container);
+    program.print_text(quantization_text(changes));
+    json["quantization"] = nlohmann::ordered_json(nlohmann::json(changes));
+  }
   program.write_json(json);
   return kExitSuccess;
 }
@@ -129,6 +176,10 @@ void add_options(CLI::App& app, Options& options) {
   app.add_flag_callback(
       "--skipInference", [] {}, "Accepted; building never infers");
   add_calibration_options(app, options.calibration);
+  app.add_flag("--report", options.report,
+               "What int8 does to each layer and to top-1 on the test images; --json has it too");
+  app.add_option("--report_images", options.report_images, "Test images (default: all)")
+      ->type_name("N");
 }
 
 }  // namespace

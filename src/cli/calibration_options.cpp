@@ -5,6 +5,7 @@
 
 #include <charconv>
 #include <memory>
+#include <utility>
 
 #include "base/text.h"
 #include "cli/flags.h"
@@ -27,7 +28,7 @@ double parse_percentile(const std::string& text) {
 
 }  // namespace
 
-void add_calibration_options(CLI::App& app, CalibrationFlags& flags) {
+void add_range_options(CLI::App& app, CalibrationFlags& flags) {
   const auto add = [&app](const char* name, std::string& value, const char* text,
                           const char* type) {
     app.add_option(name, value, text)->group("Calibration of --precision=int8")->type_name(type);
@@ -51,6 +52,10 @@ void add_calibration_options(CLI::App& app, CalibrationFlags& flags) {
   add("--calib_tensorrt", flags.tensorrt,
       "TensorRT version in the first line of the cache (default 8.6.2)", "VERSION");
   add("--calib_threads", flags.threads, "Threads that calibrate (default: one for each CPU)", "N");
+}
+
+void add_calibration_options(CLI::App& app, CalibrationFlags& flags) {
+  add_range_options(app, flags);
   app.add_option("--keep", flags.keep,
                  "LAYER:fp32 leaves a layer in floating point; first and last are names too "
                  "(repeatable)")
@@ -78,13 +83,18 @@ Int8Options int8_options(const CalibrationFlags& flags) {
 
 Int8Options with_progress(const Program& program, const CalibrationFlags& flags) {
   Int8Options options = int8_options(flags);
-  options.progress = [&program, bar = std::shared_ptr<ProgressBar>()](std::int64_t done,
-                                                                      std::int64_t total) mutable {
-    if (!bar) bar = std::make_shared<ProgressBar>(program, "calibrating", total);
+  options.progress = progress_of(program, "calibrating");
+  return options;
+}
+
+std::function<void(std::int64_t, std::int64_t)> progress_of(const Program& program,
+                                                            std::string label) {
+  return [&program, label = std::move(label), bar = std::shared_ptr<ProgressBar>()](
+             std::int64_t done, std::int64_t total) mutable {
+    if (!bar) bar = std::make_shared<ProgressBar>(program, label, total);
     bar->update(done);
     if (done == total) bar.reset();
   };
-  return options;
 }
 
 std::string calibration_text(const CalibrationInfo& info) {

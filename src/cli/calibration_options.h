@@ -2,6 +2,8 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -27,13 +29,18 @@ struct CalibrationFlags {
 };
 
 void add_calibration_options(CLI::App& app, CalibrationFlags& flags);
+/// --calib_... and --data without --keep.
+void add_range_options(CLI::App& app, CalibrationFlags& flags);
 
 /// The flags as Int8Options. Throws bad_input naming a flag.
 [[nodiscard]] Int8Options int8_options(const CalibrationFlags& flags);
 
-/// The same, with a progress bar that lives from the first report on. `program` outlives the
-/// result.
+/// The same, with a progress bar. `program` outlives the result.
 [[nodiscard]] Int8Options with_progress(const Program& program, const CalibrationFlags& flags);
+
+/// Progress of `label` on the terminal, from the first report to the last.
+[[nodiscard]] std::function<void(std::int64_t done, std::int64_t total)> progress_of(
+    const Program& program, std::string label);
 
 /// For people: "entropy on 10000 images (data_batch_1.bin), cache resnet8_cifar.cache".
 [[nodiscard]] std::string calibration_text(const CalibrationInfo& info);

@@ -13,8 +13,8 @@ namespace hedge {
 PairedAnswers pair_answers(std::span<const int> labels, std::span<const int> a,
                            std::span<const int> b) {
   if (labels.size() != a.size() || labels.size() != b.size()) {
-    throw bad_input(fmt::format("{} labels, but {} and {} answers", labels.size(), a.size(),
-                                b.size()));
+    throw bad_input(
+        fmt::format("{} labels, but {} and {} answers", labels.size(), a.size(), b.size()));
   }
   PairedAnswers pairs{.total = static_cast<std::int64_t>(labels.size())};
   for (std::size_t i = 0; i < labels.size(); ++i) {

@@ -9,7 +9,7 @@ namespace hedge {
 /// Two classifiers on the same images.
 struct PairedAnswers {
   std::int64_t total = 0;
-  std::int64_t agree = 0;         ///< Gave the same class.
+  std::int64_t agree = 0;  ///< Gave the same class.
   std::int64_t both_right = 0;
   std::int64_t only_a_right = 0;  ///< Discordant, as only_b_right is.
   std::int64_t only_b_right = 0;

@@ -29,7 +29,8 @@ TEST(McNemar, AgreesWithSciPy) {
            Case{1000, 1200, 2.1817026407914194e-05},
            Case{4000, 3600, 4.697884505059819e-06},
        }) {
-    EXPECT_NEAR(mcnemar_p_value(c.only_a, c.only_b), c.p, 1e-9 * c.p) << c.only_a << " " << c.only_b;
+    EXPECT_NEAR(mcnemar_p_value(c.only_a, c.only_b), c.p, 1e-9 * c.p)
+        << c.only_a << " " << c.only_b;
     EXPECT_EQ(mcnemar_p_value(c.only_a, c.only_b), mcnemar_p_value(c.only_b, c.only_a));
   }
   EXPECT_EQ(mcnemar_p_value(0, 0), 1.0);

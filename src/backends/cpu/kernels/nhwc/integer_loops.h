@@ -40,8 +40,7 @@ struct PairMath {
     sum += reinterpret_cast<IVec>(
         _mm256_madd_epi16(_mm256_set1_epi32(x), reinterpret_cast<__m256i>(w)));
 #elif defined(__x86_64__) && HEDGE_LANES == 4
-    sum += reinterpret_cast<IVec>(
-        _mm_madd_epi16(_mm_set1_epi32(x), reinterpret_cast<__m128i>(w)));
+    sum += reinterpret_cast<IVec>(_mm_madd_epi16(_mm_set1_epi32(x), reinterpret_cast<__m128i>(w)));
 #elif defined(__aarch64__)
     const int16x4_t pair = vreinterpret_s16_s32(vdup_n_s32(x));
     const int16x8_t weights = reinterpret_cast<int16x8_t>(w);
@@ -82,7 +81,8 @@ HEDGE_INLINE Vec load_numbers(Number number, const void* from, std::ptrdiff_t of
 HEDGE_INLINE void store_numbers(Number number, void* to, std::ptrdiff_t offset, Vec v, int count,
                                 std::int32_t zero_point) {
   if (number == Number::kFloat) {
-    std::memcpy(static_cast<float*>(to) + offset, &v, sizeof(float) * static_cast<std::size_t>(count));
+    std::memcpy(static_cast<float*>(to) + offset, &v,
+                sizeof(float) * static_cast<std::size_t>(count));
     return;
   }
   // Adding 1.5 * 2^23 leaves the rounded number (halves to even) in the low bits.
@@ -189,8 +189,8 @@ void run_integer_depthwise(const IntegerPlan& plan, const IntegerDepthwiseBuffer
 }
 
 template <class Stored>
-HEDGE_INLINE void widen(const Widening& p, const Stored* src, std::int16_t* dst,
-                        std::int64_t first, std::int64_t last) {
+HEDGE_INLINE void widen(const Widening& p, const Stored* src, std::int16_t* dst, std::int64_t first,
+                        std::int64_t last) {
   const auto zero_point = static_cast<std::int16_t>(p.zero_point);
   if (p.channels == p.width) {
     for (std::int64_t i = first * p.width; i < last * p.width; ++i) {
