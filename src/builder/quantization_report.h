@@ -19,8 +19,8 @@ namespace hedge {
 struct LayerQuantization {
   std::string name;
   std::string op;
-  std::string precision;  ///< That the backend runs it in.
-  std::string input;      ///< The activation that it reads.
+  std::string precision;                    ///< That the backend runs it in.
+  std::string input;                        ///< The activation that it reads.
   std::optional<Quantization> held{};       ///< How that is held; nothing: in floating point.
   double saturated = 0;                     ///< Share of the input's values beyond its range.
   std::optional<double> input_sqnr_db{};    ///< Signal to quantisation noise; nothing: no noise.

@@ -24,11 +24,10 @@ ImageScores score_images(const Engine& engine, const ImageRun& run) {
                                std::int64_t count) {
     const auto scores = context.output(0);
     for (std::int64_t i = 0; i < count; ++i) {
-      const auto own =
-          scores.subspan(static_cast<std::size_t>(i) * result.classes, result.classes);
+      const auto own = scores.subspan(static_cast<std::size_t>(i) * result.classes, result.classes);
       const auto image = static_cast<std::size_t>(first + i);
-      std::ranges::copy(own, result.scores.begin() +
-                                 static_cast<std::ptrdiff_t>(image * result.classes));
+      std::ranges::copy(
+          own, result.scores.begin() + static_cast<std::ptrdiff_t>(image * result.classes));
       result.answers[image] = arg_max(own);
     }
   };

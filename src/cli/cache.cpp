@@ -11,8 +11,8 @@
 
 #include "base/naming.h"
 #include "base/text.h"
-#include "builder/calibration.h"
 #include "builder/builder.h"
+#include "builder/calibration.h"
 #include "cli/flags.h"
 #include "cli/model_options.h"
 #include "cli/program.h"
@@ -29,7 +29,8 @@ constexpr const char* kExamples =
     "  hedge cache diff entropy.cache minmax.cache                status 1 where they differ\n"
     "  hedge cache check resnet8_cifar.cache --onnx=resnet8_cifar.onnx\n"
     "\n"
-    "The format is TensorRT's: a header, then a line a tensor with the eight hexadecimal digits of\n"
+    "The format is TensorRT's: a header, then a line a tensor with the eight hexadecimal digits "
+    "of\n"
     "its scale, range / 127. check fails (status 2) where a tensor of the model is missing.\n";
 
 constexpr float kInt8Levels = 127;
@@ -124,9 +125,9 @@ int run_action(const Program& program, const Options& options) {
       actions{{"show", {show, 1}}, {"diff", {diff, 2}}, {"check", {check, 1}}};
   const auto found = actions.find(options.action);
   if (found == actions.end()) {
-    throw bad_input(fmt::format("cache: {}; there are show, diff and check",
-                                options.action.empty() ? "what is to be done?"
-                                                       : "no '" + options.action + "'"));
+    throw bad_input(fmt::format(
+        "cache: {}; there are show, diff and check",
+        options.action.empty() ? "what is to be done?" : "no '" + options.action + "'"));
   }
   const auto& [function, count] = found->second;
   if (options.files.size() != count) {

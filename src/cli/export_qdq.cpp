@@ -56,9 +56,8 @@ int export_qdq(const Program& program, const Options& options) {
                     {"--json", program.json_file()}});
   require_writable(out);
   const Int8Options int8 = with_progress(program, options.calibration);
-  PreparedModel model =
-      prepare_model(options.onnx,
-                    {.backend = {},
+  PreparedModel model = prepare_model(
+      options.onnx, {.backend = {},
                      .precision = "int8",
                      .dataset = options.dataset,
                      .preprocessing = stated_recipe(options.preprocess),
@@ -100,8 +99,7 @@ int main(int argc, char** argv) {
       ->type_name("RECIPE");
   app.add_option("--engine_batch_size", options.batch, "Images of one inference (default 1)")
       ->type_name("N");
-  app.add_flag("--unsigned", options.use_unsigned,
-               "uint8 for activations that are never negative");
+  app.add_flag("--unsigned", options.use_unsigned, "uint8 for activations that are never negative");
   add_shape_option(app, options.shape);
   add_calibration_options(app, options.calibration);
   program.add_json_flag("schema hedge.export/1");

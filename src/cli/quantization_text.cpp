@@ -27,9 +27,9 @@ std::string quantization_text(const QuantizationReport& report) {
   for (const LayerQuantization& layer : report.layers) {
     width = std::max(width, std::min(layer.name.size(), kMostNameColumns));
   }
-  std::string text = fmt::format("{:<{}}  {:<9}  {:<5}  {:>12}  {:>11}  {:>10}  {:>10}\n", "layer",
-                                 width, "precision", "input", "scale", "saturated %", "input dB",
-                                 "weights dB");
+  std::string text =
+      fmt::format("{:<{}}  {:<9}  {:<5}  {:>12}  {:>11}  {:>10}  {:>10}\n", "layer", width,
+                  "precision", "input", "scale", "saturated %", "input dB", "weights dB");
   for (const LayerQuantization& layer : report.layers) {
     const std::string name = printable(layer.name).substr(0, kMostNameColumns);
     if (!layer.held) {
@@ -43,16 +43,17 @@ std::string quantization_text(const QuantizationReport& report) {
   }
   const PairedAnswers& answers = report.answers;
   text += fmt::format(
-      "dB: signal to quantisation noise of what the layer reads, on {} images, and of its weights\n",
+      "dB: signal to quantisation noise of what the layer reads, on {} images, and of its "
+      "weights\n",
       report.observed_images);
   text += fmt::format(
       "top-1      fp32 {:.2f} %, int8 {:.2f} % on the same {} images; the same class on {:.2f} %\n",
       percent(report.fp32_correct, answers.total), percent(report.int8_correct, answers.total),
       answers.total, percent(answers.agree, answers.total));
-  text += fmt::format(
-      "McNemar    {} right in fp32 alone, {} in int8 alone: p = {:.3g} (exact), {}\n",
-      answers.only_a_right, answers.only_b_right, report.p_value,
-      report.p_value < 0.05 ? "a difference" : "no difference shown");
+  text +=
+      fmt::format("McNemar    {} right in fp32 alone, {} in int8 alone: p = {:.3g} (exact), {}\n",
+                  answers.only_a_right, answers.only_b_right, report.p_value,
+                  report.p_value < 0.05 ? "a difference" : "no difference shown");
   text += fmt::format("scores     {} dB signal to quantisation noise\n",
                       decibels(report.scores_sqnr_db));
   return text;

@@ -25,7 +25,8 @@ constexpr const char* kExamples =
     "  build_engine --onnx=resnet8_cifar.onnx --int8 --keep=LAYER:fp32   for the layers on top\n"
     "\n"
     "Each layer alone in int8, the others in fp32: the scores' signal to quantisation noise and\n"
-    "what becomes of top-1 on the dataset's test images. The layer that suffers most comes first.\n";
+    "what becomes of top-1 on the dataset's test images. The layer that suffers most comes "
+    "first.\n";
 
 struct Options {
   std::string onnx;
