@@ -91,9 +91,8 @@ void run_depthwise(const void* parameters, std::byte* const* buffers) {
       reinterpret_cast<const std::int16_t*>(bias + p.plan.out_channels),
       residual_of(p, buffers),
       buffers[3]};
-  parallel_for(p.jobs, p.threads, [&](int first, int last) {
-    p.set->integer_depthwise(p.plan, bound, first, last);
-  });
+  parallel_for(p.jobs, p.threads,
+               [&](int first, int last) { p.set->integer_depthwise(p.plan, bound, first, last); });
 }
 
 std::int32_t bits_of(float x) {

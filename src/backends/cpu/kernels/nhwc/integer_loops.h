@@ -27,6 +27,12 @@ struct PairMath {
   static constexpr int kHeaderRows = 2;  ///< Factors and biases, which wait for the whole sum.
 
   static HEDGE_INLINE Sum begin(const Element* /*header*/) { return Sum{}; }
+  /// Two numbers of 16 bits as one.
+  static HEDGE_INLINE Element read(const Element* from) {
+    Element x;
+    std::memcpy(&x, from, sizeof x);
+    return x;
+  }
   static HEDGE_INLINE IVec load_weights(const Element* from) {
     IVec v;
     std::memcpy(&v, from, sizeof v);
@@ -40,8 +46,7 @@ struct PairMath {
     sum += reinterpret_cast<IVec>(
         _mm256_madd_epi16(_mm256_set1_epi32(x), reinterpret_cast<__m256i>(w)));
 #elif defined(__x86_64__) && HEDGE_LANES == 4
-    sum += reinterpret_cast<IVec>(
-        _mm_madd_epi16(_mm_set1_epi32(x), reinterpret_cast<__m128i>(w)));
+    sum += reinterpret_cast<IVec>(_mm_madd_epi16(_mm_set1_epi32(x), reinterpret_cast<__m128i>(w)));
 #elif defined(__aarch64__)
     const int16x4_t pair = vreinterpret_s16_s32(vdup_n_s32(x));
     const int16x8_t weights = reinterpret_cast<int16x8_t>(w);
@@ -90,8 +95,8 @@ HEDGE_INLINE SByteVec lowest_bytes(IVec v) {
 #if defined(__AVX2__) && HEDGE_LANES == 8
   const __m256i every_fourth = _mm256_set1_epi32(0x0c080400);
   const __m256i quarters = _mm256_shuffle_epi8(reinterpret_cast<__m256i>(v), every_fourth);
-  const __m128i both = _mm_unpacklo_epi32(_mm256_castsi256_si128(quarters),
-                                          _mm256_extracti128_si256(quarters, 1));
+  const __m128i both =
+      _mm_unpacklo_epi32(_mm256_castsi256_si128(quarters), _mm256_extracti128_si256(quarters, 1));
   const std::int64_t bits = _mm_cvtsi128_si64(both);
   SByteVec bytes;
   std::memcpy(&bytes, &bits, sizeof bytes);
