@@ -5,7 +5,7 @@ opsets, windows, ways of resizing and types in all the combinations that those l
 
     python3 tools/make_operator_cases.py FOLDER && build/test-conformance FOLDER
 
-(Lines "no test is called ..." are about ONNX's own tests.) Of the 2,158, one differs on purpose, a Cast of
+(Lines "no test is called ..." are about ONNX's own tests.) Of the 2,165, one differs on purpose, a Cast of
 a negative number to uint8, which saturates here, and a few by the rounding of elements near 0.
 Needs: pip install onnxruntime onnx numpy.
 """
@@ -162,6 +162,10 @@ def movements():
     yield "Slice", 13, [floats(5, 6), integers(4, -1), integers(-100, 0), integers(0, 1), integers(-1, -2)], {}
     yield "DepthToSpace", 11, [floats(2, 8, 2, 3)], {"blocksize": 2, "mode": "CRD"}
     yield "Gather", 11, [floats(3, 4), integers(0, -1)], {"axis": 1}
+    yield "GatherND", 11, [floats(3, 4, 5), integers(0, -1, 2, 1).reshape(2, 2)], {}
+    yield "GatherND", 12, [floats(2, 4, 5), integers(0, -1, 2, 1).reshape(2, 2, 1)], {"batch_dims": 1}
+    for reduction in ("none", "add", "mul", "max", "min"):
+        yield "ScatterND", 18, [floats(4, 3), integers(1, -1, 1).reshape(3, 1), floats(3, 3)], {"reduction": reduction}
     yield "Range", 11, [np.int64(10), np.int64(-3), np.int64(-4)], {}
     for to in (1, 2, 3, 6, 7, 9, 10, 11):
         yield "Cast", 13, [array(-1.5, 0, 2.7, 100)], {"to": to}

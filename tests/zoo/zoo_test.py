@@ -5,7 +5,9 @@ ten times that. Needs the packages of tools/requirements-test.txt (.venv has the
     HEDGE_BUILD=build HEDGE_SOURCE=. python3 tests/zoo/zoo_test.py [--backend cpu] [NET|FILE.onnx ...]
 """
 import argparse
+import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -16,6 +18,8 @@ SOURCE = os.environ["HEDGE_SOURCE"]
 SHARED = os.path.join(SOURCE, "..", "shared", "models")
 TOLERANCE = 1e-4
 IMAGES = 2
+# All of its layers have fast kernels; the small nets' are tested in tests/backends.
+FAST = ("mobilenet_v2",)
 # Under the sanitizers each net takes a minute: three that have most operators between them.
 FEW = ("squeezenet1_1", "shufflenet_v2_18", "mobilenet_v3_parts")
 
@@ -78,6 +82,17 @@ def compare(path, backend, folder, ours):
     return deviation.max()
 
 
+def slow_layers(path, folder):
+    """Layers that run by a reference kernel, oneDNN's or ours."""
+    layers = os.path.join(folder, "layers.json")
+    subprocess.run([os.path.join(BUILD, "build_engine"), f"--onnx={path}", f"--engine={folder}/net.engine",
+                    "--precision=fp32", "--backend=cpu", "--builderOptimizationLevel=0",
+                    f"--timing_cache={folder}/timing.cache", f"--json={layers}"], check=True, capture_output=True)
+    with open(layers, encoding="utf-8") as file:
+        return [layer for layer in json.load(file)["layers"]
+                if re.search(r"ref\b|ref:|reference|simple", layer["kernel"])]
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("nets", nargs="*")
@@ -96,6 +111,9 @@ def main():
                 onnx.save(make_zoo.make(net), path)
             try:
                 deviation = compare(path, options.backend, folder, path != net)
+                if net in FAST and options.backend == "cpu":
+                    slow = slow_layers(path, folder)
+                    assert not slow, f"not by a fast kernel: {slow}"
                 print(f"{net}: deviates by {deviation:.1e}, {time.monotonic() - begin:.1f} s", flush=True)
             except AssertionError as error:
                 failed.append(net)

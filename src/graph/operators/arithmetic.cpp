@@ -8,17 +8,6 @@
 namespace hedge::operators {
 namespace {
 
-/// Integers wrap as unsigned ones do: signed overflow out of a foreign file would be undefined.
-template <class T, class Function>
-T wrapping(T a, T b, Function f) {
-  if constexpr (std::is_floating_point_v<T>) {
-    return f(a, b);
-  } else {
-    using Unsigned = std::make_unsigned_t<T>;
-    return static_cast<T>(f(static_cast<Unsigned>(a), static_cast<Unsigned>(b)));
-  }
-}
-
 struct Plus {
   template <class T>
   T operator()(T a, T b) const {

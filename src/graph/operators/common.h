@@ -156,6 +156,17 @@ template <class To, class From>
   }
 }
 
+/// Integers wrap as unsigned ones do: signed overflow out of a foreign file would be undefined.
+template <class T, class Function>
+T wrapping(T a, T b, Function f) {
+  if constexpr (std::is_floating_point_v<T>) {
+    return f(a, b);
+  } else {
+    using Unsigned = std::make_unsigned_t<T>;
+    return static_cast<T>(f(static_cast<Unsigned>(a), static_cast<Unsigned>(b)));
+  }
+}
+
 /// f of each element; the result has elements of type To.
 template <class To, class From, class Function>
 [[nodiscard]] Tensor map(const Tensor& in, Function f) {
@@ -209,6 +220,7 @@ template <TypeSet set>
 [[nodiscard]] std::span<const Operator> comparison_table();
 [[nodiscard]] std::span<const Operator> convolution_table();
 [[nodiscard]] std::span<const Operator> function_table();
+[[nodiscard]] std::span<const Operator> indexing_table();
 [[nodiscard]] std::span<const Operator> matrix_table();
 [[nodiscard]] std::span<const Operator> movement_table();
 [[nodiscard]] std::span<const Operator> normalization_table();

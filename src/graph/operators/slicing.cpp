@@ -68,54 +68,6 @@ std::vector<Tensor> run_slice(const Node& node, Tensors in) {
   })};
 }
 
-// ---- Gather
-
-Shape gathered(const Shape& data, const Shape& indices, std::size_t axis) {
-  Shape out(data.begin(), data.begin() + static_cast<std::ptrdiff_t>(axis));
-  out.insert(out.end(), indices.begin(), indices.end());
-  out.insert(out.end(), data.begin() + static_cast<std::ptrdiff_t>(axis) + 1, data.end());
-  (void)element_count(out);
-  return out;
-}
-
-std::vector<TensorType> infer_gather(const Node& node, Inputs in) {
-  const Shape& data = in[0]->type.shape;
-  require(in[1]->type.type == DataType::kInt64 || in[1]->type.type == DataType::kInt32,
-          "indices that are no integers");
-  return {
-      {in[0]->type.type, gathered(data, in[1]->type.shape,
-                                  normal_axis(node.attributes.get_int("axis", 0), data.size()))}};
-}
-
-std::vector<Tensor> run_gather(const Node& node, Tensors in) {
-  const Shape& data = in[0].shape();
-  const std::size_t axis = normal_axis(node.attributes.get_int("axis", 0), data.size());
-  const Shape out = gathered(data, in[1].shape(), axis);
-  Ints indices = in[1].to_int64();
-  for (std::int64_t& index : indices) {
-    require(index >= -data[axis] && index < data[axis],
-            fmt::format("index {} of {} elements", index, data[axis]));
-    if (index < 0) index += data[axis];
-  }
-  const Ints strides = strides_of(data);
-  const Ints index_strides = strides_of(in[1].shape());
-  const std::size_t index_rank = in[1].shape().size();
-  return {gather_elements(in[0], out, [&](const Ints& at) {
-    std::size_t which = 0;
-    std::int64_t source = 0;
-    for (std::size_t i = 0; i < at.size(); ++i) {
-      if (i < axis) {
-        source += at[i] * strides[i];
-      } else if (i < axis + index_rank) {
-        which += static_cast<std::size_t>(at[i] * index_strides[i - axis]);
-      } else {
-        source += at[i] * strides[i - index_rank + 1];
-      }
-    }
-    return source + indices[which] * strides[axis];
-  })};
-}
-
 // ---- Pad
 
 struct Padding {
@@ -197,11 +149,6 @@ std::vector<Tensor> run_pad(const Node& node, Tensors in) {
 
 constexpr std::array kTable{
     Operator{.name = "Slice", .max_inputs = 5, .infer = infer_slice, .execute = run_slice},
-    Operator{.name = "Gather",
-             .min_inputs = 2,
-             .max_inputs = 2,
-             .infer = infer_gather,
-             .execute = run_gather},
     Operator{.name = "Pad", .max_inputs = 4, .infer = infer_pad, .execute = run_pad},
 };
 

@@ -15,8 +15,8 @@ const std::map<std::string_view, const Operator*>& operators_by_name() {
     for (const auto family :
          {operators::activation_table(), operators::arithmetic_table(), operators::cast_table(),
           operators::comparison_table(), operators::convolution_table(),
-          operators::function_table(), operators::matrix_table(), operators::movement_table(),
-          operators::normalization_table(), operators::pooling_table(),
+          operators::function_table(), operators::indexing_table(), operators::matrix_table(),
+          operators::movement_table(), operators::normalization_table(), operators::pooling_table(),
           operators::quantization_table(), operators::reduction_table(), operators::resize_table(),
           operators::selection_table(), operators::shape_table(), operators::slicing_table(),
           operators::softmax_table()}) {
