@@ -22,8 +22,10 @@ struct Numbers {
 
   Numbers(Number k, std::size_t count) : kind(k), bytes(count * (k == Number::kFloat ? 4 : 1)) {}
   void set(std::size_t i, float x) {
-    if (kind == Number::kFloat) std::memcpy(&bytes[4 * i], &x, 4);
-    else bytes[i] = static_cast<std::byte>(static_cast<std::int32_t>(x));
+    if (kind == Number::kFloat)
+      std::memcpy(&bytes[4 * i], &x, 4);
+    else
+      bytes[i] = static_cast<std::byte>(static_cast<std::int32_t>(x));
   }
   [[nodiscard]] float get(std::size_t i) const {
     if (kind == Number::kInt8) return static_cast<std::int8_t>(bytes[i]);
@@ -69,8 +71,8 @@ std::int64_t exact_sum(const Case& c, int n, int y, int x, int o) {
         const auto at = static_cast<std::size_t>(
             ((n * g.in_h + row) * g.in_w + column) * g.channels + group * in + k);
         const auto w = static_cast<std::size_t>(((o * in + k) * g.kernel_h + i) * g.kernel_w + j);
-        sum += (static_cast<std::int64_t>(c.source.get(at)) - c.conv.source_zero_point) *
-               c.weights[w];
+        sum +=
+            (static_cast<std::int64_t>(c.source.get(at)) - c.conv.source_zero_point) * c.weights[w];
       }
     }
   }
@@ -172,8 +174,8 @@ TEST(OwnIntegerConvolution, AnyShape) {
                              static_cast<float>(255 - c.conv.zero_point)};
     }
     const auto fill = [&](Numbers& numbers, Number kind, int count) {
-      numbers = Numbers(kind == Number::kNone ? Number::kInt8 : kind,
-                        static_cast<std::size_t>(count));
+      numbers =
+          Numbers(kind == Number::kNone ? Number::kInt8 : kind, static_cast<std::size_t>(count));
       for (std::size_t k = 0; k < static_cast<std::size_t>(count); ++k) {
         numbers.set(k, static_cast<float>(kind == Number::kInt8 ? draw(-128, 127) : draw(0, 255)));
       }
@@ -199,8 +201,13 @@ TEST(OwnIntegerConvolution, SaturatesNowhere) {
   for (const int weight : {127, -127, -128}) {
     for (const bool is_signed : {false, true}) {
       Case c;
-      c.conv.layer.geometry = {.channels = 64, .in_h = 4, .in_w = 9, .out_h = 2, .out_w = 7,
-                               .kernel_h = 3, .kernel_w = 3};
+      c.conv.layer.geometry = {.channels = 64,
+                               .in_h = 4,
+                               .in_w = 9,
+                               .out_h = 2,
+                               .out_w = 7,
+                               .kernel_h = 3,
+                               .kernel_w = 3};
       c.conv.layer.out_channels = 40;
       c.conv.source_is_signed = is_signed;
       c.source = Numbers(is_signed ? Number::kInt8 : Number::kUInt8, 4 * 9 * 64);
