@@ -81,11 +81,11 @@ Graph in_bytes(Graph graph, const Tensor& input, Held held) {
       result.quantization = graph.value(node.inputs[0]).quantization;
   }
   for (Node& node : graph.nodes) {
-    if (!is_op(node, "Conv") && !is_op(node, "Gemm")) continue;
+    if (!is_op(node, "Conv") && !is_op(node, "Gemm") && !is_op(node, "MatMul")) continue;
     const Tensor weights = *graph.value(node.inputs[1]).constant;
     const Shape& shape = weights.shape();
     const std::int64_t axis =
-        is_op(node, "Gemm") && node.attributes.get_int("transB", 0) == 0 ? 1 : 0;
+        is_op(node, "Conv") || node.attributes.get_int("transB", 0) != 0 ? 0 : 1;
     std::int64_t inner = 1;
     for (std::size_t i = static_cast<std::size_t>(axis) + 1; i < shape.size(); ++i) {
       inner *= shape[i];
@@ -233,6 +233,13 @@ std::vector<Case> cases() {
   };
   gemm("gemm", 1, 0);
   gemm("gemm transposed", 3, 1);
+  for (const bool relu : {false, true}) {
+    all.push_back(
+        {relu ? "rows times a matrix, bias, relu" : "rows times a matrix", [=](GraphBuilder& g) {
+           const ValueId x = g.node("MatMul", {g.input({2, 5, 24}), g.weights({24, 36})});
+           return relu ? g.node("Relu", {g.node("Add", {x, g.weights({36})})}) : x;
+         }});
+  }
   all.push_back({"global average",
                  [](GraphBuilder& g) {
                    const ValueId x = g.node("Relu", {g.conv(g.input({2, 3, 7, 7}), 3, 70)});
@@ -333,6 +340,24 @@ TEST(IntegerNets, AgreeWithTheirMeaning) {
       }
     }
   }
+}
+
+/// What is kept is computed in the type of the plan.
+TEST(IntegerNets, LeaveTheRestToBf16) {
+  if (effective_isa_name().find("bf16") == std::string::npos &&
+      effective_isa_name().find("amx") == std::string::npos) {
+    GTEST_SKIP() << "no bf16 here";
+  }
+  QuantizeOptions options;
+  options.keep = {"first"};
+  const Graph graph = test::quantized(test::small_nets().at(1).second(), options);
+  const Tensor input = test::noise_tensor(graph.input_type(0).shape, 3);
+  PlanOptions rest;
+  rest.precision = dnnl::memory::data_type::bf16;
+  const auto plan = compile(graph, rest);
+  EXPECT_EQ(integer_layers(*plan), 4);
+  const auto expected = execute(to_qdq(graph), std::vector{input});
+  EXPECT_LT(test::relative_error(run(plan, input).at(0), expected[0].values<float>()), 0.05);
 }
 
 /// By oneDNN's layers and by our own: all of a residual net lies in NHWC.
