@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/naming.h"
 #include "base/sha256.h"
+#include "base/text.h"
 #include "builder/calibration.h"
 #include "builder/calibration_images.h"
 #include "builder/prepare.h"
@@ -44,11 +45,11 @@ Ranges read_ranges(const Graph& graph, const fs::path& file) {
   const CalibrationCache cache = read_calibration_cache(file);
   log(LogLevel::kInfo, fmt::format("ranges from the calibration cache {} ({}): no image is read; "
                                    "delete it to calibrate anew",
-                                   file.string(), cache.header));
+                                   file.string(), printable(cache.header)));
   Ranges ranges;
   ranges.thresholds = naming(file.string(), [&] { return thresholds_of(cache, graph); });
   ranges.info = {
-      .method = "cache " + cache.header, .cache = file.string(), .cache_sha256 = file_hash(file)};
+      .method = "cache " + printable(cache.header), .cache = file.string(), .cache_sha256 = file_hash(file)};
   return ranges;
 }
 

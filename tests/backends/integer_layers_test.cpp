@@ -16,9 +16,12 @@
 #include "graph/quantization.h"
 #include "graph/query.h"
 #include "graph/reference_executor.h"
+#include "hedge/error.h"
 #include "quant/qdq.h"
 #include "quant/quantize.h"
+#include "support/engines.h"
 #include "support/nets.h"
+#include "support/quantized.h"
 
 namespace hedge::cpu {
 namespace {
@@ -78,11 +81,11 @@ Graph in_bytes(Graph graph, const Tensor& input, Held held) {
       result.quantization = graph.value(node.inputs[0]).quantization;
   }
   for (Node& node : graph.nodes) {
-    if (!is_op(node, "Conv") && !is_op(node, "Gemm")) continue;
+    if (!is_op(node, "Conv") && !is_op(node, "Gemm") && !is_op(node, "MatMul")) continue;
     const Tensor weights = *graph.value(node.inputs[1]).constant;
     const Shape& shape = weights.shape();
     const std::int64_t axis =
-        is_op(node, "Gemm") && node.attributes.get_int("transB", 0) == 0 ? 1 : 0;
+        is_op(node, "Conv") || node.attributes.get_int("transB", 0) != 0 ? 0 : 1;
     std::int64_t inner = 1;
     for (std::size_t i = static_cast<std::size_t>(axis) + 1; i < shape.size(); ++i) {
       inner *= shape[i];
@@ -230,6 +233,13 @@ std::vector<Case> cases() {
   };
   gemm("gemm", 1, 0);
   gemm("gemm transposed", 3, 1);
+  for (const bool relu : {false, true}) {
+    all.push_back(
+        {relu ? "rows times a matrix, bias, relu" : "rows times a matrix", [=](GraphBuilder& g) {
+           const ValueId x = g.node("MatMul", {g.input({2, 5, 24}), g.weights({24, 36})});
+           return relu ? g.node("Relu", {g.node("Add", {x, g.weights({36})})}) : x;
+         }});
+  }
   all.push_back({"global average",
                  [](GraphBuilder& g) {
                    const ValueId x = g.node("Relu", {g.conv(g.input({2, 3, 7, 7}), 3, 70)});
@@ -273,10 +283,10 @@ int integer_layers(const Plan& plan) {
   }));
 }
 
-class IntegerLayers : public testing::TestWithParam<Held> {};
+class IntegerLayersHeld : public testing::TestWithParam<Held> {};
 
 /// Roundings that lie at a half may fall to either side: one step at most, and seldom.
-TEST_P(IntegerLayers, AgreeWithTheirMeaning) {
+TEST_P(IntegerLayersHeld, AgreeWithTheirMeaning) {
   for (const Case& c : cases()) {
     const Layer layer = layer_of(c, GetParam());
     for (const int threads : {1, 2}) {
@@ -301,37 +311,20 @@ TEST_P(IntegerLayers, AgreeWithTheirMeaning) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Held, IntegerLayers, testing::Values(Held::kSigned, Held::kAsymmetric),
-                         [](const auto& info) {
+INSTANTIATE_TEST_SUITE_P(Activations, IntegerLayersHeld,
+                         testing::Values(Held::kSigned, Held::kAsymmetric), [](const auto& info) {
                            return info.param == Held::kSigned ? "Symmetric" : "Asymmetric";
                          });
-
-std::map<std::string, double> ranges(const Graph& graph, const Tensor& input) {
-  Graph observed = graph;
-  observed.outputs = quantizable_activations(graph);
-  const auto values = execute(observed, std::vector{input});
-  std::map<std::string, double> thresholds;
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    double largest = 1e-3;
-    for (const float x : values[i].values<float>()) {
-      largest = std::max(largest, std::fabs(double{x}));
-    }
-    thresholds[observed.value(observed.outputs[i]).name] = largest;
-  }
-  return thresholds;
-}
 
 /// Whole nets, with and without layers that stay in floating point.
 TEST(IntegerNets, AgreeWithTheirMeaning) {
   for (const auto& [name, make] : test::small_nets()) {
     for (const bool keep : {false, true}) {
       SCOPED_TRACE(name + (keep ? " but the first and last layer" : ""));
-      Graph graph = make();
-      optimize(graph);
-      const Tensor input = test::noise_tensor(graph.input_type(0).shape, 3);
       QuantizeOptions options;
       if (keep) options.keep = {"first", "last"};
-      quantize(graph, ranges(graph, input), options);
+      const Graph graph = test::quantized(make(), options);
+      const Tensor input = test::noise_tensor(graph.input_type(0).shape, 3);
       const auto expected = execute(to_qdq(graph), std::vector{input});
       const auto plan = compile(graph, {});
       const auto layers = std::ranges::count_if(
@@ -345,6 +338,140 @@ TEST(IntegerNets, AgreeWithTheirMeaning) {
       for (std::size_t i = 0; i < expected.size(); ++i) {
         EXPECT_LT(test::relative_error(results[i], expected[i].values<float>()), 0.02);
       }
+    }
+  }
+}
+
+/// What is kept is computed in the type of the plan.
+TEST(IntegerNets, LeaveTheRestToBf16) {
+  if (effective_isa_name().find("bf16") == std::string::npos &&
+      effective_isa_name().find("amx") == std::string::npos) {
+    GTEST_SKIP() << "no bf16 here";
+  }
+  QuantizeOptions options;
+  options.keep = {"first"};
+  const Graph graph = test::quantized(test::small_nets().at(1).second(), options);
+  const Tensor input = test::noise_tensor(graph.input_type(0).shape, 3);
+  PlanOptions rest;
+  rest.precision = dnnl::memory::data_type::bf16;
+  const auto plan = compile(graph, rest);
+  EXPECT_EQ(integer_layers(*plan), 4);
+  const auto expected = execute(to_qdq(graph), std::vector{input});
+  EXPECT_LT(test::relative_error(run(plan, input).at(0), expected[0].values<float>()), 0.05);
+}
+
+/// By oneDNN's layers and by our own: all of a residual net lies in NHWC.
+TEST(IntegerNets, NeedNoReorders) {
+  for (const std::size_t net : {0, 1}) {
+    const Graph graph = test::quantized(test::small_nets().at(net).second());
+    PlanOptions own;
+    for (const auto& [kind, implementations] : convolution_tactics(graph, {})) {
+      for (const std::string& implementation : implementations) {
+        if (implementation.starts_with("hedge:int8")) own.tactics[kind] = implementation;
+      }
+    }
+    for (const PlanOptions& options : {PlanOptions{}, own}) {
+      const auto plan = compile(graph, options);
+      std::size_t convolutions = 0;
+      for (const Step& step : plan->steps) {
+        EXPECT_FALSE(step.kernel.starts_with("reorder")) << step.name;
+        if (!step.kernel.starts_with("Conv")) continue;
+        ++convolutions;
+        EXPECT_EQ(step.precision, "int8") << step.name;
+        if (!options.tactics.empty()) {
+          EXPECT_TRUE(step.kernel.starts_with("Conv hedge:int8_igemm")) << step.kernel;
+        }
+      }
+      EXPECT_EQ(convolutions, net == 0 ? 3U : 4U);
+    }
+  }
+}
+
+/// The whole way: build, sections, load.
+TEST(IntegerNets, KeepTheirClassThroughAnEngine) {
+  const Graph graph = test::quantized(test::small_nets().at(1).second());
+  const Graph meaning = to_qdq(graph);
+  const auto engine = test::engine_of(graph, "int8");
+  const auto context = engine->create_context({});
+  int agree = 0;
+  constexpr int kImages = 50;
+  for (int i = 0; i < kImages; ++i) {
+    const Tensor input =
+        test::noise_tensor(graph.input_type(0).shape, static_cast<std::uint32_t>(100 + i));
+    const auto scores = test::run(*context, input.values<float>()).at(0);
+    const Tensor expected = execute(meaning, std::vector{input}).at(0);
+    const auto wanted = expected.values<float>();
+    EXPECT_LT(test::relative_error(scores, wanted), 0.03);
+    agree += std::ranges::max_element(scores) - scores.begin() ==
+                     std::ranges::max_element(wanted) - wanted.begin()
+                 ? 1
+                 : 0;
+  }
+  EXPECT_GE(agree, kImages - 1);
+}
+
+/// Explicit quantisation holds whatever the precision of the rest is.
+TEST(IntegerNets, RunModelsWithExplicitNodesInIntegers) {
+  const Graph graph = test::quantized(test::small_nets().at(1).second());
+  Graph again = to_qdq(graph);
+  absorb_qdq(again);
+  optimize(again);
+  EXPECT_EQ(integer_layers(*compile(again, {})), integer_layers(*compile(graph, {})));
+  const auto layers =
+      require_backend("cpu")
+          .build(again,
+                 {.precision = "fp32", .optimization_level = 0, .threads = 1, .timing_cache = {}})
+          .layer_choices;
+  EXPECT_TRUE(std::any_of(layers.begin(), layers.end(),
+                          [](const auto& layer) { return layer.at("precision") == "int8"; }));
+}
+
+/// What no kernel does in integers is right all the same, and said.
+TEST(IntegerLayers, WithAsymmetricWeightsAreEmulatedAndSaySo) {
+  GraphBuilder g;
+  Graph graph = g.finish({g.conv(g.input({1, 4, 5, 5}), 4, 8)});
+  Value& weights = graph.value(graph.nodes[0].inputs[1]);
+  weights.quantization = {.scales = {0.01F}, .axis = 0, .zero_point = 3};
+  weights.constant = dequantize_tensor(quantize_tensor(*weights.constant, *weights.quantization),
+                                       *weights.quantization);
+  graph.value(graph.inputs[0].value).quantization = {.scales = {0.02F}, .axis = 0, .zero_point = 0};
+  const Tensor input = test::noise_tensor({1, 4, 5, 5}, 3);
+  const auto plan = compile(graph, {});
+  ASSERT_EQ(plan->emulated_layers.size(), 1U);
+  EXPECT_NE(warnings_of(*plan).at(0).find("not symmetric"), std::string::npos);
+  EXPECT_EQ(integer_layers(*plan), 0);
+  const auto expected = execute(to_qdq(graph), std::vector{input}).at(0);
+  EXPECT_LT(test::relative_error(run(plan, input).at(0), expected.values<float>()), 1e-5);
+}
+
+TEST(IntegerLayers, WithAScaleForEachChannelOfActivationsAreRefused) {
+  GraphBuilder g;
+  Graph graph = g.finish({g.conv(g.input({1, 2, 5, 5}), 2, 8)});
+  graph.value(graph.inputs[0].value).quantization = {
+      .scales = {0.02F, 0.03F}, .axis = 1, .zero_point = 0};
+  EXPECT_THROW((void)compile(graph, {}), Error);
+}
+
+/// Every source at its largest and every weight at its largest, with one sign: on a CPU without
+/// VNNI the instruction for bytes would saturate.
+TEST(IntegerLayers, SaturateNowhere) {
+  for (const std::int64_t group : {1, 32}) {
+    GraphBuilder g;
+    const ValueId x = g.input({1, 32, 6, 6});
+    const ValueId w = g.constant(Tensor::from<float>(
+        {32, 32 / group, 3, 3},
+        std::vector<float>(static_cast<std::size_t>(32 * 32 / group * 9), 127)));
+    Graph graph = g.finish({g.node("Conv", {x, w}, {{"group", group}})});
+    graph.value(x).quantization = {
+        .type = DataType::kUInt8, .scales = {1}, .axis = 0, .zero_point = 0};
+    graph.value(w).quantization = {.scales = {1}, .axis = 0, .zero_point = 0};
+    const Tensor input =
+        Tensor::from<float>({1, 32, 6, 6}, std::vector<float>(std::size_t{32} * 36, 255));
+    const auto plan = compile(graph, {});
+    EXPECT_EQ(integer_layers(*plan), 1);
+    const auto results = run(plan, input);
+    for (const float result : results.at(0)) {
+      EXPECT_EQ(result, 255.F * 127 * 9 * static_cast<float>(32 / group));
     }
   }
 }

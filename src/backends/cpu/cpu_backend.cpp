@@ -60,6 +60,18 @@ Type type_of_precision(const std::string& precision) {
       fmt::format("precision {}: not on a CPU; use --precision={}", precision, advice()));
 }
 
+/// A precision that the graph itself has to bring.
+void require_bytes(const Graph& graph, const std::string& precision) {
+  const auto held = [&](const Node& node) {
+    return node.inputs.size() > 1 && node.inputs[0] != kNoValue && node.inputs[1] != kNoValue &&
+           graph.value(node.inputs[0]).quantization && graph.value(node.inputs[1]).quantization;
+  };
+  if (precision != "int8" || std::any_of(graph.nodes.begin(), graph.nodes.end(), held)) return;
+  throw bad_input(
+      "precision int8: no layer of the model has its input and weights in 8 bits; calibrate it, or "
+      "give a model with Q/DQ nodes");
+}
+
 Section text_section(std::string name, std::string text) {
   const auto owner = std::make_shared<const std::string>(std::move(text));
   return {std::move(name), std::as_bytes(std::span(*owner)), owner};
@@ -136,6 +148,7 @@ class CpuBackend final : public Backend {
 
   [[nodiscard]] BackendEngine build(const Graph& graph,
                                     const BuildOptions& options) const override {
+    require_bytes(graph, options.precision);
     TunerOptions tuner;
     tuner.plan.precision = type_of_precision(options.precision);
     tuner.plan.threads = options.threads;

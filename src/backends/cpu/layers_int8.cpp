@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "backends/cpu/compiler.h"
@@ -57,8 +58,10 @@ Tensor transposed_matrix(const Tensor& tensor) {
   return result;
 }
 
-/// [channels][everything else] of weights whose output channels lie along `axis`.
-std::vector<std::int64_t> sums_of_channels(const Tensor& stored, std::int64_t axis) {
+/// Of each output channel, which lie along `axis`: f(weight) summed.
+template <class Function>
+std::vector<std::int64_t> sums_of_channels(const Tensor& stored, std::int64_t axis,
+                                           const Function& f) {
   const Shape& shape = stored.shape();
   std::size_t inner = 1;
   for (std::size_t i = static_cast<std::size_t>(axis) + 1; i < shape.size(); ++i) {
@@ -67,7 +70,7 @@ std::vector<std::int64_t> sums_of_channels(const Tensor& stored, std::int64_t ax
   const auto channels = static_cast<std::size_t>(shape[static_cast<std::size_t>(axis)]);
   std::vector<std::int64_t> sums(channels, 0);
   const auto values = stored.values<std::int8_t>();
-  for (std::size_t i = 0; i < values.size(); ++i) sums[i / inner % channels] += values[i];
+  for (std::size_t i = 0; i < values.size(); ++i) sums[i / inner % channels] += f(values[i]);
   return sums;
 }
 
@@ -169,6 +172,13 @@ Obstacle Compiler::describe_integer(const Node& node, Fusing fusing, IntegerLaye
   }
   const float alpha = conv ? 1 : node.attributes.get_float("alpha", 1);
   layer.weights = quantize_tensor(*graph_.value(node.inputs[1]).constant, *weights);
+  // Stored sources, or those less their zero point, have up to this magnitude.
+  constexpr std::int64_t kMost = std::numeric_limits<std::int32_t>::max() / 255;
+  const auto sums =
+      sums_of_channels(layer.weights, axis, [](std::int64_t w) { return w < 0 ? -w : w; });
+  if (*std::max_element(sums.begin(), sums.end()) > kMost) {
+    return "sums that could exceed 32 bits";
+  }
   if (bias || shift != 0) layer.bias.assign(static_cast<std::size_t>(channels), 0);
   for (std::size_t c = 0; c < static_cast<std::size_t>(channels); ++c) {
     const float scale = weights->scales[weights->scales.size() > 1 ? c : 0];
@@ -283,7 +293,8 @@ bool Compiler::add_library_integer_product(const Node& node, IntegerLayer layer)
   const Dims w{out.back(), in.back()};
   // Nothing is padded, so the zero point of the source is a constant of each sum.
   if (layer.source.zero_point != 0) {
-    const auto sums = sums_of_channels(layer.weights, transposed ? 0 : 1);
+    const auto sums =
+        sums_of_channels(layer.weights, transposed ? 0 : 1, [](std::int64_t w) { return w; });
     layer.bias.resize(layer.factors.size(), 0);
     for (std::size_t c = 0; c < sums.size(); ++c) {
       layer.bias[c] -= static_cast<float>(layer.source.zero_point * sums[c]);

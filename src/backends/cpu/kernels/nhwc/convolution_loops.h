@@ -58,6 +58,7 @@ struct FloatMath {
   static constexpr int kHeaderRows = 1;  ///< The bias.
 
   static HEDGE_INLINE Sum begin(const Element* header) { return load(header); }
+  static HEDGE_INLINE Element read(const Element* from) { return *from; }
   static HEDGE_INLINE Vec load_weights(const Element* from) { return load(from); }
   static HEDGE_INLINE void multiply_add(Sum& sum, Element x, Vec w) { sum += x * w; }
 };
@@ -110,7 +111,7 @@ HEDGE_INLINE void accumulate(Tile<Math, kPixels, kVectors>& tile, Rows rows,
     for (int v = 0; v < kVectors; ++v) w[v] = Math::load_weights(weights + v * kLanes);
     HEDGE_UNROLL
     for (int m = 0; m < kPixels; ++m) {
-      const typename Math::Element x = *rows.at(m);
+      const typename Math::Element x = Math::read(rows.at(m));
       HEDGE_UNROLL
       for (int v = 0; v < kVectors; ++v) Math::multiply_add(tile.sum[m][v], x, w[v]);
     }
@@ -132,7 +133,7 @@ HEDGE_INLINE void accumulate_few(Tile<Math, kPixels, kVectors>& tile,
     for (int s = 0; s < kSplit; ++s) {
       HEDGE_UNROLL
       for (int m = 0; m < kPixels; ++m) {
-        const typename Math::Element x = first[m * step + k + s];
+        const typename Math::Element x = Math::read(first + m * step + k + s);
         HEDGE_UNROLL
         for (int v = 0; v < kVectors; ++v) {
           Math::multiply_add(parts[s].sum[m][v], x,

@@ -11,40 +11,47 @@
 namespace hedge::cpu {
 namespace {
 
-/// Its groups filled up to whole pairs of channels, which is what the loops count.
-Convolution in_pairs(const IntegerConvolution& layer) {
-  Convolution pairs = layer.layer;
-  pairs.geometry.channels = pairs.groups * ((pairs.geometry.channels / pairs.groups + 1) / 2);
-  return pairs;
+/// What lies beside each row once it is widened.
+int columns_at_right(const Geometry& g) {
+  const int reached = (g.out_w - 1) * g.stride_w + (g.kernel_w - 1) * g.dilation_w + 1;
+  return std::max(reached - g.pad_left - g.in_w, 0);
+}
+
+/// As the loops see it: rows with their padding, groups filled up to whole pairs of channels, which
+/// is what they count.
+Convolution widened(const IntegerConvolution& layer) {
+  Convolution wide = layer.layer;
+  Geometry& g = wide.geometry;
+  g.in_w += g.pad_left + columns_at_right(g);
+  g.pad_left = 0;
+  if (!is_depthwise(wide)) g.channels = wide.groups * ((g.channels / wide.groups + 1) / 2);
+  return wide;
 }
 
 std::size_t taps_of(const Geometry& g) {
   return static_cast<std::size_t>(g.kernel_h) * static_cast<std::size_t>(g.kernel_w);
 }
 
-std::int64_t pixels_of(const Geometry& g) {
-  return std::int64_t{g.batch} * g.in_h * g.in_w;
-}
-
-/// How many groups are widened, and how wide each becomes.
-struct WideSource {
-  Widening widening;
-  std::int64_t groups = 0;
-};
-WideSource wide_source(const IntegerConvolution& layer) {
-  const Convolution& l = layer.layer;
-  const bool depthwise = is_depthwise(l);
-  const int groups = depthwise ? 1 : l.groups;
-  const int channels = l.geometry.channels / groups;
-  const int width = depthwise ? channels : (channels + 1) / 2 * 2;
-  return {{layer.source_is_signed, layer.source_zero_point, channels, width},
-          pixels_of(l.geometry) * groups};
+Widening widening_of(const IntegerConvolution& layer) {
+  const Geometry& g = layer.layer.geometry;
+  const bool depthwise = is_depthwise(layer.layer);
+  const int groups = depthwise ? 1 : layer.layer.groups;
+  const int channels = g.channels / groups;
+  return {.is_signed = layer.source_is_signed,
+          .zero_point = layer.source_zero_point,
+          .groups = groups,
+          .channels = channels,
+          .width = depthwise ? channels : (channels + 1) / 2 * 2,
+          .columns = g.in_w,
+          .left = g.pad_left,
+          .right = columns_at_right(g)};
 }
 
 struct Parameters {
   const KernelSet* set = nullptr;
   IntegerPlan plan;
-  WideSource source;
+  Widening widening;
+  int rows = 0;  ///< To widen.
   std::vector<std::int32_t> zeros;
   int threads = 1;
   int jobs = 0;
@@ -52,11 +59,8 @@ struct Parameters {
 
 void widen(const Parameters& p, std::byte* const* buffers) {
   auto* wide = reinterpret_cast<std::int16_t*>(buffers[2]);
-  const std::int64_t groups = p.source.groups;
-  const int parts = std::max(p.threads, 1);
-  parallel_for(parts, p.threads, [&](int first, int last) {
-    p.set->widen(p.source.widening, buffers[0], wide, groups * first / parts,
-                 groups * last / parts);
+  parallel_for(p.rows, p.threads, [&](int first, int last) {
+    p.set->widen(p.widening, buffers[0], wide, first, last);
   });
 }
 
@@ -121,23 +125,26 @@ std::string integer_convolution_name(const Convolution& layer, const KernelSet& 
 }
 
 std::size_t scratch_bytes(const IntegerConvolution& layer) {
-  const WideSource source = wide_source(layer);
-  return static_cast<std::size_t>(source.groups * source.widening.width) * sizeof(std::int16_t);
+  const Widening w = widening_of(layer);
+  const Geometry& g = layer.layer.geometry;
+  const std::int64_t pixels = std::int64_t{g.batch} * g.in_h * (w.left + w.columns + w.right);
+  return static_cast<std::size_t>(pixels * w.groups * w.width) * sizeof(std::int16_t);
 }
 
 NamedKernel make_integer_convolution(const IntegerConvolution& layer, const KernelSet& set) {
   auto p = std::make_shared<Parameters>();
   const bool depthwise = is_depthwise(layer.layer);
   p->set = &set;
-  p->source = wide_source(layer);
+  p->widening = widening_of(layer);
+  p->rows = layer.layer.geometry.batch * layer.layer.geometry.in_h;
   p->threads = layer.layer.threads;
   if (depthwise) {
-    p->plan.geometry = layer.layer.geometry;
+    p->plan.geometry = widened(layer).geometry;
     p->plan.out_channels = layer.layer.out_channels;
     p->plan.bounds = layer.layer.bounds;
     p->jobs = layer.layer.geometry.batch * layer.layer.geometry.out_h;
   } else {
-    static_cast<ConvolutionPlan&>(p->plan) = plan_of(in_pairs(layer), set);
+    static_cast<ConvolutionPlan&>(p->plan) = plan_of(widened(layer), set);
     p->zeros.assign(static_cast<std::size_t>(p->plan.geometry.channels), 0);
     p->plan.zeros = p->zeros.data();
     p->jobs = jobs_of(p->plan, set.lanes);
@@ -156,7 +163,7 @@ std::vector<std::int32_t> pack_integer_weights(const IntegerConvolution& layer,
                                                const std::vector<float>& bias) {
   if (is_depthwise(layer.layer)) return pack_depthwise(layer, weights, factors, bias);
   constexpr std::size_t kHeaderRows = 2;
-  const ConvolutionPlan plan = plan_of(in_pairs(layer), set);
+  const ConvolutionPlan plan = plan_of(widened(layer), set);
   const auto lanes = static_cast<std::size_t>(set.lanes);
   const auto groups = static_cast<std::size_t>(plan.groups);
   const auto blocks = static_cast<std::size_t>(blocks_of(plan, set.lanes));

@@ -27,6 +27,12 @@ struct PairMath {
   static constexpr int kHeaderRows = 2;  ///< Factors and biases, which wait for the whole sum.
 
   static HEDGE_INLINE Sum begin(const Element* /*header*/) { return Sum{}; }
+  /// Two numbers of 16 bits as one.
+  static HEDGE_INLINE Element read(const Element* from) {
+    Element x;
+    std::memcpy(&x, from, sizeof x);
+    return x;
+  }
   static HEDGE_INLINE IVec load_weights(const Element* from) {
     IVec v;
     std::memcpy(&v, from, sizeof v);
@@ -60,77 +66,166 @@ struct PairMath {
 using SByteVec = std::int8_t __attribute__((vector_size(HEDGE_LANES)));
 using UByteVec = std::uint8_t __attribute__((vector_size(HEDGE_LANES)));
 
+// By hand, because compilers take short vectors of bytes apart, element by element. (They do well
+// with AVX-512.)
+
+template <class Bytes>
+HEDGE_INLINE IVec integers_of(Bytes bytes) {
+  [[maybe_unused]] constexpr bool kSigned = std::is_same_v<Bytes, SByteVec>;
+#if defined(__AVX2__) && HEDGE_LANES == 8
+  std::int64_t bits;
+  std::memcpy(&bits, &bytes, sizeof bits);
+  const __m128i x = _mm_cvtsi64_si128(bits);
+  return reinterpret_cast<IVec>(kSigned ? _mm256_cvtepi8_epi32(x) : _mm256_cvtepu8_epi32(x));
+#elif defined(__aarch64__)
+  std::uint32_t bits;
+  std::memcpy(&bits, &bytes, sizeof bits);
+  const uint8x8_t x = vreinterpret_u8_u32(vdup_n_u32(bits));
+  if constexpr (kSigned) {
+    return reinterpret_cast<IVec>(vmovl_s16(vget_low_s16(vmovl_s8(vreinterpret_s8_u8(x)))));
+  }
+  return reinterpret_cast<IVec>(vmovl_u16(vget_low_u16(vmovl_u8(x))));
+#else
+  return __builtin_convertvector(bytes, IVec);
+#endif
+}
+
+/// The lowest byte of each.
+HEDGE_INLINE SByteVec lowest_bytes(IVec v) {
+#if defined(__AVX2__) && HEDGE_LANES == 8
+  const __m256i every_fourth = _mm256_set1_epi32(0x0c080400);
+  const __m256i quarters = _mm256_shuffle_epi8(reinterpret_cast<__m256i>(v), every_fourth);
+  const __m128i both =
+      _mm_unpacklo_epi32(_mm256_castsi256_si128(quarters), _mm256_extracti128_si256(quarters, 1));
+  const std::int64_t bits = _mm_cvtsi128_si64(both);
+  SByteVec bytes;
+  std::memcpy(&bytes, &bits, sizeof bytes);
+  return bytes;
+#elif defined(__x86_64__) && HEDGE_LANES == 4
+  const __m128i low = _mm_and_si128(reinterpret_cast<__m128i>(v), _mm_set1_epi32(0xff));
+  const __m128i shorts = _mm_packs_epi32(low, low);
+  const std::int32_t bits = _mm_cvtsi128_si32(_mm_packus_epi16(shorts, shorts));
+  SByteVec bytes;
+  std::memcpy(&bytes, &bits, sizeof bytes);
+  return bytes;
+#elif defined(__aarch64__)
+  const int16x4_t shorts = vmovn_s32(reinterpret_cast<int32x4_t>(v));
+  const std::int32_t bits =
+      vget_lane_s32(vreinterpret_s32_s8(vmovn_s16(vcombine_s16(shorts, shorts))), 0);
+  SByteVec bytes;
+  std::memcpy(&bytes, &bits, sizeof bytes);
+  return bytes;
+#else
+  return __builtin_convertvector(v, SByteVec);
+#endif
+}
+
 template <class Bytes>
 HEDGE_INLINE Vec floats_of_bytes(const void* from, std::ptrdiff_t offset, int count) {
   Bytes bytes{};
   std::memcpy(&bytes, static_cast<const std::int8_t*>(from) + offset,
               static_cast<std::size_t>(count));
-  return __builtin_convertvector(__builtin_convertvector(bytes, IVec), Vec);
+  return __builtin_convertvector(integers_of(bytes), Vec);
 }
 
-/// The first `count` numbers of the residual, 1 to kLanes.
-HEDGE_INLINE Vec load_numbers(Number number, const void* from, std::ptrdiff_t offset, int count) {
-  if (number == Number::kInt8) return floats_of_bytes<SByteVec>(from, offset, count);
-  if (number == Number::kUInt8) return floats_of_bytes<UByteVec>(from, offset, count);
-  Vec v{};
-  std::memcpy(&v, static_cast<const float*>(from) + offset,
-              sizeof(float) * static_cast<std::size_t>(count));
-  return v;
-}
-
-HEDGE_INLINE void store_numbers(Number number, void* to, std::ptrdiff_t offset, Vec v, int count,
-                                std::int32_t zero_point) {
-  if (number == Number::kFloat) {
-    std::memcpy(static_cast<float*>(to) + offset, &v,
-                sizeof(float) * static_cast<std::size_t>(count));
-    return;
-  }
-  // Adding 1.5 * 2^23 leaves the rounded number (halves to even) in the low bits.
-  constexpr float kMagic = 12582912;
-  const Vec shifted = v + kMagic;
-  IVec bits;
-  std::memcpy(&bits, &shifted, sizeof bits);
-  const SByteVec bytes = __builtin_convertvector(bits + zero_point, SByteVec);
-  std::memcpy(static_cast<std::int8_t*>(to) + offset, &bytes, static_cast<std::size_t>(count));
-}
-
+/// What becomes of sums. By value: a store of a result could otherwise have changed it.
 struct Requantized {
-  const IntegerPlan& plan;
+  Number result, residual_number;
+  std::int32_t zero_point;
+  Vec low, high, residual_scale;
   const void* residual;
   void* dst;
 
-  HEDGE_INLINE void store(IVec sum, Vec factor, Vec bias, std::ptrdiff_t offset, int count) const {
-    Vec v = (__builtin_convertvector(sum, Vec) + bias) * factor;
-    if (plan.residual != Number::kNone) {
-      v += load_numbers(plan.residual, residual, offset, count) * plan.residual_scale;
+  HEDGE_INLINE Requantized(const IntegerPlan& plan, const void* from, void* to)
+      : result(plan.result),
+        residual_number(plan.residual),
+        zero_point(plan.zero_point),
+        low(splat(plan.bounds.low)),
+        high(splat(plan.bounds.high)),
+        residual_scale(splat(plan.residual_scale)),
+        residual(from),
+        dst(to) {}
+
+  /// `count` numbers, 1 to kLanes, of each of some pixels that lie `step` apart. One loop for each
+  /// stage, so that what kind of numbers there are is asked once, not for each pixel.
+  template <int kPixels>
+  HEDGE_INLINE void finish(Vec (&v)[kPixels], std::ptrdiff_t offset, std::ptrdiff_t step,
+                           int count) const {
+    if (residual_number == Number::kInt8) {
+      add_residual(v, offset, step, [&](std::ptrdiff_t at) {
+        return floats_of_bytes<SByteVec>(residual, at, count);
+      });
+    } else if (residual_number == Number::kUInt8) {
+      add_residual(v, offset, step, [&](std::ptrdiff_t at) {
+        return floats_of_bytes<UByteVec>(residual, at, count);
+      });
+    } else if (residual_number == Number::kFloat) {
+      add_residual(v, offset, step, [&](std::ptrdiff_t at) {
+        Vec x{};
+        std::memcpy(&x, static_cast<const float*>(residual) + at,
+                    sizeof(float) * static_cast<std::size_t>(count));
+        return x;
+      });
     }
-    v = bounded(v, splat(plan.bounds.low), splat(plan.bounds.high));
-    store_numbers(plan.result, dst, offset, v, count, plan.zero_point);
+    HEDGE_UNROLL
+    for (int m = 0; m < kPixels; ++m) v[m] = bounded(v[m], low, high);
+    if (result == Number::kFloat) {
+      HEDGE_UNROLL
+      for (int m = 0; m < kPixels; ++m) {
+        std::memcpy(static_cast<float*>(dst) + offset + m * step, &v[m],
+                    sizeof(float) * static_cast<std::size_t>(count));
+      }
+      return;
+    }
+    // Adding 1.5 * 2^23 leaves the rounded number (halves to even) in the low bits.
+    constexpr float kMagic = 12582912;
+    HEDGE_UNROLL
+    for (int m = 0; m < kPixels; ++m) {
+      const Vec shifted = v[m] + kMagic;
+      IVec bits;
+      std::memcpy(&bits, &shifted, sizeof bits);
+      const SByteVec bytes = lowest_bytes(bits + zero_point);
+      std::memcpy(static_cast<std::int8_t*>(dst) + offset + m * step, &bytes,
+                  static_cast<std::size_t>(count));
+    }
+  }
+
+ private:
+  template <int kPixels, class Load>
+  HEDGE_INLINE void add_residual(Vec (&v)[kPixels], std::ptrdiff_t offset, std::ptrdiff_t step,
+                                 const Load& load_at) const {
+    HEDGE_UNROLL
+    for (int m = 0; m < kPixels; ++m) v[m] += load_at(offset + m * step) * residual_scale;
   }
 };
+
+HEDGE_INLINE Vec scaled(IVec sum, Vec factor, Vec bias) {
+  return (__builtin_convertvector(sum, Vec) + bias) * factor;
+}
 
 template <int kPixels, int kVectors>
 void store_tile(const IntegerPlan& plan, const TileArguments<PairMath>& at,
                 const Tile<PairMath, kPixels, kVectors>& tile) {
   constexpr int kStride = kVectors * kLanes;
-  const Requantized result{plan, at.buffers->residual, at.buffers->dst};
+  const Requantized result(plan, at.buffers->residual, at.buffers->dst);
+  const std::ptrdiff_t pixel_step = plan.out_channels;
+  const std::ptrdiff_t out = at.out;
+  const int channels = at.channels;
   HEDGE_UNROLL
   for (int v = 0; v < kVectors; ++v) {
-    const int there = at.channels - v * kLanes;
+    const int there = channels - v * kLanes;
     if (there <= 0) continue;
     Vec factor;
     Vec bias;
     std::memcpy(&factor, at.weights + v * kLanes, sizeof factor);
     std::memcpy(&bias, at.weights + kStride + v * kLanes, sizeof bias);
+    Vec numbers[kPixels];
     HEDGE_UNROLL
-    for (int m = 0; m < kPixels; ++m) {
-      const std::ptrdiff_t offset =
-          at.out + static_cast<std::ptrdiff_t>(m) * plan.out_channels + v * kLanes;
-      if (there >= kLanes) {
-        result.store(tile.sum[m][v], factor, bias, offset, kLanes);
-      } else {
-        result.store(tile.sum[m][v], factor, bias, offset, there);
-      }
+    for (int m = 0; m < kPixels; ++m) numbers[m] = scaled(tile.sum[m][v], factor, bias);
+    if (there >= kLanes) {
+      result.finish(numbers, out + v * kLanes, pixel_step, kLanes);
+    } else {
+      result.finish(numbers, out + v * kLanes, pixel_step, there);
     }
   }
 }
@@ -150,7 +245,7 @@ void run_integer_depthwise(const IntegerPlan& plan, const IntegerDepthwiseBuffer
     return __builtin_convertvector(v, IVec);
   };
   const Geometry& g = plan.geometry;
-  const Requantized result{plan, buffers.residual, buffers.dst};
+  const Requantized result(plan, buffers.residual, buffers.dst);
   for (int row = first; row < last; ++row) {
     const std::ptrdiff_t image = row / g.out_h;
     const int top = row % g.out_h * g.stride_h - g.pad_top;
@@ -178,10 +273,12 @@ void run_integer_depthwise(const IntegerPlan& plan, const IntegerDepthwiseBuffer
           }
         }
         if (count == kLanes) {
-          result.store(sum, load(buffers.factors + c), load(buffers.bias + c), out + c, kLanes);
+          Vec numbers[1] = {scaled(sum, load(buffers.factors + c), load(buffers.bias + c))};
+          result.finish(numbers, out + c, 0, kLanes);
         } else {
-          result.store(sum, load_some(buffers.factors + c, count),
-                       load_some(buffers.bias + c, count), out + c, count);
+          Vec numbers[1] = {scaled(sum, load_some(buffers.factors + c, count),
+                                   load_some(buffers.bias + c, count))};
+          result.finish(numbers, out + c, 0, count);
         }
       }
     }
@@ -189,25 +286,34 @@ void run_integer_depthwise(const IntegerPlan& plan, const IntegerDepthwiseBuffer
 }
 
 template <class Stored>
-HEDGE_INLINE void widen(const Widening& p, const Stored* src, std::int16_t* dst, std::int64_t first,
-                        std::int64_t last) {
+HEDGE_INLINE void widen(const Widening& p, const Stored* src, std::int16_t* dst, int first,
+                        int last) {
   const auto zero_point = static_cast<std::int16_t>(p.zero_point);
-  if (p.channels == p.width) {
-    for (std::int64_t i = first * p.width; i < last * p.width; ++i) {
-      dst[i] = static_cast<std::int16_t>(src[i] - zero_point);
+  const std::ptrdiff_t from_row = static_cast<std::ptrdiff_t>(p.columns) * p.groups * p.channels;
+  const std::ptrdiff_t pixel = static_cast<std::ptrdiff_t>(p.groups) * p.width;
+  const std::ptrdiff_t to_row = (p.left + p.columns + p.right) * pixel;
+  for (int row = first; row < last; ++row) {
+    const Stored* from = src + row * from_row;
+    std::int16_t* to = dst + row * to_row;
+    for (std::ptrdiff_t i = 0; i < p.left * pixel; ++i) *to++ = 0;
+    if (p.channels == p.width) {
+      for (std::ptrdiff_t i = 0; i < from_row; ++i) {
+        to[i] = static_cast<std::int16_t>(from[i] - zero_point);
+      }
+      to += from_row;
+    } else {
+      for (int i = 0; i < p.columns * p.groups; ++i, from += p.channels, to += p.width) {
+        for (int c = 0; c < p.channels; ++c) {
+          to[c] = static_cast<std::int16_t>(from[c] - zero_point);
+        }
+        for (int c = p.channels; c < p.width; ++c) to[c] = 0;
+      }
     }
-    return;
-  }
-  for (std::int64_t i = first; i < last; ++i) {
-    const Stored* from = src + i * p.channels;
-    std::int16_t* to = dst + i * p.width;
-    for (int c = 0; c < p.channels; ++c) to[c] = static_cast<std::int16_t>(from[c] - zero_point);
-    for (int c = p.channels; c < p.width; ++c) to[c] = 0;
+    for (std::ptrdiff_t i = 0; i < p.right * pixel; ++i) *to++ = 0;
   }
 }
 
-void run_widen(const Widening& p, const void* src, std::int16_t* dst, std::int64_t first,
-               std::int64_t last) {
+void run_widen(const Widening& p, const void* src, std::int16_t* dst, int first, int last) {
   if (p.is_signed) {
     widen(p, static_cast<const std::int8_t*>(src), dst, first, last);
   } else {

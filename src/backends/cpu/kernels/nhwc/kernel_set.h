@@ -101,11 +101,14 @@ struct IntegerDepthwiseBuffers {
   void* dst = nullptr;
 };
 
-/// From bytes to 16 bits: stored - zero_point, groups of `channels` filled up to `width`.
+/// From bytes to 16 bits: stored - zero_point, each pixel's groups of `channels` filled up to
+/// `width`, each row of pixels with `left` and `right` zero ones beside it, so that no tile needs
+/// to know of padding.
 struct Widening {
   bool is_signed = true;
   std::int32_t zero_point = 0;
-  int channels = 0, width = 0;
+  int groups = 1, channels = 0, width = 0;
+  int columns = 0, left = 0, right = 0;
 };
 
 struct KernelSet {
@@ -118,9 +121,8 @@ struct KernelSet {
   /// dst = bounded(src); dst may be src.
   void (*clip)(const float* src, float* dst, std::size_t count, Bounds bounds);
   bool pairs_interleaved = false;  ///< A vector of weights: lane by lane both, or all first ones.
-  /// Groups number first .. last-1 of all pixels.
-  void (*widen)(const Widening&, const void* src, std::int16_t* dst, std::int64_t first,
-                std::int64_t last);
+  /// Rows number first .. last-1 of all images.
+  void (*widen)(const Widening&, const void* src, std::int16_t* dst, int first, int last);
   void (*integer_convolution)(const IntegerPlan&, const IntegerBuffers&, int first, int last);
   void (*integer_depthwise)(const IntegerPlan&, const IntegerDepthwiseBuffers&, int first,
                             int last);
