@@ -444,6 +444,38 @@ TEST(IntegerLayers, WithAsymmetricWeightsAreEmulatedAndSaySo) {
   EXPECT_LT(test::relative_error(run(plan, input).at(0), expected.values<float>()), 1e-5);
 }
 
+/// As in models with Q/DQ nodes around each Add.
+TEST(IntegerLayers, AddBytes) {
+  for (const Held held : {Held::kSigned, Held::kAsymmetric}) {
+    for (const bool relu : {false, true}) {
+      GraphBuilder g;
+      const ValueId x = g.input({1, 16, 6, 5});
+      const ValueId y = g.node("Relu", {x});
+      const ValueId sum =
+          g.node("Add", {g.node("MaxPool", {x}, {{"kernel_shape", Ints{1, 1}}}), y});
+      Graph graph = g.finish({g.node("Identity", {sum})});
+      if (relu) graph.nodes[2].post_ops = {{.kind = PostOp::Kind::kRelu}};
+      const Tensor input = test::noise_tensor({1, 16, 6, 5}, 3);
+      graph = in_bytes(graph, input, held);
+      const auto plan = compile(graph, {});
+      const auto adds = std::ranges::count_if(plan->steps, [](const Step& step) {
+        return step.kernel.find("hedge:byte_add") != std::string::npos;
+      });
+      EXPECT_EQ(adds, 1);
+      const auto expected = execute(to_qdq(graph), std::vector{input}).at(0);
+      const auto results = run(plan, input);
+      const float step = graph.value(sum).quantization->scales[0];
+      std::size_t differ = 0;
+      for (std::size_t i = 0; i < results[0].size(); ++i) {
+        const float error = std::fabs(results[0][i] - expected.values<float>()[i]);
+        EXPECT_LE(error, 1.01F * step);
+        differ += error > 0.01F * step ? 1 : 0;
+      }
+      EXPECT_LE(differ, 2U);
+    }
+  }
+}
+
 TEST(IntegerLayers, WithAScaleForEachChannelOfActivationsAreRefused) {
   GraphBuilder g;
   Graph graph = g.finish({g.conv(g.input({1, 2, 5, 5}), 2, 8)});

@@ -107,6 +107,9 @@ class Compiler {
                         const Desc& result);
   void quantize_form(ValueId id, const Located& floats);
   void dequantize_form(ValueId id);
+  /// Whether the node adds two values in 8 bits to a third one.
+  [[nodiscard]] bool adds_bytes(const Node& node) const;
+  [[nodiscard]] Obstacle compile_byte_add(const Node& node);
   [[nodiscard]] bool add_byte_mean(const Node& node);
   // layers_own.cpp
   [[nodiscard]] const KernelSet& own_set() const { return cpu::own_set(isa_); }

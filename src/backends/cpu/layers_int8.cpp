@@ -481,6 +481,46 @@ void Compiler::dequantize_form(ValueId id) {
   add_form(id, to);
 }
 
+bool Compiler::adds_bytes(const Node& node) const {
+  const ValueId out = node.outputs[0];
+  const auto is_operand = [&](ValueId id) {
+    return id != kNoValue && !graph_.is_constant(id) && quantization_of(id) && !is_raw(id) &&
+           type_of_value(id) == type_of_value(out);
+  };
+  return (is_op(node, "Add") || is_op(node, "Sum")) && node.inputs.size() == 2 &&
+         quantization_of(out) && is_operand(node.inputs[0]) && is_operand(node.inputs[1]) &&
+         std::all_of(node.post_ops.begin(), node.post_ops.end(), is_bound);
+}
+
+/// Residuals of models with Q/DQ nodes, where the convolution's own result is rounded before.
+Obstacle Compiler::compile_byte_add(const Node& node) {
+  const Located a = locate(node.inputs[0]);
+  if (!is_packed(a.desc)) return "an operand with gaps";
+  const Located b = with_desc(
+      node.inputs[1], with_type(a.desc, type_of(*quantization_of(node.inputs[1]))), node.name);
+  const Quantization* const held[3] = {&*quantization_of(node.inputs[0]),
+                                       &*quantization_of(node.inputs[1]),
+                                       &*quantization_of(node.outputs[0])};
+  const Located dst = new_result(with_type(a.desc, type_of(*held[2])));
+  const PostOps fused{0, node.post_ops.size(), kNoValue, {}};
+  const Bounds bounds = bounds_of(node, fused);
+  kernels::ByteAdd sum{.count = element_count(type_of_value(node.outputs[0]).shape),
+                       .low = bounds.low,
+                       .high = bounds.high};
+  bool is_signed[3];
+  for (std::size_t i = 0; i < 3; ++i) {
+    sum.scales[i] = held[i]->scales[0];
+    sum.zero_points[i] = held[i]->zero_point;
+    is_signed[i] = held[i]->type == DataType::kInt8;
+  }
+  add_own_step(
+      node, fmt::format("{} hedge:byte_add{}", node.op->name, post_ops(node, Fusing::kOwn).text),
+      {kernels::byte_add_kernel(is_signed, isa_), std::make_shared<const kernels::ByteAdd>(sum)},
+      {argument(0, a), argument(0, b), argument(0, dst)});
+  produce(node.outputs[0], dst);
+  return {};
+}
+
 /// A global average over bytes in NHWC, into floats. Whether it was one.
 bool Compiler::add_byte_mean(const Node& node) {
   const ValueId id = node.inputs[0];
