@@ -331,8 +331,13 @@ TEST(IntegerNets, AgreeWithTheirMeaning) {
           graph.nodes, [&](const Node& node) { return is_int8(graph, node); });
       EXPECT_EQ(integer_layers(*plan), layers);
       EXPECT_TRUE(plan->emulated_layers.empty());
+#if defined(__aarch64__)
+      const bool fast = name != "gates";  // Sigmoid and its kin, by oneDNN's reference there.
+#else
+      const bool fast = true;
+#endif
       for (const Step& step : plan->steps) {
-        EXPECT_TRUE(test::is_fast(step.kernel)) << step.kernel;
+        EXPECT_TRUE(!fast || test::is_fast(step.kernel)) << step.kernel;
       }
       const auto results = run(plan, input);
       for (std::size_t i = 0; i < expected.size(); ++i) {
