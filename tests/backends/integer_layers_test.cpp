@@ -449,6 +449,25 @@ TEST(IntegerLayers, WithAsymmetricWeightsAreEmulatedAndSaySo) {
   EXPECT_LT(test::relative_error(run(plan, input).at(0), expected.values<float>()), 1e-5);
 }
 
+/// More products than 32 bits hold the sum of.
+TEST(IntegerLayers, WhoseSumsAreTooLongAreEmulated) {
+  constexpr std::int64_t kInputs = 70'000;
+  GraphBuilder g;
+  const ValueId x = g.input({1, kInputs});
+  const ValueId w =
+      g.constant(Tensor::from<float>({kInputs, 1}, std::vector<float>(std::size_t{kInputs}, 127)));
+  Graph graph = g.finish({g.node("Gemm", {x, w})});
+  graph.value(x).quantization = {
+      .type = DataType::kUInt8, .scales = {1}, .axis = 0, .zero_point = 0};
+  graph.value(w).quantization = {.scales = {1}, .axis = 0, .zero_point = 0};
+  const auto plan = compile(graph, {});
+  ASSERT_EQ(plan->emulated_layers.size(), 1U);
+  EXPECT_NE(plan->emulated_layers[0].reason.find("32 bits"), std::string::npos);
+  const auto results =
+      run(plan, Tensor::from<float>({1, kInputs}, std::vector<float>(std::size_t{kInputs}, 255)));
+  EXPECT_NEAR(results.at(0).at(0), 255.0 * 127 * kInputs, 1e4);
+}
+
 /// As in models with Q/DQ nodes around each Add.
 TEST(IntegerLayers, AddBytes) {
   for (const Held held : {Held::kSigned, Held::kAsymmetric}) {
