@@ -358,6 +358,68 @@ class Int8(unittest.TestCase):
         self.assertLessEqual(abs((ours == labels).sum() - right), 10)
         self.assertLessEqual(abs((fp32 == labels).sum() - right), 50)
 
+    def build_stated(self, model, *arguments):
+        return call("build_engine", f"--onnx={model}", "--dataset=shapes", "--preprocess=" + self.recipe(),
+                    "--timing_cache=" + self.path("timing.cache"), "--engine=" + self.path("stated.engine"), *arguments)
+
+    @unittest.skipUnless(onnxruntime, "no ONNX Runtime; ./run-tests installs it into .venv")
+    def test_model_of_onnx_runtimes_quantiser(self):
+        """Runs in integers, and has the classes that ONNX Runtime gives."""
+        from onnxruntime import quantization
+        images, _ = self.images()
+        images = images[:1000]
+
+        class Reader(quantization.CalibrationDataReader):
+            left = list(images[:100])
+            name = onnx.load(DEMO).graph.input[0].name
+
+            def get_next(self):
+                return {self.name: self.left.pop()[None]} if self.left else None
+
+        model, report = self.path("quantiser.onnx"), self.path("quantiser.json")
+        quantization.quantize_static(DEMO, model, Reader(), quant_format=quantization.QuantFormat.QDQ,
+                                     per_channel=True)
+        self.succeeded(self.build_stated(model, f"--json={report}"))
+        built = read_json(report)
+        self.assertEqual(built["engine"]["precision"], "int8")
+        macs = {precision: sum(layer["multiply_accumulates"] for layer in built["layers"]
+                               if layer["precision"] == precision) for precision in ("int8", "fp32")}
+        self.assertGreater(macs["int8"], 100 * macs["fp32"], built["layers"])
+        session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+        name = session.get_inputs()[0].name
+        theirs = np.array([session.run(None, {name: image[None]})[0].argmax() for image in images])
+        ours = np.array(self.classes(self.path("stated.engine"))[:1000])
+        self.assertGreater((ours == theirs).mean(), 0.985)
+
+    @unittest.skipUnless(onnxruntime, "no ONNX; ./run-tests installs it into .venv")
+    def test_explicit_models_that_integers_cannot_run(self):
+        """Scales for each channel of an activation, or along another axis of weights: named."""
+        helper = onnx.helper
+
+        def model(name, activation_scales, axis):
+            def constant(name, array):
+                return onnx.numpy_helper.from_array(np.asarray(array), name)
+            many = np.full(3, 0.02, np.float32) if activation_scales else np.float32(0.02)
+            nodes = [helper.make_node("QuantizeLinear", ["x", "s", "z"], ["q"], "quantize_x", axis=1),
+                     helper.make_node("DequantizeLinear", ["q", "s", "z"], ["d"], "dequantize_x", axis=1),
+                     helper.make_node("DequantizeLinear", ["w", "ws"], ["wd"], "dequantize_w", axis=axis),
+                     helper.make_node("Conv", ["d", "wd"], ["c"], "the_conv", kernel_shape=[32, 32]),
+                     helper.make_node("Flatten", ["c"], ["y"], "flatten")]
+            constants = [constant("s", many), constant("z", np.zeros_like(many, np.int8)),
+                         constant("w", np.ones((10, 3, 32, 32), np.int8)),
+                         constant("ws", np.full(10 if axis == 0 else 3, 0.02, np.float32))]
+            graph = helper.make_graph(
+                nodes, "g", [helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1, 3, 32, 32])],
+                [helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1, 10])], constants)
+            onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8),
+                      self.path(name))
+            return call("build_engine", "--onnx=" + self.path(name), "--dataset=shapes", "--preprocess=scale=1/255",
+                        "--timing_cache=" + self.path("timing.cache"), "--engine=" + self.path("explicit.engine"))
+
+        self.refused(model("channels.onnx", True, 0), "dequantize_x", "each channel")
+        self.refused(model("mixed.onnx", False, 1), "the_conv", "axis 1")
+        self.succeeded(model("fine.onnx", False, 0))
+
     def classes(self, model):
         path = self.path("classes.txt")
         self.succeeded(call("inference", f"--model={model}", f"--data={self.data}", f"--predictions={path}"))
