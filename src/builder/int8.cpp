@@ -48,8 +48,9 @@ Ranges read_ranges(const Graph& graph, const fs::path& file) {
                                    file.string(), printable(cache.header)));
   Ranges ranges;
   ranges.thresholds = naming(file.string(), [&] { return thresholds_of(cache, graph); });
-  ranges.info = {
-      .method = "cache " + printable(cache.header), .cache = file.string(), .cache_sha256 = file_hash(file)};
+  ranges.info = {.method = "cache " + printable(cache.header),
+                 .cache = file.string(),
+                 .cache_sha256 = file_hash(file)};
   return ranges;
 }
 
@@ -96,7 +97,9 @@ Ranges find_ranges(const PreparedModel& model, const Int8Options& options) {
 }
 
 QuantizeOptions quantize_options(const PreparedModel& model, const Int8Options& options) {
-  return {.keep = options.keep, .unsigned_input = never_negative(*model.info.preprocessing)};
+  QuantizeOptions quantize{.unsigned_input = never_negative(*model.info.preprocessing)};
+  for (const auto& [name, precision] : options.keep) quantize.keep.insert(name);
+  return quantize;
 }
 
 void make_int8(PreparedModel& model, const Int8Options& options) {
@@ -104,21 +107,26 @@ void make_int8(PreparedModel& model, const Int8Options& options) {
   Ranges ranges = find_ranges(model, options);
   model.float_graph = model.graph;
   quantize(model.graph, ranges.thresholds, quantize_options(model, options));
-  ranges.info.keep = {options.keep.begin(), options.keep.end()};
+  for (const auto& [name, precision] : options.keep) {
+    ranges.info.keep.push_back(fmt::format("{}:{}", name, precision));
+    if (precision != "fp32") model.build.layers[resolve_layer(model.graph, name)] = precision;
+  }
   model.info.calibration = std::move(ranges.info);
 }
 
-std::string parse_keep(const std::string& text) {
+std::pair<std::string, std::string> parse_keep(const std::string& text) {
   const std::size_t colon = text.rfind(':');
   if (colon == std::string::npos || colon == 0 || colon + 1 == text.size()) {
     throw bad_input(fmt::format(
-        "--keep={}: write LAYER:PRECISION, as first:fp32, last:fp32 or NAME:fp32", text));
+        "--keep={}: write LAYER:PRECISION, as first:fp32, last:bf16 or NAME:fp32", text));
   }
-  if (text.substr(colon + 1) != "fp32") {
-    throw bad_input(fmt::format("--keep={}: no precision '{}' to keep a layer in; there is fp32",
-                                text, text.substr(colon + 1)));
+  const std::string precision = text.substr(colon + 1);
+  if (precision != "fp32" && precision != "bf16") {
+    throw bad_input(
+        fmt::format("--keep={}: no precision '{}' to keep a layer in; there are fp32 and bf16",
+                    text, precision));
   }
-  return text.substr(0, colon);
+  return {text.substr(0, colon), precision};
 }
 
 }  // namespace hedge

@@ -6,8 +6,8 @@
 #include <functional>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
+#include <utility>
 
 #include "hedge/engine.h"
 #include "hedge/preprocessing.h"
@@ -30,8 +30,9 @@ struct Int8Options {
   CalibrationMethod method = CalibrationMethod::kEntropy;
   double percentile = kDefaultPercentile;
   std::string tensorrt_version = "8.6.2";  ///< Whose cache is written.
-  std::set<std::string> keep{};            ///< As QuantizeOptions.
-  int threads = 0;                         ///< 0: every CPU.
+  /// Precisions of layers that are to stay in floating point, by name (as QuantizeOptions::keep).
+  std::map<std::string, std::string> keep{};
+  int threads = 0;  ///< 0: every CPU.
   /// Called from one thread at a time. May be empty.
   std::function<void(std::int64_t done, std::int64_t total)> progress{};
 };
@@ -56,8 +57,8 @@ struct Ranges {
 /// it, stays as it is. Throws as find_ranges and quantize do.
 void make_int8(PreparedModel& model, const Int8Options& options);
 
-/// Layers of `--keep=LAYER:PRECISION`, whose names may hold colons. Throws bad_input: no colon, a
-/// precision other than fp32.
-[[nodiscard]] std::string parse_keep(const std::string& text);
+/// `--keep=LAYER:PRECISION`, fp32 or bf16, as name and precision. Names may hold colons. Throws
+/// bad_input: no colon, another precision.
+[[nodiscard]] std::pair<std::string, std::string> parse_keep(const std::string& text);
 
 }  // namespace hedge

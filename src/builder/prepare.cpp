@@ -129,11 +129,6 @@ bool take_quantization(Graph& graph, const std::string& precision) {
 }
 
 std::string choose_precision(const std::string& stated, bool quantized, const Backend& backend) {
-  if (stated == "best") {
-    throw bad_input(
-        "precision best: choosing a precision for each layer is not there yet; build int8 and keep "
-        "the layers that hedge sensitivity ranks first in floating point with --keep=LAYER:fp32");
-  }
   if (!stated.empty()) return stated;
   if (quantized) return "int8";
   std::string precision(backend.default_precision());

@@ -2,13 +2,17 @@
 // ONNX file to engine file.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <optional>
 
 #include "base/cancellation.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/naming.h"
+#include "base/text.h"
+#include "builder/best.h"
 #include "builder/calibration_images.h"
 #include "builder/prepare.h"
 #include "builder/quantization_report.h"
@@ -33,6 +37,9 @@ constexpr const char* kExamples =
     "  build_engine --onnx=resnet8_cifar.onnx --precision=int8    calibrates on CIFAR-10's "
     "training "
     "images\n"
+    "  build_engine --onnx=resnet8_cifar.onnx --best             int8, bf16 or fp32 for each "
+    "layer, "
+    "as measured\n"
     "  build_engine --onnx=resnet8_cifar.onnx --int8 --calib_method=minmax --keep=last:fp32 "
     "--report\n"
     "\n"
@@ -57,6 +64,8 @@ struct Options {
   CalibrationFlags calibration;
   bool report = false;
   std::string report_images = "all";
+  std::string best_lost = "0.5";
+  std::string best_images = "1000";
 };
 
 std::filesystem::path engine_path(const Options& options, const EngineInfo& info) {
@@ -89,6 +98,12 @@ EngineBuildOptions build_options(const Program& program, const Options& options)
           .int8 = with_progress(program, options.calibration)};
 }
 
+BestOptions best_options(const Program& program, const Options& options) {
+  return {.most_lost = parse_number("--best_lost", options.best_lost, 0, 100),
+          .images = parse_count("--best_images", options.best_images, 1, 1'000'000'000),
+          .progress = progress_of(program, "ranking layers")};
+}
+
 /// Before and after on the same test images.
 QuantizationReport report(const Program& program, const Options& options,
                           const PreparedModel& model, const EngineContainer& container) {
@@ -117,6 +132,30 @@ void print_engine(const Program& program, const std::filesystem::path& path,
   if (info.calibration) program.print("ranges     {}\n", calibration_text(*info.calibration));
 }
 
+void print_choice(const Program& program, const BestReport& best) {
+  std::size_t width = 5;
+  for (const BestLayer& layer : best.layers) {
+    width = std::max(width, std::min<std::size_t>(layer.name.size(), 60));
+  }
+  program.print("{:<{}}", "layer", width);
+  for (const char* precision : {"fp32", "bf16", "int8"}) program.print("  {:>6} us", precision);
+  program.print("  chosen\n");
+  for (const BestLayer& layer : best.layers) {
+    program.print("{:<{}}", printable(layer.name).substr(0, 60), width);
+    for (const char* precision : {"fp32", "bf16", "int8"}) {
+      const auto time = layer.time_us.find(precision);
+      program.print("  {:>9}",
+                    time == layer.time_us.end() ? "-" : fmt::format("{:.2f}", time->second));
+    }
+    program.print("  {}\n", layer.precision);
+  }
+  program.print("whole net ");
+  for (const auto& [name, time] : best.time_us) program.print(" {} {:.1f} us,", name, time);
+  program.print(" taken: {}\n", best.chosen);
+  program.print("top-1      {} of {} calibration images right, in fp32 {}\n", best.correct,
+                best.images, best.fp32_correct);
+}
+
 int build(const Program& program, const Options& options) {
   check(program, options);
   const EngineBuildOptions stated = build_options(program, options);
@@ -126,8 +165,12 @@ int build(const Program& program, const Options& options) {
     throw bad_input(
         "--report tells what INT8 changes: it goes with --precision=int8 and a model in fp32");
   }
+  std::optional<BestReport> best;
   const EngineContainer container = naming(options.onnx, [&] {
     make_int8(model, stated.int8);
+    if (model.build.precision == "best") {
+      best = make_best(model, stated.int8, best_options(program, options));
+    }
     return compile(model);
   });
   if (cancellation_requested()) throw runtime_failure("cancelled; no engine was written");
@@ -140,6 +183,10 @@ int build(const Program& program, const Options& options) {
   json["file"] = path.string();
   json["engine"] = nlohmann::ordered_json(nlohmann::json(container.info));
   json["layers"] = nlohmann::ordered_json(container.layer_choices);
+  if (best) {
+    print_choice(program, *best);
+    json["best"] = nlohmann::ordered_json(nlohmann::json(*best));
+  }
   if (options.report) {
     const QuantizationReport changes = report(program, options, model, container);
     program.print_text(quantization_text(changes));
@@ -176,6 +223,11 @@ void add_options(CLI::App& app, Options& options) {
   app.add_flag_callback(
       "--skipInference", [] {}, "Accepted; building never infers");
   add_calibration_options(app, options.calibration);
+  app.add_option("--best_lost", options.best_lost,
+                 "Points of top-1 on calibration images that --best may cost (default 0.5)")
+      ->type_name("POINTS");
+  app.add_option("--best_images", options.best_images, "Of these images (default 1000)")
+      ->type_name("N");
   app.add_flag("--report", options.report,
                "What int8 does to each layer and to top-1 on the test images; --json has it too");
   app.add_option("--report_images", options.report_images, "Test images (default: all)")

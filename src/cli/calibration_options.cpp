@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <memory>
 #include <utility>
 
@@ -14,20 +13,6 @@
 #include "quant/calibration_cache.h"
 
 namespace hedge::cli {
-namespace {
-
-double parse_percentile(const std::string& text) {
-  double value = 0;
-  const char* last = text.data() + text.size();
-  const auto [end, error] = std::from_chars(text.data(), last, value);
-  if (error != std::errc{} || end != last || !(value > 0 && value <= 100)) {
-    throw bad_input(fmt::format("--calib_percentile={}: give a number above 0, up to 100", text));
-  }
-  return value;
-}
-
-}  // namespace
-
 void add_range_options(CLI::App& app, CalibrationFlags& flags) {
   const auto add = [&app](const char* name, std::string& value, const char* text,
                           const char* type) {
@@ -57,7 +42,7 @@ void add_range_options(CLI::App& app, CalibrationFlags& flags) {
 void add_calibration_options(CLI::App& app, CalibrationFlags& flags) {
   add_range_options(app, flags);
   app.add_option("--keep", flags.keep,
-                 "LAYER:fp32 leaves a layer in floating point; first and last are names too "
+                 "LAYER:fp32 or LAYER:bf16 leaves a layer in that; first and last are names too "
                  "(repeatable)")
       ->group("Calibration of --precision=int8")
       ->type_name("LAYER:PRECISION");
@@ -71,7 +56,7 @@ Int8Options int8_options(const CalibrationFlags& flags) {
                       .batch = parse_count("--calib_batch_size", flags.batch, 1, 1'000'000),
                       .preprocessing = stated_recipe(flags.preprocessor),
                       .method = calibration_method_from_string(flags.method),
-                      .percentile = parse_percentile(flags.percentile),
+                      .percentile = parse_number("--calib_percentile", flags.percentile, 1, 100),
                       .tensorrt_version = flags.tensorrt};
   (void)calibration_cache_header(options.tensorrt_version, options.method);
   if (!flags.threads.empty()) {
@@ -104,7 +89,7 @@ std::string calibration_text(const CalibrationInfo& info) {
   if (!info.cache.empty()) {
     text += fmt::format(", cache {} (SHA-256 {})", info.cache, info.cache_sha256.substr(0, 12));
   }
-  if (!info.keep.empty()) text += fmt::format(", fp32: {}", join_words(info.keep));
+  if (!info.keep.empty()) text += fmt::format(", kept: {}", join_words(info.keep));
   return text;
 }
 

@@ -36,6 +36,16 @@ std::int64_t parse_count(const std::string& flag, const std::string& text, std::
   return value;
 }
 
+double parse_number(const std::string& flag, const std::string& text, double low, double high) {
+  double value = 0;
+  const char* last = text.data() + text.size();
+  const auto [end, error] = std::from_chars(text.data(), last, value);
+  if (error != std::errc{} || end != last || !(value >= low && value <= high)) {
+    throw bad_input(fmt::format("{}={}: give a number from {} to {}", flag, text, low, high));
+  }
+  return value;
+}
+
 std::vector<std::int64_t> parse_counts(const std::string& flag, const std::string& text,
                                        std::int64_t low, std::int64_t high) {
   std::vector<std::int64_t> values;

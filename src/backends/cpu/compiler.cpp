@@ -40,11 +40,16 @@ Desc with_type(const Desc& plain, Type type) {
   return {layout->dims, type, layout->strides};
 }
 
+std::string name_of(Type precision) {
+  return precision == Type::bf16 ? "bf16" : precision == Type::f16 ? "fp16" : "fp32";
+}
+
 Compiler::Compiler(const Graph& graph, const PlanOptions& options)
     : graph_(graph),
       options_(options),
       plan_(std::make_shared<Plan>()),
       isa_(effective_isa()),
+      precision_(options.precision),
       forms_(graph.values.size()),
       byte_forms_(graph.values.size()),
       last_use_(graph.values.size(), 0) {
@@ -102,6 +107,8 @@ std::shared_ptr<const Plan> Compiler::run() {
 
 void Compiler::compile(const Node& node) {
   uncounted_macs_ = multiply_accumulates_of(node);
+  const auto stated = options_.precisions.find(node.name);
+  precision_ = stated == options_.precisions.end() ? options_.precision : stated->second;
   const auto attempt = [&](bool bytes, auto compile_node) {
     Obstacle obstacle;
     bytes_ = bytes;

@@ -28,6 +28,9 @@ using Obstacle = std::string;
 /// The widest that both this CPU and the cap on oneDNN's instruction set allow.
 [[nodiscard]] const KernelSet& own_set(kernels::Isa isa);
 
+/// "fp32", "bf16", "fp16".
+[[nodiscard]] std::string name_of(dnnl::memory::data_type precision);
+
 /// Turns the nodes of one graph into steps, in order. One object compiles one plan.
 class Compiler {
  public:
@@ -179,7 +182,7 @@ class Compiler {
 
   // Steps.
   void add_step(Step step) {
-    if (bytes_) step.precision = "int8";
+    if (step.precision.empty()) step.precision = bytes_ ? "int8" : name_of(precision_);
     plan_->steps.push_back(std::move(step));
   }
   // The first of a node's steps has its multiply-accumulates: further ones work on the result.
@@ -223,6 +226,7 @@ class Compiler {
   std::shared_ptr<Plan> plan_;
   dnnl::stream stream_;
   kernels::Isa isa_;
+  dnnl::memory::data_type precision_;  ///< Of the node that is being compiled.
   std::size_t node_index_ = 0;
   std::int64_t uncounted_macs_ = 0;               ///< Of this node, until its first step has them.
   bool bytes_ = false;                            ///< This node takes values in 8 bits as they are.

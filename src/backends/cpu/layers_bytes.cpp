@@ -49,7 +49,8 @@ void Compiler::quantize_form(ValueId id, const Located& floats) {
     from = new_result(planes ? nhwc(shape, Type::f32) : row_major(shape, Type::f32));
     add_reorder(fmt::format("{} (for 8 bits)", graph_.value(id).name), floats, from);
   }
-  const Located to = new_result(planes ? nhwc(shape, byte_type(q)) : row_major(shape, byte_type(q)));
+  const Located to =
+      new_result(planes ? nhwc(shape, byte_type(q)) : row_major(shape, byte_type(q)));
   const auto from_layout = blocking_of(from.desc);
   const auto to_layout = blocking_of(to.desc);
   auto loops = kernels::conversion(from_layout->dims, from_layout->strides, to_layout->strides);

@@ -70,7 +70,7 @@ const KernelSet& own_set(kernels::Isa isa) {
 
 /// Empty where no kernel of ours does the layer.
 std::string Compiler::own_convolution(const Node& node) const {
-  if (options_.precision != Type::f32 && !bytes_) return {};
+  if (precision_ != Type::f32 && !bytes_) return {};
   const Shape& in = graph_.value(node.inputs[0]).type.shape;
   Convolution layer{.groups = static_cast<int>(node.attributes.get_int("group", 1)),
                     .out_channels = static_cast<int>(graph_.value(node.inputs[1]).type.shape[0])};

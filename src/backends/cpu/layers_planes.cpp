@@ -76,7 +76,7 @@ Obstacle Compiler::compile_pooling(const Node& node) {
   const AnyPrimitive pool = pooling(plan_->engine, algorithm, src.desc,
                                     any_layout(out, type_of(src.desc)), window, plain_attributes());
   if (bytes_ && is_slow(pool.implementation)) return "no fast kernel over 8 bits";
-  if (options_.precision == Type::f32 && is_slow(pool.implementation)) {
+  if (precision_ == Type::f32 && is_slow(pool.implementation)) {
     add_own_pool(node, window);
     return {};
   }

@@ -63,7 +63,10 @@ struct SlowLayer {
 };
 
 struct PlanOptions {
+  /// Of the layers that do not compute in integers.
   dnnl::memory::data_type precision = dnnl::memory::data_type::f32;
+  /// Of single ones of them, by their names.
+  std::map<std::string, dnnl::memory::data_type> precisions{};
   int threads = 1;
   Tactics
       tactics;  ///< A kind that is missing here, or has no such implementation: oneDNN's choice.
