@@ -119,6 +119,8 @@ void Compiler::compile(const Node& node) {
     obstacle = attempt(true, &Compiler::compile_integer);
     if (obstacle.empty()) return;
     plan_->emulated_layers.push_back({node.name, std::string(node.op->name), obstacle});
+  } else if (adds_bytes(node) && attempt(true, &Compiler::compile_byte_add).empty()) {
+    return;
   } else if (moves_bytes(node) && attempt(true, &Compiler::compile_fast).empty()) {
     return;
   }

@@ -88,26 +88,31 @@ class Compiler {
   [[nodiscard]] static Bounds bounds_of(const Node& node, const PostOps& fused);
 
   // layers_int8.cpp
-  /// Whether the node computes in integers: its input and weights are held in 8 bits.
-  [[nodiscard]] bool is_integer(const Node& node) const;
-  /// Whether the node only moves what its inputs hold, so that it works on the 8 bits themselves.
-  [[nodiscard]] bool moves_bytes(const Node& node) const;
   struct IntegerLayer;
-  [[nodiscard]] Obstacle describe_integer(const Node& node, Fusing fusing,
-                                          IntegerLayer& layer) const;
+  /// Whether the node's input and weights are held in 8 bits: it should compute in integers.
+  [[nodiscard]] bool is_integer(const Node& node) const;
+  [[nodiscard]] Obstacle compile_integer(const Node& node);
+  [[nodiscard]] Obstacle why_not_integer(const Node& node) const;
+  [[nodiscard]] std::optional<std::vector<float>> integer_bias(const Node& node) const;
+  [[nodiscard]] IntegerLayer describe_integer(const Node& node, Fusing fusing) const;
   [[nodiscard]] dnnl::primitive_attr attributes_of(const Node& node,
                                                    const IntegerLayer& layer) const;
-  [[nodiscard]] Obstacle compile_integer(const Node& node);
   [[nodiscard]] bool add_library_integer_convolution(const Node& node, const IntegerLayer& layer);
   [[nodiscard]] bool add_library_integer_product(const Node& node, IntegerLayer layer);
-  void add_own_integer(const Node& node, const IntegerLayer& layer);
-  void set_bounds(const Node& node, const IntegerLayer& layer, IntegerConvolution& own) const;
   void add_integer_step(const Node& node, const IntegerLayer& layer, const Scales& scales,
                         const AnyPrimitive& any, std::vector<Argument> arguments,
                         const Desc& result);
+  void add_own_integer(const Node& node, const IntegerLayer& layer);
+  void set_bounds(const Node& node, const IntegerLayer& layer, IntegerConvolution& own) const;
+  // layers_bytes.cpp
+  /// Whether the node only moves what its inputs hold, so that it works on the 8 bits themselves.
+  [[nodiscard]] bool moves_bytes(const Node& node) const;
+  /// Whether the node adds two values in 8 bits to a third one.
+  [[nodiscard]] bool adds_bytes(const Node& node) const;
+  [[nodiscard]] Obstacle compile_byte_add(const Node& node);
+  [[nodiscard]] bool add_byte_mean(const Node& node);
   void quantize_form(ValueId id, const Located& floats);
   void dequantize_form(ValueId id);
-  [[nodiscard]] bool add_byte_mean(const Node& node);
   // layers_own.cpp
   [[nodiscard]] const KernelSet& own_set() const { return cpu::own_set(isa_); }
   [[nodiscard]] std::string own_convolution(const Node& node) const;
@@ -241,6 +246,7 @@ struct Eltwise {
 };
 [[nodiscard]] std::vector<Eltwise> eltwise_of(const PostOp& activation);
 
+[[nodiscard]] dnnl::memory::data_type byte_type(const Quantization& q);
 /// Channels innermost.
 [[nodiscard]] Desc nhwc(const Shape& shape, dnnl::memory::data_type type);
 /// The same strides for elements of another type; of a layout without blocks.

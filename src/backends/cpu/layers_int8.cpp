@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Layers that compute in integers, and the ways into 8 bits and out of them.
+// Layers that compute in integers.
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 #include <utility>
 
 #include "backends/cpu/compiler.h"
 #include "backends/cpu/kernels/nhwc/kernels.h"
-#include "backends/cpu/kernels/quantize.h"
 #include "graph/post_op.h"
 #include "graph/quantization.h"
 #include "graph/query.h"
@@ -22,12 +20,13 @@ namespace {
 using Type = dnnl::memory::data_type;
 using Tag = dnnl::memory::format_tag;
 
-Type type_of(const Quantization& q) {
-  return q.type == DataType::kInt8 ? Type::s8 : Type::u8;
-}
-
 bool has_input(const Node& node, std::size_t i) {
   return i < node.inputs.size() && node.inputs[i] != kNoValue;
+}
+
+/// Of the output channels, in the weights.
+std::int64_t channel_axis(const Node& node) {
+  return is_op(node, "Conv") || node.attributes.get_int("transB", 0) != 0 ? 0 : 1;
 }
 
 /// Activations for which f(a * x) = a * f(x), once their bounds are divided by the scale too.
@@ -76,6 +75,10 @@ std::vector<std::int64_t> sums_of_channels(const Tensor& stored, std::int64_t ax
 
 }  // namespace
 
+dnnl::memory::data_type byte_type(const Quantization& q) {
+  return q.type == DataType::kInt8 ? Type::s8 : Type::u8;
+}
+
 /// A Conv or a product of matrices in integers: result = f(factor * (sum + bias)) for each output
 /// channel, where the sum is of products of stored numbers and f the post-ops.
 struct Compiler::IntegerLayer {
@@ -96,97 +99,99 @@ bool Compiler::is_integer(const Node& node) const {
          !is_raw(node.outputs[0]);
 }
 
-bool Compiler::moves_bytes(const Node& node) const {
-  constexpr std::array<std::string_view, 9> kNames{"MaxPool", "Reshape",   "Flatten",
-                                                   "Squeeze", "Unsqueeze", "Transpose",
-                                                   "Concat",  "Split",     "Identity"};
-  const bool known = std::any_of(kNames.begin(), kNames.end(),
-                                 [&](std::string_view name) { return is_op(node, name); });
-  if (!known || !node.post_ops.empty()) return false;
-  const auto& q = quantization_of(node.inputs[0]);
-  const auto alike = [&](ValueId id) { return id == kNoValue || quantization_of(id) == q; };
-  const bool one_input = !is_op(node, "Concat");
-  return q && !is_raw(node.inputs[0]) &&
-         std::all_of(node.outputs.begin(), node.outputs.end(), alike) &&
-         (one_input || std::all_of(node.inputs.begin(), node.inputs.end(), [&](ValueId id) {
-            return alike(id) && !graph_.is_constant(id);
-          }));
-}
-
-/// All that does not depend on the kernel.
-Obstacle Compiler::describe_integer(const Node& node, Fusing fusing, IntegerLayer& layer) const {
-  const auto& weights = quantization_of(node.inputs[1]);
+/// What integer arithmetic cannot do, whatever the kernel.
+Obstacle Compiler::why_not_integer(const Node& node) const {
+  const Quantization& weights = *quantization_of(node.inputs[1]);
   const auto& result = quantization_of(node.outputs[0]);
-  layer.source = *quantization_of(node.inputs[0]);
   const bool conv = is_op(node, "Conv");
-  const Shape& shape = graph_.value(node.inputs[1]).type.shape;
-  const std::int64_t axis = conv || node.attributes.get_int("transB", 0) != 0 ? 0 : 1;
+  const Shape& shape = type_of_value(node.inputs[1]).shape;
   if (!constant_floats(graph_, node.inputs[1])) return "weights that are not constant";
+  if (conv && shape.size() != 4) return "a convolution over other than planes (4 axes)";
   if (!conv && shape.size() != 2) return "weights that are no matrix";
   if (node.attributes.get_int("transA", 0) != 0) return "a transposed input";
-  if (weights->type != DataType::kInt8 || weights->zero_point != 0) {
+  if (node.attributes.get_float("alpha", 1) == 0) return "a product times 0";
+  if (weights.type != DataType::kInt8 || weights.zero_point != 0) {
     return "weights that are not symmetric int8";
   }
-  if (weights->scales.size() > 1 && weights->axis != axis) {
+  if (weights.scales.size() > 1 && weights.axis != channel_axis(node)) {
     return "scales of weights that do not run along the output channels";
   }
-  if (layer.source.scales.size() != 1 || (result && result->scales.size() != 1)) {
+  if (quantization_of(node.inputs[0])->scales.size() != 1 ||
+      (result && result->scales.size() != 1)) {
     return "activations with a scale for each channel";
   }
-  const std::int64_t channels = shape[static_cast<std::size_t>(axis)];
-  std::optional<std::vector<float>> bias;
-  if (has_input(node, 2)) {
-    bias = conv ? per_channel(graph_, node.inputs[2], 1, 0, channels)
-                : per_channel(graph_, node.inputs[2], 2, 1, channels);
-    if (!bias) return "a bias that is not one constant number a channel";
-    for (float& b : *bias) b *= node.attributes.get_float("beta", 1);
+  if (has_input(node, 2) && !integer_bias(node)) {
+    return "a bias that is not one constant number a channel";
   }
+  // Stored sources, or those less their zero point, have up to this magnitude.
+  constexpr std::int64_t kMost = std::numeric_limits<std::int32_t>::max() / 255;
+  const auto sums =
+      sums_of_channels(quantize_tensor(*graph_.value(node.inputs[1]).constant, weights),
+                       channel_axis(node), [](std::int64_t w) { return w < 0 ? -w : w; });
+  if (std::any_of(sums.begin(), sums.end(), [](std::int64_t sum) { return sum > kMost; })) {
+    return "sums that could exceed 32 bits";
+  }
+  return {};
+}
 
-  std::size_t begin = 0;
-  if (is_op(node, "MatMul") && !node.post_ops.empty() &&
-      node.post_ops[0].kind == PostOp::Kind::kAdd) {
-    const std::size_t rank = graph_.value(node.outputs[0]).type.shape.size();
+/// In real numbers, one a channel: an input, or what a MatMul adds first.
+std::optional<std::vector<float>> Compiler::integer_bias(const Node& node) const {
+  const Shape& shape = type_of_value(node.inputs[1]).shape;
+  const std::int64_t channels = shape[static_cast<std::size_t>(channel_axis(node))];
+  std::optional<std::vector<float>> bias;
+  if (is_op(node, "Conv") && has_input(node, 2)) {
+    bias = per_channel(graph_, node.inputs[2], 1, 0, channels);
+  } else if (is_op(node, "Gemm") && has_input(node, 2)) {
+    bias = per_channel(graph_, node.inputs[2], 2, 1, channels);
+    for (std::size_t c = 0; bias && c < bias->size(); ++c) {
+      (*bias)[c] *= node.attributes.get_float("beta", 1);
+    }
+  } else if (is_op(node, "MatMul") && !node.post_ops.empty() &&
+             node.post_ops[0].kind == PostOp::Kind::kAdd) {
+    const std::size_t rank = type_of_value(node.outputs[0]).shape.size();
     bias = per_channel(graph_, node.post_ops[0].operand, rank, rank - 1, channels);
-    begin = bias ? 1 : 0;
   }
+  return bias;
+}
+
+/// All but what depends on the kernel. Nothing stands in the way.
+Compiler::IntegerLayer Compiler::describe_integer(const Node& node, Fusing fusing) const {
+  const Quantization& weights = *quantization_of(node.inputs[1]);
+  const auto& result = quantization_of(node.outputs[0]);
+  const auto bias = integer_bias(node);
+  const std::size_t begin = is_op(node, "MatMul") && bias ? 1 : 0;
+  IntegerLayer layer;
+  layer.source = *quantization_of(node.inputs[0]);
+  layer.weights = quantize_tensor(*graph_.value(node.inputs[1]).constant, weights);
   layer.fused = post_ops(node, fusing, begin);
+
   const ValueId residual = layer.fused.residual;
-  const auto* held =
-      residual != kNoValue && quantization_of(residual) ? &*quantization_of(residual) : nullptr;
-  const bool all = layer.fused.end == node.post_ops.size();
-  if (result && all && (residual == kNoValue || held != nullptr)) {
-    layer.result = type_of(*result);
-    layer.residual_in_bytes = residual != kNoValue;
+  float shift = 0;
+  bool in_bytes = result && layer.fused.end == node.post_ops.size();
+  if (in_bytes && residual != kNoValue) {
+    const auto& held = quantization_of(residual);
+    // A residual's zero point is a constant of the sum, as long as nothing bends in between.
+    in_bytes = held && (held->zero_point == 0 || node.post_ops[begin].kind == PostOp::Kind::kAdd);
+    layer.residual_in_bytes = in_bytes;
+    if (in_bytes) shift = held->scales[0] * static_cast<float>(held->zero_point);
+  }
+  if (in_bytes) {
+    layer.result = byte_type(*result);
     if (std::all_of(node.post_ops.begin() + static_cast<std::ptrdiff_t>(begin), node.post_ops.end(),
                     is_homogeneous)) {
       layer.unit = 1 / result->scales[0];
     }
   }
-  // A residual's zero point is a constant of the sum, as long as nothing bends in between.
-  float shift = 0;
-  if (layer.residual_in_bytes && held->zero_point != 0) {
-    if (node.post_ops[begin].kind != PostOp::Kind::kAdd) {
-      return "a residual with a zero point behind an activation";
-    }
-    shift = held->scales[0] * static_cast<float>(held->zero_point);
-  }
-  const float alpha = conv ? 1 : node.attributes.get_float("alpha", 1);
-  layer.weights = quantize_tensor(*graph_.value(node.inputs[1]).constant, *weights);
-  // Stored sources, or those less their zero point, have up to this magnitude.
-  constexpr std::int64_t kMost = std::numeric_limits<std::int32_t>::max() / 255;
-  const auto sums =
-      sums_of_channels(layer.weights, axis, [](std::int64_t w) { return w < 0 ? -w : w; });
-  if (*std::max_element(sums.begin(), sums.end()) > kMost) {
-    return "sums that could exceed 32 bits";
-  }
-  if (bias || shift != 0) layer.bias.assign(static_cast<std::size_t>(channels), 0);
-  for (std::size_t c = 0; c < static_cast<std::size_t>(channels); ++c) {
-    const float scale = weights->scales[weights->scales.size() > 1 ? c : 0];
-    const float real = layer.source.scales[0] * scale * alpha;
+  const auto channels = static_cast<std::size_t>(
+      type_of_value(node.inputs[1]).shape[static_cast<std::size_t>(channel_axis(node))]);
+  if (bias || shift != 0) layer.bias.assign(channels, 0);
+  for (std::size_t c = 0; c < channels; ++c) {
+    const float real = layer.source.scales[0] * weights.scales[weights.scales.size() > 1 ? c : 0] *
+                       node.attributes.get_float("alpha", 1);
     layer.factors.push_back(real * layer.unit);
     if (!layer.bias.empty()) layer.bias[c] = ((bias ? (*bias)[c] : 0) - shift) / real;
   }
-  return {};
+  return layer;
 }
 
 /// Scales of results, then post-ops in their unit. What saturation does anyway is left out.
@@ -200,7 +205,7 @@ dnnl::primitive_attr Compiler::attributes_of(const Node& node, const IntegerLaye
     if (post_op.kind == PostOp::Kind::kAdd) {
       if (layer.residual_in_bytes) {
         const Quantization& held = *quantization_of(post_op.operand);
-        chain.append_sum(held.scales[0] * layer.unit, 0, type_of(held));
+        chain.append_sum(held.scales[0] * layer.unit, 0, byte_type(held));
       } else {
         chain.append_sum(1.0F);
       }
@@ -229,16 +234,11 @@ dnnl::primitive_attr Compiler::attributes_of(const Node& node, const IntegerLaye
 }
 
 Obstacle Compiler::compile_integer(const Node& node) {
-  if (is_op(node, "Conv") && graph_.value(node.inputs[0]).type.shape.size() != 4) {
-    return "a convolution over other than planes (4 axes)";
-  }
-  IntegerLayer layer;
-  if (auto obstacle = describe_integer(node, Fusing::kLibrary, layer); !obstacle.empty()) {
-    return obstacle;
-  }
+  if (auto obstacle = why_not_integer(node); !obstacle.empty()) return obstacle;
   // Instructions for bytes from before VNNI saturate in 16 bits; our own kernels do not.
   if (has_byte_products()) {
     try {
+      const IntegerLayer layer = describe_integer(node, Fusing::kLibrary);
       const bool done = is_op(node, "Conv") ? add_library_integer_convolution(node, layer)
                                             : add_library_integer_product(node, layer);
       if (done) return {};
@@ -246,9 +246,7 @@ Obstacle Compiler::compile_integer(const Node& node) {
       if (error.status != dnnl_unimplemented) throw;
     }
   }
-  layer = {};
-  (void)describe_integer(node, Fusing::kOwn, layer);
-  add_own_integer(node, layer);
+  add_own_integer(node, describe_integer(node, Fusing::kOwn));
   return {};
 }
 
@@ -267,7 +265,7 @@ bool Compiler::add_library_integer_convolution(const Node& node, const IntegerLa
   set_scales(attributes, scales);
   const Desc bias = layer.bias.empty() ? Desc() : Desc({out[1]}, Type::f32, Tag::a);
   const Desc result = nhwc(out, layer.result);
-  const auto choice = choose_convolution(node, nhwc(in, type_of(layer.source)),
+  const auto choice = choose_convolution(node, nhwc(in, byte_type(layer.source)),
                                          any_layout(w, Type::s8), bias, result, window, attributes);
   const auto wanted = options_.tactics.find(convolution_kind(graph_, node));
   const bool own = wanted != options_.tactics.end() && wanted->second == own_convolution(node);
@@ -304,11 +302,11 @@ bool Compiler::add_library_integer_product(const Node& node, IntegerLayer layer)
   dnnl::primitive_attr attributes = attributes_of(node, layer);
   set_scales(attributes, scales);
   const Desc bias = layer.bias.empty() ? Desc() : Desc({out.back()}, Type::f32, Tag::a);
-  const Desc matrix = row_major({rows, in.back()}, type_of(layer.source));
+  const Desc matrix = row_major({rows, in.back()}, byte_type(layer.source));
   const auto desc = inner_product_desc(plan_->engine, matrix, any_layout(w, Type::s8), bias,
                                        row_major({rows, out.back()}, layer.result), attributes);
   if (!is_worth_taking(desc.impl_info_str())) return false;
-  Located src = with_desc(node.inputs[0], row_major(in, type_of(layer.source)), node.name);
+  Located src = with_desc(node.inputs[0], row_major(in, byte_type(layer.source)), node.name);
   src.desc = matrix;
   const Desc plain(w, Type::s8, transposed ? Tag::ab : Tag::ba);
   std::vector<Argument> arguments{argument(DNNL_ARG_SRC, src),
@@ -321,7 +319,7 @@ bool Compiler::add_library_integer_product(const Node& node, IntegerLayer layer)
   return true;
 }
 
-/// By our own kernels, which do every layer that describe_integer lets through.
+/// By our own kernels, which do every layer that why_not_integer lets through.
 void Compiler::add_own_integer(const Node& node, const IntegerLayer& layer) {
   const Shape& in = graph_.value(node.inputs[0]).type.shape;
   const Shape& out = graph_.value(node.outputs[0]).type.shape;
@@ -331,7 +329,7 @@ void Compiler::add_own_integer(const Node& node, const IntegerLayer& layer) {
                          .source_is_signed = layer.source.type == DataType::kInt8,
                          .source_zero_point = layer.source.zero_point,
                          .result = number_of(layer.result)};
-  const Type source_type = type_of(layer.source);
+  const Type source_type = byte_type(layer.source);
   const Located src = with_desc(
       node.inputs[0], conv ? nhwc(in, source_type) : row_major(in, source_type), node.name);
   const Desc result = conv ? nhwc(out, layer.result) : row_major(out, layer.result);
@@ -341,7 +339,7 @@ void Compiler::add_own_integer(const Node& node, const IntegerLayer& layer) {
   Located residual;
   if (layer.fused.residual != kNoValue) {
     const Type type =
-        layer.residual_in_bytes ? type_of(*quantization_of(layer.fused.residual)) : layer.result;
+        layer.residual_in_bytes ? byte_type(*quantization_of(layer.fused.residual)) : layer.result;
     residual = with_desc(layer.fused.residual, with_type(result, type), node.name);
     own.residual = number_of(type);
   }
@@ -414,7 +412,7 @@ void Compiler::add_integer_step(const Node& node, const IntegerLayer& layer, con
   bytes_ = !floats;
   const ValueId residual = layer.fused.residual;
   const Type residual_type =
-      layer.residual_in_bytes ? type_of(*quantization_of(residual)) : layer.result;
+      layer.residual_in_bytes ? byte_type(*quantization_of(residual)) : layer.result;
   const Located dst{result, result_storage(node, with_type(result, residual_type), residual,
                                            {arguments.at(0).storage})};
   arguments.push_back({DNNL_ARG_DST, any.dst, dst.storage});
@@ -426,83 +424,6 @@ void Compiler::add_integer_step(const Node& node, const IntegerLayer& layer, con
   } else {
     produce(node.outputs[0], dst);
   }
-}
-
-// ---- into 8 bits and out of them
-
-/// By its strides; other layouts are reordered to a plain one first.
-void Compiler::quantize_form(ValueId id, const Located& floats) {
-  const Quantization& q = *quantization_of(id);
-  const Shape& shape = graph_.value(id).type.shape;
-  const auto plain = [](const Desc& desc) {
-    const auto layout = blocking_of(desc);
-    return cpu::type_of(desc) == Type::f32 && layout && layout->inner_axes.empty();
-  };
-  const bool planes = shape.size() == 4;
-  Located from = floats;
-  if (!plain(from.desc)) {
-    from = new_result(planes ? nhwc(shape, Type::f32) : row_major(shape, Type::f32));
-    add_reorder(fmt::format("{} (for 8 bits)", graph_.value(id).name), floats, from);
-  }
-  const Located to = new_result(planes ? nhwc(shape, type_of(q)) : row_major(shape, type_of(q)));
-  const auto from_layout = blocking_of(from.desc);
-  const auto to_layout = blocking_of(to.desc);
-  auto loops = kernels::conversion(from_layout->dims, from_layout->strides, to_layout->strides);
-  loops.scale = q.scales.at(0);
-  loops.zero_point = q.zero_point;
-  bytes_ = true;
-  add_step({.name = fmt::format("{} (to 8 bits)", graph_.value(id).name),
-            .kernel = "quantize hedge:quantize",
-            .own = {kernels::quantize_kernel(q.type == DataType::kInt8, isa_),
-                    std::make_shared<const kernels::Conversion>(std::move(loops))},
-            .arguments = {argument(0, from), argument(0, to)}});
-  add_form(id, to);
-  bytes_ = false;
-}
-
-/// In the layout in which its bytes lie, but without gaps.
-void Compiler::dequantize_form(ValueId id) {
-  const Quantization& q = *quantization_of(id);
-  const Located from = byte_forms_.at(static_cast<std::size_t>(id)).at(0);
-  const Shape& shape = graph_.value(id).type.shape;
-  const Desc same = with_type(from.desc, Type::f32);
-  const Located to = new_result(is_packed(same) ? same : row_major(shape, Type::f32));
-  const auto from_layout = blocking_of(from.desc);
-  const auto to_layout = blocking_of(to.desc);
-  auto loops = kernels::conversion(from_layout->dims, from_layout->strides, to_layout->strides);
-  loops.scale = q.scales.at(0);
-  loops.zero_point = q.zero_point;
-  add_step({.name = fmt::format("{} (from 8 bits)", graph_.value(id).name),
-            .kernel = "dequantize hedge:dequantize",
-            .own = {kernels::dequantize_kernel(q.type == DataType::kInt8, isa_),
-                    std::make_shared<const kernels::Conversion>(std::move(loops))},
-            .arguments = {argument(0, from), argument(0, to)},
-            .precision = "int8"});
-  add_form(id, to);
-}
-
-/// A global average over bytes in NHWC, into floats. Whether it was one.
-bool Compiler::add_byte_mean(const Node& node) {
-  const ValueId id = node.inputs[0];
-  const auto& q = quantization_of(id);
-  const Shape& shape = graph_.value(id).type.shape;
-  if (!q || q->scales.size() != 1 || shape.size() != 4 || graph_.is_constant(id)) return false;
-  bytes_ = true;
-  const Located src = with_desc(id, nhwc(shape, type_of(*q)), node.name);
-  const std::int64_t pixels = shape[2] * shape[3];
-  const kernels::PlaneMean mean{.batch = shape[0],
-                                .pixels = pixels,
-                                .channels = shape[1],
-                                .factor = q->scales[0] / static_cast<float>(pixels),
-                                .zero_points = static_cast<std::int32_t>(q->zero_point * pixels)};
-  const Located dst = new_result(nhwc(graph_.value(node.outputs[0]).type.shape, Type::f32));
-  add_own_step(node, "GlobalAveragePool hedge:byte_mean",
-               {kernels::plane_mean_kernel(q->type == DataType::kInt8, isa_),
-                std::make_shared<const kernels::PlaneMean>(mean)},
-               {argument(0, src), argument(0, dst)});
-  bytes_ = false;
-  finish(node, dst, 0);
-  return true;
 }
 
 }  // namespace hedge::cpu

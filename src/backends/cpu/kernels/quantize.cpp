@@ -33,18 +33,19 @@ HEDGE_ALWAYS_INLINE void for_each_row(const Conversion& p, const Body& body) {
 }
 
 template <class Stored>
-struct QuantizeBody {
-  static HEDGE_ALWAYS_INLINE Stored quantized(float x, float scale, float low, float high,
-                                              float zero_point) {
-    // Adding and taking away 1.5 * 2^23 rounds halves to even, and vectorises everywhere.
-    constexpr float kMagic = 12582912;
-    float v = x / scale;
-    v = v > low ? v : low;  // A NaN becomes the lowest.
-    v = v < high ? v : high;
-    v = (v + kMagic) - kMagic;
-    return static_cast<Stored>(static_cast<std::int32_t>(v + zero_point));
-  }
+HEDGE_ALWAYS_INLINE Stored quantized(float x, float scale, float low, float high,
+                                     float zero_point) {
+  // Adding and taking away 1.5 * 2^23 rounds halves to even, and vectorises everywhere.
+  constexpr float kMagic = 12582912;
+  float v = x / scale;
+  v = v > low ? v : low;  // A NaN becomes the lowest.
+  v = v < high ? v : high;
+  v = (v + kMagic) - kMagic;
+  return static_cast<Stored>(static_cast<std::int32_t>(v + zero_point));
+}
 
+template <class Stored>
+struct QuantizeBody {
   static HEDGE_ALWAYS_INLINE void run(const void* parameters, std::byte* const* buffers) {
     const auto& p = *static_cast<const Conversion*>(parameters);
     const auto* floats = reinterpret_cast<const float*>(buffers[0]);
@@ -62,7 +63,7 @@ struct QuantizeBody {
           Stored* y = stored + to;
           if (from_step == 1 && to_step == 1) {
             for (std::int64_t i = 0; i < n; ++i) {
-              y[i] = quantized(x[i], scale, low, high, zero_point);
+              y[i] = quantized<Stored>(x[i], scale, low, high, zero_point);
             }
             return;
           }
@@ -73,11 +74,12 @@ struct QuantizeBody {
             const std::int64_t count = n - begin < kPiece ? n - begin : kPiece;
             if (from_step == 1) {
               for (std::int64_t i = 0; i < count; ++i) {
-                piece[i] = quantized(x[begin + i], scale, low, high, zero_point);
+                piece[i] = quantized<Stored>(x[begin + i], scale, low, high, zero_point);
               }
             } else {
               for (std::int64_t i = 0; i < count; ++i) {
-                piece[i] = quantized(x[(begin + i) * from_step], scale, low, high, zero_point);
+                piece[i] =
+                    quantized<Stored>(x[(begin + i) * from_step], scale, low, high, zero_point);
               }
             }
             for (std::int64_t i = 0; i < count; ++i) y[(begin + i) * to_step] = piece[i];
@@ -113,6 +115,27 @@ struct DequantizeBody {
                 scale;
           }
         });
+  }
+};
+
+template <class A, class B, class Result>
+struct ByteAddBody {
+  static HEDGE_ALWAYS_INLINE void run(const void* parameters, std::byte* const* buffers) {
+    const ByteAdd p = *static_cast<const ByteAdd*>(parameters);  // Bytes may alias anything.
+    const auto* a = reinterpret_cast<const A*>(buffers[0]);
+    const auto* b = reinterpret_cast<const B*>(buffers[1]);
+    auto* result = reinterpret_cast<Result*>(buffers[2]);
+    const auto zero_point = static_cast<float>(p.zero_points[2]);
+    const float least = static_cast<float>(std::numeric_limits<Result>::min()) - zero_point;
+    const float most = static_cast<float>(std::numeric_limits<Result>::max()) - zero_point;
+    for (std::int64_t i = 0; i < p.count; ++i) {
+      const auto x = static_cast<float>(static_cast<std::int32_t>(a[i]) - p.zero_points[0]);
+      const auto y = static_cast<float>(static_cast<std::int32_t>(b[i]) - p.zero_points[1]);
+      float sum = x * p.scales[0] + y * p.scales[1];
+      sum = sum > p.low ? sum : p.low;
+      sum = sum < p.high ? sum : p.high;
+      result[i] = quantized<Result>(sum, p.scales[2], least, most, zero_point);
+    }
   }
 };
 
@@ -188,6 +211,18 @@ Run quantize_kernel(bool is_signed, Isa isa) {
 Run dequantize_kernel(bool is_signed, Isa isa) {
   return is_signed ? choose<DequantizeBody<std::int8_t>>(isa)
                    : choose<DequantizeBody<std::uint8_t>>(isa);
+}
+
+Run byte_add_kernel(const bool (&is_signed)[3], Isa isa) {
+  using S = std::int8_t;
+  using U = std::uint8_t;
+  const auto of_result = [&]<class A, class B>(A, B) {
+    return is_signed[2] ? choose<ByteAddBody<A, B, S>>(isa) : choose<ByteAddBody<A, B, U>>(isa);
+  };
+  const auto of_b = [&]<class A>(A a) {
+    return is_signed[1] ? of_result(a, S{}) : of_result(a, U{});
+  };
+  return is_signed[0] ? of_b(S{}) : of_b(U{});
 }
 
 Run plane_mean_kernel(bool is_signed, Isa isa) {

@@ -25,6 +25,16 @@ struct Conversion {
 /// Buffers: 8 bits, floats.
 [[nodiscard]] Run dequantize_kernel(bool is_signed, Isa isa);
 
+/// quantized(bounded(dequantized(a) + dequantized(b))), of as many numbers each.
+struct ByteAdd {
+  std::int64_t count = 0;
+  float scales[3] = {1, 1, 1};  ///< Of a, b and the result.
+  std::int32_t zero_points[3] = {0, 0, 0};
+  float low = 0, high = 0;  ///< Bounds of the real sum.
+};
+/// Buffers: a, b, result. `is_signed`: of each of them.
+[[nodiscard]] Run byte_add_kernel(const bool (&is_signed)[3], Isa isa);
+
 /// [batch][pixels][channels] of 8 bits to [batch][channels] of floats.
 struct PlaneMean {
   std::int64_t batch = 1, pixels = 0, channels = 0;
