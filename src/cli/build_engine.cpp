@@ -82,6 +82,7 @@ int build(const Program& program, const Options& options) {
                          parse_count("--builderOptimizationLevel", options.level, 0, 1000)),
                      .threads = thread_count(options.threads),
                      .timing_cache = options.timing_cache});
+  warn_of_overridden_keys(options.preprocess, *container.info.preprocessing);
   if (cancellation_requested()) throw runtime_failure("cancelled; no engine was written");
   const std::filesystem::path path = engine_path(options, container.info);
   save_container(container, path);
