@@ -53,6 +53,12 @@ std::string describe(const std::string& name, const TensorType& type) {
   return fmt::format("'{}' ({} {})", name, to_string(type.type), to_string(type.shape));
 }
 
+/// batch x classes, also with extents of 1 beside the classes (1x1000x1x1).
+bool are_scores(const Shape& shape, std::int64_t batch) {
+  return shape.size() >= 2 && shape[0] == batch &&
+         std::count_if(shape.begin() + 1, shape.end(), [](auto extent) { return extent > 1; }) <= 1;
+}
+
 /// A classifier has one input, of floats with four axes, and float scores with the batch first.
 void require_classifier(const Graph& graph) {
   std::vector<std::string> inputs;
@@ -72,20 +78,21 @@ void require_classifier(const Graph& graph) {
   }
   for (const ValueId id : graph.outputs) {
     const Value& output = graph.value(id);
+    // What other outputs are, such as those of early exits, is not looked at.
     const bool scores = id == graph.outputs[0];
     if (output.type.type != DataType::kFloat32 ||
-        (scores && (output.type.shape.empty() || output.type.shape[0] != input.shape[0]))) {
-      throw bad_input(
-          fmt::format("the output is {}; an image classifier gives floats, the batch of {} first",
-                      describe(output.name, output.type), input.shape[0]));
+        (scores && !are_scores(output.type.shape, input.shape[0]))) {
+      throw bad_input(fmt::format(
+          "the output is {}; an image classifier gives floats, batch x classes (here {}xCLASSES)",
+          describe(output.name, output.type), input.shape[0]));
     }
   }
 }
 
-/// The first extent that --shape states is not what decides.
+/// The first extent that --shape states is not what decides; 1 only says that it is an image.
 void warn_of_another_batch(const Graph& graph, const EngineBuildOptions& options) {
   const Shape shape = graph.input_type(0).shape;
-  if (options.shapes.empty() || shape[0] == options.batch) return;
+  if (options.shapes.empty() || shape[0] == options.batch || shape[0] == 1) return;
   log(LogLevel::kWarning,
       fmt::format("--shape={} begins with {}, but the engine is built for batches of {} "
                   "(--engine_batch_size)",
@@ -99,7 +106,8 @@ PreprocessingRecipe choose_recipe(const EngineName& name, const std::string& dat
   if (dataset.empty()) {
     throw bad_input(
         "the file's name tells no dataset, so its preprocessing is unknown; state --dataset=NAME "
-        "(cifar, shapes, imagenet) or --preprocess=scale=...,mean=...,std=...");
+        "(cifar, shapes, imagenet) or --preprocess=scale=...,mean=...,std=..., for images of your "
+        "own with --dataset=folder:DIR or --dataset=npy:X.npy,Y.npy");
   }
   // A user's images go into a model of the zoo as those do that it was trained on.
   const std::string& trained_on = is_own_dataset(dataset) ? name.dataset : dataset;

@@ -173,6 +173,7 @@ int build(const Program& program, const Options& options) {
     }
     return compile(model);
   });
+  warn_of_overridden_keys(options.preprocess, *container.info.preprocessing);
   if (cancellation_requested()) throw runtime_failure("cancelled; no engine was written");
   const std::filesystem::path path = engine_path(options, container.info);
   save_container(container, path);

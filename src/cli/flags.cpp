@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <filesystem>
 #include <utility>
@@ -64,6 +65,12 @@ std::int64_t parse_iterations(const std::string& text, std::int64_t all) {
 std::map<std::string, Shape> parse_shapes(const std::string& text) {
   std::map<std::string, Shape> shapes;
   if (text.empty()) return shapes;
+  if (text.find_first_not_of("0123456789,") == std::string::npos &&
+      text.find(',') != std::string::npos) {
+    std::string right = text;
+    std::replace(right.begin(), right.end(), ',', 'x');
+    throw bad_input(fmt::format("--shape={}: write {}", text, right));
+  }
   const std::vector<std::string> parts = split(text, ',');
   for (const std::string& part : parts) {
     const std::size_t colon = part.rfind(':');

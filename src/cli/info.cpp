@@ -16,6 +16,7 @@
 #include "engine/backend.h"
 #include "engine/engine_info_json.h"
 #include "graph/operators/operator.h"
+#include "hedge/error.h"
 #include "result/machine.h"
 
 namespace hedge::cli {
@@ -95,6 +96,11 @@ void print_engine(const Program& program, const Options& options, const std::str
                   nlohmann::ordered_json& json) {
   const EngineContainer container = load_container(file);
   const EngineInfo& info = container.info;
+  if (!options.shape.empty()) {
+    throw bad_input(
+        fmt::format("{}: is an engine, built for inputs of {}; --shape is for ONNX files", file,
+                    shapes(info.inputs)));
+  }
   program.print("{}: engine of {} ({})\n", file, info.source_file, info.builder_version);
   program.print("  model      {} on {}, {}, backend {}, batch {}\n", info.model,
                 info.dataset.empty() ? "no dataset" : info.dataset, info.precision, info.backend,

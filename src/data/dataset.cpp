@@ -30,7 +30,8 @@ Source source_of(const std::string& dataset) {
             "download it: hedge fetch-data cifar10 --data=DIR"};
   }
   if (dataset == "imagenet") {
-    return {{"bin/ILSVRC2012_val_00000001.bin", "val/ILSVRC2012_val_00000001.JPEG"},
+    return {{"bin/ILSVRC2012_val_00000001.bin", "ILSVRC2012_val_00000001.JPEG",
+             "val/ILSVRC2012_val_00000001.JPEG"},
             "see what to obtain: hedge fetch-data imagenet --data=DIR"};
   }
   return {{"shapes_test.bin"}, "make it: hedge make-data shapes DIR"};
@@ -87,6 +88,11 @@ std::unique_ptr<Dataset> find_imagenet(const fs::path& data, const fs::path& lab
 /// "X.npy,Y.npy"; the labels may be stated beside it instead.
 std::unique_ptr<Dataset> open_arrays(const std::string& files, const fs::path& labels) {
   const std::size_t comma = files.find(',');
+  if (comma != std::string::npos && !labels.empty()) {
+    throw bad_input(
+        fmt::format("--dataset=npy:{} and --labels={} both state the labels; leave one of them out",
+                    files, labels.string()));
+  }
   if (files.empty() || (comma == std::string::npos) == labels.empty()) {
     throw bad_input(fmt::format(
         "--dataset=npy:{}: give the arrays of images and labels, as npy:X.npy,Y.npy, or npy:X.npy "

@@ -338,9 +338,27 @@ class Programs(unittest.TestCase):
                          "--timing_cache=" + os.path.join(self.root, "timing.cache"))
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("batches of 2", done.stderr)
+        self.refused(self.call("hedge", "info", engine, "--shape=1x3x32x32"), "open.engine", "--shape")
+        done = self.call("build_engine", f"--onnx={open_size}", f"--engine={engine}", "--preprocess=scale=1",
+                         "--shape=1x3x32x32", "--engine_batch_size=2",
+                         "--timing_cache=" + os.path.join(self.root, "timing.cache"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertNotIn("warning", done.stderr)
         self.assertIn("2x3x32x32", self.check_call("hedge", "info", engine))
         self.assertIn("1x3x32x32", self.check_call("hedge", "info", open_size, "--shape=1x3x32x32"))
         self.refused(self.infer("--shape=1x3x32x32"), "resnet8_shapes_fp32.engine", "--shape")
+
+    def test_nets_that_are_no_classifiers(self):
+        def net(name, *ops):
+            names = ["x", *(f"v{i}" for i in range(len(ops) - 1)), "y"]
+            return self.file(f"{name}_shapes.onnx", onnx_model(
+                b"".join(node(op, [names[i]], names[i + 1], f"n{i}") for i, op in enumerate(ops))))
+        self.refused(self.infer(model=net("map", "Relu")), "'y' (float32 1x3x32x32)", "1xCLASSES")
+        done = self.infer("--iterations=10", model=net("pooled", "GlobalAveragePool"))  # 1x3x1x1
+        self.refused(done, "gives 3 scores")
+        done = self.call("inference", "--model=" + net("flat", "GlobalAveragePool", "Flatten"), "--iterations=10",
+                         f"--data={self.data}")
+        self.refused(done, "gives 3 scores")
 
     def test_model_without_recipe(self):
         path = os.path.join(self.root, "somenet_cifar.onnx")
