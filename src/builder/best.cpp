@@ -125,8 +125,8 @@ class Chooser {
   }
 
   [[nodiscard]] bool keeps_bound(std::int64_t right, const BestReport& report) const {
-    const double lost = 100 * static_cast<double>(report.fp32_correct - right) /
-                        static_cast<double>(report.images);
+    const double lost =
+        100 * static_cast<double>(report.fp32_correct - right) / static_cast<double>(report.images);
     return lost <= options_.most_lost;
   }
 
@@ -218,8 +218,7 @@ class Chooser {
     Precisions precisions;
     for (const BestLayer& layer : report.layers) precisions[layer.name] = fastest(layer, true);
     if (keeps_bound(correct(variant(precisions)), report)) return precisions;
-    const SensitivityReport ranking =
-        analyse_sensitivity(model_, ranges_, run_, options_.progress);
+    const SensitivityReport ranking = analyse_sensitivity(model_, ranges_, run_, options_.progress);
     std::vector<const BestLayer*> leaving;
     for (const LayerSensitivity& sensitive : ranking.layers) {
       const auto found = std::ranges::find(report.layers, sensitive.layer, &BestLayer::name);
@@ -306,9 +305,12 @@ BestReport make_best(PreparedModel& model, const Int8Options& int8, const BestOp
 }
 
 void to_json(nlohmann::json& json, const BestReport& report) {
-  json = {{"schema", "hedge.best/1"},         {"chosen", report.chosen},
-          {"time_us", report.time_us},        {"images", report.images},
-          {"fp32_correct", report.fp32_correct}, {"correct", report.correct}};
+  json = {{"schema", "hedge.best/1"},
+          {"chosen", report.chosen},
+          {"time_us", report.time_us},
+          {"images", report.images},
+          {"fp32_correct", report.fp32_correct},
+          {"correct", report.correct}};
   json["layers"] = nlohmann::json::array();
   for (const BestLayer& layer : report.layers) {
     json["layers"].push_back(

@@ -22,7 +22,7 @@ struct BestOptions {
 
 struct BestLayer {
   std::string name;
-  std::string precision{};                 ///< That was chosen.
+  std::string precision{};                  ///< That was chosen.
   std::map<std::string, double> time_us{};  ///< Of the layer alone, by precision.
 };
 

@@ -121,14 +121,14 @@ std::shared_ptr<const Engine> open_engine(const ModelOptions& options) {
     throw bad_input("no model given; state one with --model=FILE.engine or --model=FILE.onnx");
   }
   auto engine = open_model(options.model, {.backend = options.backend,
-                                    .precision = options.precision,
-                                    .dataset = options.dataset,
-                                    .preprocessing = stated_recipe(options.preprocess),
-                                    .shapes = parse_shapes(options.shape),
-                                    .threads = thread_count(options.threads),
-                                    .timing_cache = {},
-                                    // A run is not where a user looks for new files.
-                                    .int8 = {.data = options.data, .write_cache = false}});
+                                           .precision = options.precision,
+                                           .dataset = options.dataset,
+                                           .preprocessing = stated_recipe(options.preprocess),
+                                           .shapes = parse_shapes(options.shape),
+                                           .threads = thread_count(options.threads),
+                                           .timing_cache = {},
+                                           // A run is not where a user looks for new files.
+                                           .int8 = {.data = options.data, .write_cache = false}});
   if (engine->info().preprocessing) {
     warn_of_overridden_keys(options.preprocess, *engine->info().preprocessing);
   }

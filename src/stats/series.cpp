@@ -49,8 +49,8 @@ Moments moments(std::span<const double> series) {
 /// by the variance of the mean of their blocks.
 double samples_for_one(std::span<const double> blocks, std::size_t count, double variance) {
   if (!(variance > 0)) return 1;
-  const double actual = moments(blocks).variance * autocorrelation_time(blocks) /
-                        static_cast<double>(blocks.size());
+  const double actual =
+      moments(blocks).variance * autocorrelation_time(blocks) / static_cast<double>(blocks.size());
   return std::max(actual * static_cast<double>(count) / variance, 1.0);
 }
 
@@ -119,8 +119,8 @@ std::optional<RankInterval> quantile_ranks_of_series(std::span<const T> series, 
   const std::vector<double> blocks = block_means(n, std::min(n, kMostBlocks), below);
   double share = 0;
   for (std::size_t i = 0; i < n; ++i) share += below(i) / static_cast<double>(n);
-  const auto count = static_cast<std::size_t>(
-      static_cast<double>(n) / samples_for_one(blocks, n, share * (1 - share)));
+  const auto count = static_cast<std::size_t>(static_cast<double>(n) /
+                                              samples_for_one(blocks, n, share * (1 - share)));
   const auto ranks = quantile_ranks(count, quantile, confidence);
   if (!ranks || count == n) return ranks;
   const double stretch = static_cast<double>(n) / static_cast<double>(count);

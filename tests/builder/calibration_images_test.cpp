@@ -91,8 +91,9 @@ TEST_F(CalibrationImagesTest, RefusesOneImageManyTimes) {
 }
 
 TEST(Keep, TakesNamesWithColons) {
-  EXPECT_EQ(parse_keep("first:fp32"), "first");
-  EXPECT_EQ(parse_keep("block:0/conv:fp32"), "block:0/conv");
+  EXPECT_EQ(parse_keep("first:fp32"), std::pair(std::string("first"), std::string("fp32")));
+  EXPECT_EQ(parse_keep("block:0/conv:fp32"),
+            std::pair(std::string("block:0/conv"), std::string("fp32")));
   for (const char* wrong : {"", "first", ":fp32", "first:", "first:int7", "first:int8"}) {
     EXPECT_THROW((void)parse_keep(wrong), Error) << wrong;
   }

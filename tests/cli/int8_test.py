@@ -39,6 +39,11 @@ def read_json(path):
         return json.load(text)
 
 
+def read_lines(path):
+    with open(path) as text:
+        return list(text)
+
+
 class Int8(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -168,6 +173,55 @@ class Int8(unittest.TestCase):
                                          "--calib_cache=" + self.path("test2.cache")))
         self.assertIn("warning: calibrating on test images", done.stderr)
 
+    def choose(self, *arguments, cache=None):
+        engine, report = self.path("best.engine"), self.path("best.json")
+        done = call("build_engine", f"--onnx={DEMO}", "--best", f"--calib_cache={cache or self.cache}", f"--engine={engine}",
+                    f"--calib_input={self.train}", f"--json={report}", f"--timing_cache={self.path('timing.cache')}",
+                    f"--data={self.data}", "--best_images=300", *arguments)
+        self.succeeded(done)
+        return engine, read_json(report)
+
+    def test_best(self):
+        engine, built = self.choose("--keep=last:fp32")
+        best = built["best"]
+        fastest = min((time, name) for name, time in best["time_us"].items())[1]
+        self.assertIn(best["chosen"], best["time_us"])
+        self.assertGreaterEqual(best["correct"], best["fp32_correct"] - 0.005 * best["images"])
+        self.assertTrue(best["chosen"] == fastest or best["correct"] != best["fp32_correct"], best)
+        # What was chosen is what runs, from the file too.
+        runs = {layer["name"]: layer["precision"] for layer in built["layers"]}
+        for layer in best["layers"]:
+            self.assertEqual(runs[layer["name"]], layer["precision"])
+        self.assertEqual(best["layers"][-1]["precision"], "fp32")
+        self.assertEqual(built["engine"]["precision"], "best")
+        done = call("inference", f"--model={engine}", f"--data={self.data}", "--iterations=300")
+        self.succeeded(done)
+        self.assertIn("best", done.stdout)
+
+    def test_best_under_a_bound_that_nothing_but_fp32_keeps(self):
+        # Ranges so small that everything saturates.
+        cache = self.file("bad.cache", "".join(
+            line if i == 0 else line.split(": ")[0] + ": 38d1b717\n"
+            for i, line in enumerate(read_lines(self.cache))))
+        _, built = self.choose("--best_lost=0", cache=cache)
+        best = built["best"]
+        self.assertGreaterEqual(best["correct"], best["fp32_correct"])
+        precisions = {layer["precision"] for layer in best["layers"]}
+        self.assertNotEqual(precisions, {"int8"})
+
+    def test_best_takes_what_the_model_says(self):
+        for wrong in ("--best_lost=-1", "--best_lost=x", "--best_images=0"):
+            done = call("build_engine", f"--onnx={DEMO}", "--best", f"--calib_cache={self.cache}", wrong)
+            self.refused(done, wrong.split("=")[0])
+
+    def test_keep_in_bf16(self):
+        report = self.path("bf16.json")
+        done = self.build(f"--calib_cache={self.cache}", "--keep=first:bf16", "--json=" + report)
+        if "no bf16" in done.stderr:
+            self.skipTest("this CPU has no bf16")
+        self.succeeded(done)
+        self.assertIn("bf16", {layer["precision"] for layer in read_json(report)["layers"]})
+
     def test_keep(self):
         report = self.path("keep.json")
         self.succeeded(self.build(f"--calib_cache={self.cache}", "--keep=first:fp32", "--keep=last:fp32", "--report",
@@ -175,7 +229,7 @@ class Int8(unittest.TestCase):
         built = read_json(report)
         layers = [layer["precision"] for layer in built["quantization"]["layers"]]
         self.assertEqual(layers, ["fp32"] + ["int8"] * (len(layers) - 2) + ["fp32"])
-        self.assertEqual(built["engine"]["calibration"]["keep"], ["first", "last"])
+        self.assertEqual(built["engine"]["calibration"]["keep"], ["first:fp32", "last:fp32"])
 
     # ---- what is refused
 

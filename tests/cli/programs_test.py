@@ -377,7 +377,6 @@ class Programs(unittest.TestCase):
         self.refused(self.infer("--threads=0"), "--threads")
         self.refused(self.infer("--batch=0"), "--batch")
         self.refused(self.call("hedge", "infrence"), "inference")
-        self.refused(self.call("build_engine", f"--onnx={DEMO}", "--best"), "best")
         self.refused(self.call("build_engine", f"--onnx={DEMO}", "--backend=tpu"), "tpu")
 
     def test_places_that_cannot_be_written(self):
