@@ -20,6 +20,17 @@ struct Binding {
   std::vector<std::int64_t> shape;
 };
 
+/// Where the ranges of an INT8 engine come from.
+struct CalibrationInfo {
+  std::string method;  ///< "entropy", "percentile 99.99", "cache TRT-...", "Q/DQ of the model".
+  std::int64_t images = 0;   ///< That were read; 0: none.
+  std::string source{};      ///< Of the images.
+  bool test_images = false;  ///< Accuracy is measured on the same ones.
+  std::string cache{};       ///< The file that was read or written; empty: none.
+  std::string cache_sha256{};
+  std::vector<std::string> keep{};  ///< Layers that were to stay in floating point.
+};
+
 /// What an engine says of itself: the metadata of the file.
 struct EngineInfo {
   std::string model;      ///< "resnet8", from the file's name or --model-name.
@@ -37,6 +48,7 @@ struct EngineInfo {
   std::int64_t multiply_accumulates = 0;  ///< For one image.
   std::int64_t batch = 1;                 ///< Images of one inference as built.
   bool ends_in_softmax = false;
+  std::optional<CalibrationInfo> calibration{};  ///< Of int8 engines.
 };
 
 /// How an engine is to be run.

@@ -5,12 +5,21 @@
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "hedge/error.h"
 
 namespace hedge {
+
+/// What nlohmann says without the number of its exception in front, "[json.exception...] ".
+[[nodiscard]] inline std::string json_reason(const nlohmann::json::exception& error) {
+  const std::string_view what = error.what();
+  const std::size_t end = what.find("] ");
+  return std::string(what.starts_with('[') && end != what.npos ? what.substr(end + 2) : what);
+}
 
 /// A whole number of foreign JSON. nlohmann's own conversion casts whatever number stands there,
 /// which for 1e62 is undefined. Throws bad_input: no whole number, or outside T.

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "builder/int8.h"
 #include "engine/container.h"
 #include "graph/graph.h"
 #include "hedge/engine.h"
@@ -25,6 +26,7 @@ struct EngineBuildOptions {
   int optimization_level = 3;             ///< 0..5; larger values mean 5.
   int threads = 1;
   std::filesystem::path timing_cache;
+  Int8Options int8{};  ///< For precision int8.
 };
 
 /// ONNX file to graph, shapes inferred, nothing optimised. Loads the importer's module. Throws
@@ -32,9 +34,10 @@ struct EngineBuildOptions {
 [[nodiscard]] Graph import_model(const std::filesystem::path& onnx, std::int64_t batch = 1,
                                  const std::map<std::string, Shape>& shapes = {});
 
-/// ONNX file to the content of an engine file. Throws bad_input: as import_model; a precision or
-/// backend that cannot be had; a model without a preprocessing recipe for its dataset (states
-/// flags). Warnings (a name that contradicts, a default that was taken) go to the log.
+/// ONNX file to the content of an engine file. Throws bad_input: as import_model; calibration
+/// (make_int8); a precision or backend that cannot be had; a model without a preprocessing recipe
+/// for its dataset (states flags). Warnings (a name that contradicts, a default that was taken) go
+/// to the log.
 [[nodiscard]] EngineContainer build_engine(const std::filesystem::path& onnx,
                                            const EngineBuildOptions& options);
 

@@ -2,16 +2,25 @@
 // ONNX file to engine file.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <optional>
 
 #include "base/cancellation.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "builder/builder.h"
+#include "base/naming.h"
+#include "base/text.h"
+#include "builder/best.h"
+#include "builder/calibration_images.h"
+#include "builder/prepare.h"
+#include "builder/quantization_report.h"
+#include "cli/calibration_options.h"
 #include "cli/flags.h"
 #include "cli/model_options.h"
 #include "cli/program.h"
+#include "cli/quantization_text.h"
 #include "data/recipes.h"
 #include "engine/engine_info_json.h"
 #include "engine/engine_name.h"
@@ -25,6 +34,14 @@ constexpr const char* kExamples =
     "  build_engine --onnx=resnet8_cifar.onnx                     writes "
     "resnet8_cifar_fp32.engine\n"
     "  build_engine --onnx=net.onnx --dataset=cifar --preprocess=scale=1/255,mean=0.5,std=0.25\n"
+    "  build_engine --onnx=resnet8_cifar.onnx --precision=int8    calibrates on CIFAR-10's "
+    "training "
+    "images\n"
+    "  build_engine --onnx=resnet8_cifar.onnx --best             int8, bf16 or fp32 for each "
+    "layer, "
+    "as measured\n"
+    "  build_engine --onnx=resnet8_cifar.onnx --int8 --calib_method=minmax --keep=last:fp32 "
+    "--report\n"
     "\n"
     "The name of the ONNX file, model_dataset.onnx, gives dataset and preprocessing unless flags "
     "do.\n"
@@ -39,17 +56,16 @@ struct Options {
   std::string backend;
   std::string dataset;
   std::string preprocess;
-  std::string data;
   std::string threads = "1";
   std::string batch = "1";
   std::string shape;
   std::string level = "3";
   std::string timing_cache = "./timing.cache";
-  std::string calib_input;
-  std::string calib_cache;
-  std::string calib_num_images = "25000";
-  std::string calib_batch_size = "512";
-  std::string calib_preprocessor;
+  CalibrationFlags calibration;
+  bool report = false;
+  std::string report_images = "all";
+  std::string best_lost = "0.5";
+  std::string best_images = "1000";
 };
 
 std::filesystem::path engine_path(const Options& options, const EngineInfo& info) {
@@ -58,34 +74,54 @@ std::filesystem::path engine_path(const Options& options, const EngineInfo& info
   return path.replace_filename(path.stem().string() + "_" + info.precision + ".engine");
 }
 
-int build(const Program& program, const Options& options) {
+void check(const Program& program, const Options& options) {
   if (options.onnx.empty()) throw bad_input("no model given; state one with --onnx=FILE");
-  if (options.precision == "int8") {
-    throw bad_input("--precision=int8: INT8 with calibration is not there yet; fp32 and bf16 are");
-  }
-  (void)parse_count("--calib_num_images", options.calib_num_images, 1, 1'000'000'000);
-  (void)parse_count("--calib_batch_size", options.calib_batch_size, 1, 1'000'000);
   require_distinct({{"--onnx", options.onnx},
                     {"--engine", options.engine},
                     {"--timing_cache", options.timing_cache},
+                    {"--calib_cache", options.calibration.cache},
                     {"--json", program.json_file()}});
   if (!options.engine.empty()) require_writable(options.engine);
-  const std::int64_t begin = SteadyClock::now_ns();
-  const EngineContainer container = build_engine(
-      options.onnx, {.backend = options.backend,
-                     .precision = options.precision,
-                     .dataset = options.dataset,
-                     .preprocessing = stated_recipe(options.preprocess),
-                     .batch = parse_count("--engine_batch_size", options.batch, 1, kMostImages),
-                     .shapes = parse_shapes(options.shape),
-                     .optimization_level = static_cast<int>(
-                         parse_count("--builderOptimizationLevel", options.level, 0, 1000)),
-                     .threads = thread_count(options.threads),
-                     .timing_cache = options.timing_cache});
-  if (cancellation_requested()) throw runtime_failure("cancelled; no engine was written");
-  const std::filesystem::path path = engine_path(options, container.info);
-  save_container(container, path);
-  const EngineInfo& info = container.info;
+}
+
+EngineBuildOptions build_options(const Program& program, const Options& options) {
+  return {.backend = options.backend,
+          .precision = options.precision,
+          .dataset = options.dataset,
+          .preprocessing = stated_recipe(options.preprocess),
+          .batch = parse_count("--engine_batch_size", options.batch, 1, kMostImages),
+          .shapes = parse_shapes(options.shape),
+          .optimization_level =
+              static_cast<int>(parse_count("--builderOptimizationLevel", options.level, 0, 1000)),
+          .threads = thread_count(options.threads),
+          .timing_cache = options.timing_cache,
+          .int8 = with_progress(program, options.calibration)};
+}
+
+BestOptions best_options(const Program& program, const Options& options) {
+  return {.most_lost = parse_number("--best_lost", options.best_lost, 0, 100),
+          .images = parse_count("--best_images", options.best_images, 1, 1'000'000'000),
+          .progress = progress_of(program, "ranking layers")};
+}
+
+/// Before and after on the same test images.
+QuantizationReport report(const Program& program, const Options& options,
+                          const PreparedModel& model, const EngineContainer& container) {
+  const auto dataset = open_test_images(model.info, options.calibration.data);
+  const auto size = static_cast<std::int64_t>(dataset->size());
+  const Preprocessing prepare(*model.info.preprocessing);
+  return report_quantization(
+      model, container,
+      {.dataset = *dataset,
+       .prepare = prepare,
+       .images = options.report_images == "all"
+                     ? size
+                     : parse_count("--report_images", options.report_images, 1, 1'000'000'000),
+       .progress = progress_of(program, "report")});
+}
+
+void print_engine(const Program& program, const std::filesystem::path& path,
+                  const EngineInfo& info) {
   program.print("wrote      {}\n", path.string());
   program.print("model      {} on {}, {}, backend {} ({})\n", info.model,
                 info.dataset.empty() ? "no dataset" : info.dataset, info.precision, info.backend,
@@ -93,43 +129,75 @@ int build(const Program& program, const Options& options) {
   program.print("holds      {} parameters, {} multiply-accumulates an image, batch {}\n",
                 info.parameters, info.multiply_accumulates, info.batch);
   program.print("recipe     {}\n", to_string(*info.preprocessing));
+  if (info.calibration) program.print("ranges     {}\n", calibration_text(*info.calibration));
+}
+
+void print_choice(const Program& program, const BestReport& best) {
+  std::size_t width = 5;
+  for (const BestLayer& layer : best.layers) {
+    width = std::max(width, std::min<std::size_t>(layer.name.size(), 60));
+  }
+  program.print("{:<{}}", "layer", width);
+  for (const char* precision : {"fp32", "bf16", "int8"}) program.print("  {:>6} us", precision);
+  program.print("  chosen\n");
+  for (const BestLayer& layer : best.layers) {
+    program.print("{:<{}}", printable(layer.name).substr(0, 60), width);
+    for (const char* precision : {"fp32", "bf16", "int8"}) {
+      const auto time = layer.time_us.find(precision);
+      program.print("  {:>9}",
+                    time == layer.time_us.end() ? "-" : fmt::format("{:.2f}", time->second));
+    }
+    program.print("  {}\n", layer.precision);
+  }
+  program.print("whole net ");
+  for (const auto& [name, time] : best.time_us) program.print(" {} {:.1f} us,", name, time);
+  program.print(" taken: {}\n", best.chosen);
+  program.print("top-1      {} of {} calibration images right, in fp32 {}\n", best.correct,
+                best.images, best.fp32_correct);
+}
+
+int build(const Program& program, const Options& options) {
+  check(program, options);
+  const EngineBuildOptions stated = build_options(program, options);
+  const std::int64_t begin = SteadyClock::now_ns();
+  PreparedModel model = prepare_model(options.onnx, stated);
+  if (options.report && (model.build.precision != "int8" || model.came_quantized)) {
+    throw bad_input(
+        "--report tells what INT8 changes: it goes with --precision=int8 and a model in fp32");
+  }
+  std::optional<BestReport> best;
+  const EngineContainer container = naming(options.onnx, [&] {
+    make_int8(model, stated.int8);
+    if (model.build.precision == "best") {
+      best = make_best(model, stated.int8, best_options(program, options));
+    }
+    return compile(model);
+  });
+  warn_of_overridden_keys(options.preprocess, *container.info.preprocessing);
+  if (cancellation_requested()) throw runtime_failure("cancelled; no engine was written");
+  const std::filesystem::path path = engine_path(options, container.info);
+  save_container(container, path);
+  print_engine(program, path, container.info);
   program.print("took       {:.2f} s\n", static_cast<double>(SteadyClock::now_ns() - begin) * 1e-9);
   nlohmann::ordered_json json;
   json["schema"] = "hedge.engine/1";
   json["file"] = path.string();
-  json["engine"] = nlohmann::ordered_json(nlohmann::json(info));
+  json["engine"] = nlohmann::ordered_json(nlohmann::json(container.info));
   json["layers"] = nlohmann::ordered_json(container.layer_choices);
+  if (best) {
+    print_choice(program, *best);
+    json["best"] = nlohmann::ordered_json(nlohmann::json(*best));
+  }
+  if (options.report) {
+    const QuantizationReport changes = report(program, options, model, container);
+    program.print_text(quantization_text(changes));
+    json["quantization"] = nlohmann::ordered_json(nlohmann::json(changes));
+  }
   program.write_json(json);
   return kExitSuccess;
 }
 
-void add_calibration_flags(CLI::App& app, Options& options) {
-  const char* group = "Calibration (used once INT8 comes)";
-  app.add_option("--calib_input", options.calib_input, "Images to calibrate on")
-      ->group(group)
-      ->type_name("FILE");
-  app.add_option("--calib_cache", options.calib_cache, "Cache of ranges")
-      ->group(group)
-      ->type_name("FILE");
-  app.add_option("--calib_num_images", options.calib_num_images, "Images (default 25000)")
-      ->group(group)
-      ->type_name("N");
-  app.add_option("--calib_batch_size", options.calib_batch_size, "Images a step (default 512)")
-      ->group(group)
-      ->type_name("N");
-  app.add_option("--calib_preprocessor", options.calib_preprocessor, "Recipe of the images")
-      ->group(group)
-      ->type_name("RECIPE");
-}
-
-}  // namespace
-}  // namespace hedge::cli
-
-int main(int argc, char** argv) {
-  using namespace hedge::cli;
-  Program program("build_engine", "Build an engine from an ONNX model", kExamples);
-  Options options;
-  CLI::App& app = program.app();
+void add_options(CLI::App& app, Options& options) {
   app.add_option("-o,--onnx", options.onnx, "The model")->type_name("FILE");
   app.add_option("-e,--engine,--saveEngine", options.engine,
                  "The engine (default: the model's name with _PRECISION.engine)")
@@ -142,8 +210,6 @@ int main(int argc, char** argv) {
       ->type_name("NAME");
   app.add_option("--preprocess", options.preprocess, "Recipe (default: that of the name)")
       ->type_name("RECIPE");
-  app.add_option("--data", options.data, "Folder of the datasets, for calibration")
-      ->type_name("DIR");
   app.add_option("--threads", options.threads, "Threads of one inference (default 1)")
       ->type_name("N");
   app.add_option("--engine_batch_size", options.batch, "Images of one inference (default 1)")
@@ -157,7 +223,26 @@ int main(int argc, char** argv) {
       ->type_name("FILE");
   app.add_flag_callback(
       "--skipInference", [] {}, "Accepted; building never infers");
-  add_calibration_flags(app, options);
+  add_calibration_options(app, options.calibration);
+  app.add_option("--best_lost", options.best_lost,
+                 "Points of top-1 on calibration images that --best may cost (default 0.5)")
+      ->type_name("POINTS");
+  app.add_option("--best_images", options.best_images, "Of these images (default 1000)")
+      ->type_name("N");
+  app.add_flag("--report", options.report,
+               "What int8 does to each layer and to top-1 on the test images; --json has it too");
+  app.add_option("--report_images", options.report_images, "Test images (default: all)")
+      ->type_name("N");
+}
+
+}  // namespace
+}  // namespace hedge::cli
+
+int main(int argc, char** argv) {
+  using namespace hedge::cli;
+  Program program("build_engine", "Build an engine from an ONNX model", kExamples);
+  Options options;
+  add_options(program.app(), options);
   program.add_json_flag("schema hedge.engine/1");
   return program.run(argc, argv, [&] { return build(program, options); });
 }

@@ -111,10 +111,10 @@ int run(const Program& program, const Options& options) {
   if (dataset == "shapes")
     throw bad_input("shapes is not fetched but drawn: hedge make-data shapes DIR");
   if (dataset != "cifar" && dataset != "imagenet") {
-    throw bad_input(
-        fmt::format("fetch-data: {}; there are cifar10 and imagenet (--list tells more)",
-                    options.dataset.empty() ? "no dataset named"
-                                            : fmt::format("no dataset '{}'", options.dataset)));
+    throw bad_input(fmt::format("{}; there are cifar10 and imagenet (--list tells more)",
+                                options.dataset.empty()
+                                    ? "no dataset named"
+                                    : fmt::format("no dataset '{}'", options.dataset)));
   }
   if (dataset == "cifar") return fetch(program, options);
   if (!options.url.empty() || !options.sha256.empty() || options.force)

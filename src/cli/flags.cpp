@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <filesystem>
 #include <utility>
@@ -36,6 +37,16 @@ std::int64_t parse_count(const std::string& flag, const std::string& text, std::
   return value;
 }
 
+double parse_number(const std::string& flag, const std::string& text, double low, double high) {
+  double value = 0;
+  const char* last = text.data() + text.size();
+  const auto [end, error] = std::from_chars(text.data(), last, value);
+  if (error != std::errc{} || end != last || !(value >= low && value <= high)) {
+    throw bad_input(fmt::format("{}={}: give a number from {} to {}", flag, text, low, high));
+  }
+  return value;
+}
+
 std::vector<std::int64_t> parse_counts(const std::string& flag, const std::string& text,
                                        std::int64_t low, std::int64_t high) {
   std::vector<std::int64_t> values;
@@ -54,6 +65,12 @@ std::int64_t parse_iterations(const std::string& text, std::int64_t all) {
 std::map<std::string, Shape> parse_shapes(const std::string& text) {
   std::map<std::string, Shape> shapes;
   if (text.empty()) return shapes;
+  if (text.find_first_not_of("0123456789,") == std::string::npos &&
+      text.find(',') != std::string::npos) {
+    std::string right = text;
+    std::replace(right.begin(), right.end(), ',', 'x');
+    throw bad_input(fmt::format("--shape={}: write {}", text, right));
+  }
   const std::vector<std::string> parts = split(text, ',');
   for (const std::string& part : parts) {
     const std::size_t colon = part.rfind(':');

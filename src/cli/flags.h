@@ -18,6 +18,10 @@ inline constexpr std::int64_t kMostImages = 4096;
 [[nodiscard]] std::int64_t parse_count(const std::string& flag, const std::string& text,
                                        std::int64_t low, std::int64_t high);
 
+/// A number, with or without a point, likewise.
+[[nodiscard]] double parse_number(const std::string& flag, const std::string& text, double low,
+                                  double high);
+
 /// The original's --maxBatchSize; nothing where it was not given. Throws bad_input for a larger
 /// batch.
 void require_batch_within(const std::string& max_batch_size,

@@ -131,6 +131,12 @@ class Run {
           "timed      infer() alone, {} image{} each; preprocessing and the look at the "
           "scores are outside\n",
           *result.config.batch, *result.config.batch == 1 ? "" : "s");
+      const auto size = static_cast<std::int64_t>(dataset_.size());
+      if (*result.config.iterations > size) {
+        program_.print("repeated   the {} images {:.4g} times over (--iterations=all: once)\n",
+                       size,
+                       static_cast<double>(*result.config.iterations) / static_cast<double>(size));
+      }
       if (const auto how = result.config.flags.find("decoding"); how != result.config.flags.end()) {
         program_.print("decoding   {}\n", how->second.get<std::string>());
       }
@@ -176,6 +182,7 @@ int measure_all(const Program& program, const Options& options) {
                            : parse_counts("--batch", options.batches, 1, kMostImages);
   require_batch_within(options.max_batch_size, batches);
   auto images = open_dataset(*engine, options.model);
+  require_same_classes(*engine, *images, options.model);
   const auto size = static_cast<std::int64_t>(images->size());
   const auto dataset = decoded_ahead(std::move(images), options.model,
                                      std::min(size, parse_iterations(options.iterations, size)));

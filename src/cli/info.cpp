@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "builder/builder.h"
+#include "cli/calibration_options.h"
 #include "cli/flags.h"
 #include "cli/model_options.h"
 #include "cli/program.h"
@@ -15,6 +16,7 @@
 #include "engine/backend.h"
 #include "engine/engine_info_json.h"
 #include "graph/operators/operator.h"
+#include "hedge/error.h"
 #include "result/machine.h"
 
 namespace hedge::cli {
@@ -94,6 +96,11 @@ void print_engine(const Program& program, const Options& options, const std::str
                   nlohmann::ordered_json& json) {
   const EngineContainer container = load_container(file);
   const EngineInfo& info = container.info;
+  if (!options.shape.empty()) {
+    throw bad_input(
+        fmt::format("{}: is an engine, built for inputs of {}; --shape is for ONNX files", file,
+                    shapes(info.inputs)));
+  }
   program.print("{}: engine of {} ({})\n", file, info.source_file, info.builder_version);
   program.print("  model      {} on {}, {}, backend {}, batch {}\n", info.model,
                 info.dataset.empty() ? "no dataset" : info.dataset, info.precision, info.backend,
@@ -102,6 +109,7 @@ void print_engine(const Program& program, const Options& options, const std::str
   program.print("  source     SHA-256 {}\n", info.source_sha256);
   program.print("  input      {}\n  output     {}\n", shapes(info.inputs), shapes(info.outputs));
   if (info.preprocessing) program.print("  recipe     {}\n", to_string(*info.preprocessing));
+  if (info.calibration) program.print("  ranges     {}\n", calibration_text(*info.calibration));
   program.print("  holds      {} parameters, {} multiply-accumulates an image\n", info.parameters,
                 info.multiply_accumulates);
   json = {

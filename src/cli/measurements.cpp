@@ -58,6 +58,7 @@ int measure(const Program& program, const Options& options) {
   }
   const TimerOverhead overhead = timer_overhead();
   LatencyRecorder<> timer(static_cast<std::size_t>(iterations));
+  program.show_notes();
   const std::int64_t warmed_up = warm_up(*context, warm_up_runs);
   const LoopTiming loop = measure_loop(*context, iterations);
   for (std::int64_t i = 0; i < iterations && !cancellation_requested(); ++i) {

@@ -93,6 +93,19 @@ std::optional<PreprocessingRecipe> stated_recipe(const std::string& preprocess) 
   return parse_recipe(preprocess);
 }
 
+void warn_of_overridden_keys(const std::string& preprocess, const PreprocessingRecipe& used) {
+  if (preprocess.empty()) return;
+  // Keys that were not stated have the values of `used`.
+  const PreprocessingRecipe stated = parse_recipe(preprocess, used);
+  const bool layout = stated.layout != used.layout;
+  if (!layout && stated.height == used.height && stated.width == used.width) return;
+  log(LogLevel::kWarning,
+      fmt::format("--preprocess states {}, but the model takes {}, {}x{}: that is what it gets",
+                  layout ? fmt::format("layout={}", layout_text(stated))
+                         : fmt::format("size={}x{}", stated.height, stated.width),
+                  layout_text(used), used.height, used.width));
+}
+
 int thread_count(const std::string& text) {
   const auto threads = static_cast<int>(parse_count("--threads", text, 1, 1024));
   const auto cpus = static_cast<int>(std::thread::hardware_concurrency());
@@ -107,13 +120,19 @@ std::shared_ptr<const Engine> open_engine(const ModelOptions& options) {
   if (options.model.empty()) {
     throw bad_input("no model given; state one with --model=FILE.engine or --model=FILE.onnx");
   }
-  return open_model(options.model, {.backend = options.backend,
-                                    .precision = options.precision,
-                                    .dataset = options.dataset,
-                                    .preprocessing = stated_recipe(options.preprocess),
-                                    .shapes = parse_shapes(options.shape),
-                                    .threads = thread_count(options.threads),
-                                    .timing_cache = {}});
+  auto engine = open_model(options.model, {.backend = options.backend,
+                                           .precision = options.precision,
+                                           .dataset = options.dataset,
+                                           .preprocessing = stated_recipe(options.preprocess),
+                                           .shapes = parse_shapes(options.shape),
+                                           .threads = thread_count(options.threads),
+                                           .timing_cache = {},
+                                           // A run is not where a user looks for new files.
+                                           .int8 = {.data = options.data, .write_cache = false}});
+  if (engine->info().preprocessing) {
+    warn_of_overridden_keys(options.preprocess, *engine->info().preprocessing);
+  }
+  return engine;
 }
 
 std::unique_ptr<Dataset> open_dataset(const Engine& engine, const ModelOptions& options) {
@@ -124,20 +143,32 @@ std::unique_ptr<Dataset> open_dataset(const Engine& engine, const ModelOptions& 
   auto dataset = fit_dataset(Dataset::open(engine.info().dataset, options.data, options.labels),
                              preprocessing_of(engine).recipe());
   (void)dataset->image(0);  // A recipe that does not fit is found before anything is measured.
-  if (class_count(engine) < dataset->classes()) {
+  return dataset;
+}
+
+void require_same_classes(const Engine& engine, const Dataset& dataset,
+                          const ModelOptions& options) {
+  const int scores = class_count(engine);
+  const std::string& name = engine.info().dataset;
+  const bool folder = name.starts_with(kFolderPrefix) && options.labels.empty();
+  if (folder && scores != dataset.classes()) {
+    throw bad_input(fmt::format(
+        "{}: gives {} scores, but {} has {} sub-folders; make one for each of the model's classes, "
+        "or state the images' classes, as the model counts them, with --labels=FILE",
+        options.model, scores, name, dataset.classes()));
+  }
+  if (scores < dataset.classes()) {
     throw bad_input(fmt::format("{}: gives {} scores, but dataset {} has {} classes", options.model,
-                                class_count(engine), engine.info().dataset, dataset->classes()));
+                                scores, name, dataset.classes()));
   }
   // Labels that are numbers are taken at their word: the highest that occurs says nothing.
-  const bool numbered = !options.labels.empty() || engine.info().dataset.starts_with(kNpyPrefix);
-  if (class_count(engine) > dataset->classes() && !numbered) {
+  const bool numbered = !options.labels.empty() || name.starts_with(kNpyPrefix);
+  if (scores > dataset.classes() && !numbered) {
     log(LogLevel::kWarning,
         fmt::format("{}: gives {} scores, dataset {} has {} classes; the first {} "
                     "are taken to be them",
-                    options.model, class_count(engine), engine.info().dataset, dataset->classes(),
-                    dataset->classes()));
+                    options.model, scores, name, dataset.classes(), dataset.classes()));
   }
-  return dataset;
 }
 
 void add_decode_options(CLI::App& app, ModelOptions& options) {

@@ -41,10 +41,16 @@ void add_shape_option(CLI::App& app, std::string& shape);
 [[nodiscard]] int thread_count(const std::string& text);
 
 [[nodiscard]] std::shared_ptr<const Engine> open_engine(const ModelOptions& options);
+/// Warns where --preprocess states a layout or a size that gave way to the model's.
+void warn_of_overridden_keys(const std::string& preprocess, const PreprocessingRecipe& used);
 /// Images of the tensor's size. Throws bad_input where the engine states no dataset or the recipe
 /// does not fit its images.
 [[nodiscard]] std::unique_ptr<Dataset> open_dataset(const Engine& engine,
                                                     const ModelOptions& options);
+/// For programs that count right answers. Throws bad_input where the classes of the dataset cannot
+/// be those of the model; warns where they are fewer.
+void require_same_classes(const Engine& engine, const Dataset& dataset,
+                          const ModelOptions& options);
 /// The same, the first `images` of them decoded ahead as the flags say.
 [[nodiscard]] std::unique_ptr<Dataset> decoded_ahead(std::unique_ptr<Dataset> dataset,
                                                      const ModelOptions& options,

@@ -5,16 +5,20 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <filesystem>
 #include <limits>
 #include <vector>
 
 #include "base/file.h"
+#include "base/log.h"
+#include "base/text.h"
 #include "cli/flags.h"
 #include "cli/model_options.h"
 #include "cli/program.h"
 #include "data/contact_sheet.h"
 #include "data/picture.h"
 #include "data/recipes.h"
+#include "hedge/error.h"
 
 namespace hedge::cli {
 namespace {
@@ -48,6 +52,10 @@ std::string class_of(const Dataset& dataset, int label) {
 int preview(const Program& program, const Options& options) {
   require_distinct(
       {{"--model", options.model.model}, {"--out", options.out}, {"--json", program.json_file()}});
+  const std::string extension = to_lower(std::filesystem::path(options.out).extension().string());
+  if (!extension.empty() && extension != ".png") {
+    throw bad_input(fmt::format("--out={}: the sheet is a PNG; name it so", options.out));
+  }
   require_writable(options.out);
   const auto engine = open_engine(options.model);
   const auto dataset = open_dataset(*engine, options.model);
@@ -60,6 +68,9 @@ int preview(const Program& program, const Options& options) {
   nlohmann::ordered_json json;
   json["schema"] = "hedge.preview/1";
   json["preprocess"] = to_string(prepare.recipe());
+  if (const std::string doubt = doubt_about(prepare.recipe()); !doubt.empty()) {
+    log(LogLevel::kWarning, doubt);
+  }
   program.print("recipe     {}\n", to_string(prepare.recipe()));
   for (std::int64_t i = first; i < first + count; ++i) {
     const auto index = static_cast<std::size_t>(i);

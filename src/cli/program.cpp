@@ -12,7 +12,6 @@
 #include "base/cancellation.h"
 #include "base/clock.h"
 #include "base/file.h"
-#include "base/log.h"
 #include "base/text.h"
 #include "hedge/error.h"
 
@@ -26,12 +25,6 @@ void cancel_on_signals() {
   action.sa_flags = static_cast<int>(SA_RESETHAND);
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
-}
-
-void print_log(LogLevel level, std::string_view message, bool quiet, bool verbose) {
-  if (level == LogLevel::kDebug && !verbose) return;
-  if (quiet) return;
-  fmt::print(stderr, "{}{}\n", level == LogLevel::kWarning ? "warning: " : "", message);
 }
 
 std::vector<std::string> long_names(const CLI::App& app) {
@@ -113,29 +106,51 @@ int Program::parse(int argc, char** argv) {
 int Program::run(int argc, char** argv, const std::function<int()>& body) {
   try {
     if (const int status = parse(argc, argv); status >= 0) return status;
-    set_log_sink([this](LogLevel level, std::string_view message) {
-      print_log(level, message, quiet_, verbose_);
-    });
+    set_log_sink([this](LogLevel level, std::string_view message) { take_note(level, message); });
+    notes_wait_ = !verbose_;
     cancel_on_signals();
     if (!json_.empty() && json_ != "-") require_writable(json_);
     const int status = body();
+    show_notes();
     if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
       throw runtime_failure("stdout: cannot be written (disk full?)");
     return status;
   } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kBadInput) show_notes();
     fmt::print(stderr, "{}: error: {}\n", name_, one_line(error.what()));
     if (cancellation_requested())
       return kExitCancelled;  // It failed for lack of anything measured.
     return error.kind() == ErrorKind::kBadInput ? kExitBadInput : kExitFailure;
   } catch (const std::bad_alloc&) {
+    show_notes();
     fmt::print(stderr, "{}: error: out of memory\n", name_);
   } catch (const std::exception& error) {
+    show_notes();
     fmt::print(stderr, "{}: error: {}\n", name_, one_line(error.what()));
   }
   return kExitFailure;
 }
 
+void Program::take_note(LogLevel level, std::string_view message) const {
+  if (quiet_ || (level == LogLevel::kDebug && !verbose_)) return;
+  const auto line = fmt::format("{}{}\n", level == LogLevel::kWarning ? "warning: " : "", message);
+  const std::lock_guard lock(notes_mutex_);
+  if (notes_wait_) {
+    notes_ += line;
+  } else {
+    fmt::print(stderr, "{}", line);
+  }
+}
+
+void Program::show_notes() const {
+  const std::lock_guard lock(notes_mutex_);
+  fmt::print(stderr, "{}", notes_);
+  notes_.clear();
+  notes_wait_ = false;
+}
+
 void Program::print_text(std::string_view text) const {
+  show_notes();
   std::FILE* stream = json_ == "-" ? stderr : stdout;
   std::fwrite(text.data(), 1, text.size(), stream);
 }
@@ -159,7 +174,9 @@ ProgressBar::ProgressBar(const Program& program, std::string label, std::int64_t
     : label_(std::move(label)),
       total_(std::max<std::int64_t>(total, 1)),
       begin_ns_(SteadyClock::now_ns()),
-      enabled_(!program.quiet() && isatty(STDERR_FILENO) == 1) {}
+      enabled_(!program.quiet() && isatty(STDERR_FILENO) == 1) {
+  program.show_notes();
+}
 
 ProgressBar::~ProgressBar() {
   if (enabled_ && drawn_ns_ != 0) fmt::print(stderr, "\r\033[K");

@@ -6,10 +6,13 @@
 #include <CLI/CLI.hpp>
 #include <cstdint>
 #include <functional>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <utility>
+
+#include "base/log.h"
 
 namespace hedge::cli {
 
@@ -19,7 +22,8 @@ inline constexpr int kExitBadInput = 2;  ///< Bad usage or a bad file.
 inline constexpr int kExitCancelled = 130;
 
 /// What all programs share: --help, --version, --quiet, --verbose, warnings on stderr, Ctrl-C, and
-/// the way from an error to an exit status.
+/// the way from an error to an exit status. Notes and warnings wait until something is printed or
+/// measured, so that flags and files that are refused before give one line, the error.
 class Program {
  public:
   /// `examples` follow the flags in --help.
@@ -38,6 +42,8 @@ class Program {
     print_text(fmt::format(format, std::forward<Args>(args)...));
   }
   void print_text(std::string_view text) const;
+  /// Lets the notes and warnings out that waited, and all later ones at once.
+  void show_notes() const;
   /// Empty where --json was not given.
   [[nodiscard]] const std::string& json_file() const { return json_; }
   /// Writes `text` to the file of --json; nothing without it.
@@ -48,12 +54,17 @@ class Program {
 
  private:
   int parse(int argc, char** argv);
+  void take_note(LogLevel level, std::string_view message) const;
 
   std::string name_;
   CLI::App app_;
   std::string json_;
   bool quiet_ = false;
   bool verbose_ = false;
+  // Threads that decode log as well.
+  mutable std::mutex notes_mutex_;
+  mutable std::string notes_;
+  mutable bool notes_wait_ = false;
 };
 
 /// Parses `arguments` into `app`. Throws bad_input in one line; an unknown flag is answered with

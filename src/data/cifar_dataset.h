@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "hedge/dataset.h"
 
@@ -31,5 +32,10 @@ inline constexpr int kCifarClasses = 10;
 /// hit of the search. Throws bad_input as it does for a name or file that is not there.
 [[nodiscard]] std::filesystem::path find_dataset_file(const std::string& name,
                                                       const std::filesystem::path& data);
+
+/// The training images of cifar (data_batch_*.bin) or shapes (shapes_train.bin), sorted, from the
+/// first folder of the same search that has any; none where none has (imagenet has none).
+[[nodiscard]] std::vector<std::filesystem::path> find_training_files(
+    const std::string& name, const std::filesystem::path& data);
 
 }  // namespace hedge

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <vector>
 
@@ -29,7 +30,8 @@ Source source_of(const std::string& dataset) {
             "download it: hedge fetch-data cifar10 --data=DIR"};
   }
   if (dataset == "imagenet") {
-    return {{"bin/ILSVRC2012_val_00000001.bin", "val/ILSVRC2012_val_00000001.JPEG"},
+    return {{"bin/ILSVRC2012_val_00000001.bin", "ILSVRC2012_val_00000001.JPEG",
+             "val/ILSVRC2012_val_00000001.JPEG"},
             "see what to obtain: hedge fetch-data imagenet --data=DIR"};
   }
   return {{"shapes_test.bin"}, "make it: hedge make-data shapes DIR"};
@@ -86,6 +88,11 @@ std::unique_ptr<Dataset> find_imagenet(const fs::path& data, const fs::path& lab
 /// "X.npy,Y.npy"; the labels may be stated beside it instead.
 std::unique_ptr<Dataset> open_arrays(const std::string& files, const fs::path& labels) {
   const std::size_t comma = files.find(',');
+  if (comma != std::string::npos && !labels.empty()) {
+    throw bad_input(
+        fmt::format("--dataset=npy:{} and --labels={} both state the labels; leave one of them out",
+                    files, labels.string()));
+  }
   if (files.empty() || (comma == std::string::npos) == labels.empty()) {
     throw bad_input(fmt::format(
         "--dataset=npy:{}: give the arrays of images and labels, as npy:X.npy,Y.npy, or npy:X.npy "
@@ -122,6 +129,24 @@ fs::path find_dataset_file(const std::string& name, const fs::path& data) {
     }
   }
   not_found(dataset, tried);
+}
+
+std::vector<fs::path> find_training_files(const std::string& name, const fs::path& data) {
+  const std::string dataset = known_dataset(name);
+  const std::string prefix = dataset == "cifar" ? "data_batch_" : dataset + "_train";
+  for (const fs::path& folder : data_folders(data)) {
+    for (const fs::path& place : {folder, folder / "cifar-10-batches-bin"}) {
+      std::vector<fs::path> files;
+      std::error_code error;
+      for (const auto& entry : fs::directory_iterator(place, error)) {
+        const std::string file = entry.path().filename().string();
+        if (file.starts_with(prefix) && file.ends_with(".bin")) files.push_back(entry.path());
+      }
+      std::sort(files.begin(), files.end());
+      if (!files.empty()) return files;
+    }
+  }
+  return {};
 }
 
 std::unique_ptr<Dataset> Dataset::open(const std::string& name, const fs::path& data,

@@ -50,9 +50,21 @@ std::vector<std::string> pictures_below(const fs::path& folder) {
   return names;
 }
 
+/// "; x.webp is not read", of a file below a folder without pictures, else nothing.
+std::string unread_file(const fs::path& folder) {
+  std::error_code error;
+  for (fs::recursive_directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    std::error_code no_status;
+    if (is_hidden(entry->path()) || !entry->is_regular_file(no_status)) continue;
+    return fmt::format("; {} is not read", entry->path().filename().string());
+  }
+  return {};
+}
+
 [[noreturn]] void no_pictures(const fs::path& folder) {
-  throw bad_input(
-      fmt::format("{}: no image in it (.jpg, .jpeg, .png, .bmp, .ppm or .pgm)", folder.string()));
+  throw bad_input(fmt::format("{}: no image in it (.jpg, .jpeg, .png, .bmp, .ppm or .pgm){}",
+                              folder.string(), unread_file(folder)));
 }
 
 bool is_number(const std::string& text) {
@@ -104,8 +116,9 @@ std::unique_ptr<Dataset> by_sub_folders(const fs::path& folder) {
     const fs::path below = folder / names[label];
     const auto pictures = pictures_below(below);
     if (pictures.empty()) {
-      throw bad_input(fmt::format("{}: the folder of class {} holds no image; fill it or remove it",
-                                  below.string(), label));
+      throw bad_input(
+          fmt::format("{}: the folder of class {} holds no image{}; fill it or remove it",
+                      below.string(), label, unread_file(below)));
     }
     for (const std::string& name : pictures) {
       files.push_back({below / name, static_cast<int>(label)});
@@ -116,12 +129,13 @@ std::unique_ptr<Dataset> by_sub_folders(const fs::path& folder) {
   return dataset_of_files(std::move(files), classes, std::move(names), true);
 }
 
-/// Of a line "FILE CLASS"; the file's name may hold blanks. Nothing where it is none.
+/// Of a line "FILE CLASS", also with a comma, semicolon or tab between them; the file's name may
+/// hold blanks. Nothing where it is none.
 std::optional<std::pair<std::string, int>> file_and_class(std::string_view line) {
   const std::size_t last = line.find_last_of(" \t,;");
   if (last == std::string_view::npos || last == 0) return std::nullopt;
   const auto label = parse_integer<int>(line.substr(last + 1));
-  if (!label || *label < 0) return std::nullopt;
+  if (!label) return std::nullopt;
   const std::size_t name = line.find_last_not_of(" \t,;", last);
   if (name == std::string_view::npos) return std::nullopt;
   return std::pair(std::string(line.substr(0, name + 1)), *label);
@@ -137,6 +151,10 @@ std::vector<ImageFile> by_named_lines(const fs::path& folder, const std::string&
     if (!found) {
       throw bad_input(fmt::format("{}: line {} is no 'FILE CLASS' (a path below {} and a number)",
                                   labels, i + 1, folder.string()));
+    }
+    if (found->second < 0) {
+      throw bad_input(fmt::format("{}: line {} states class {}, which is below 0", labels, i + 1,
+                                  found->second));
     }
     std::string name = fs::path(found->first).lexically_normal().generic_string();
     if (!std::binary_search(pictures.begin(), pictures.end(), name)) {
@@ -179,7 +197,8 @@ std::vector<ImageFile> label_pictures(const fs::path& folder,
   }
   while (!lines.empty() && lines.back().empty()) lines.pop_back();
   if (lines.empty()) throw bad_input(fmt::format("{}: empty; it states no class", labels));
-  if (!is_number(lines.front())) return by_named_lines(folder, labels, pictures, lines);
+  if (!parse_integer<std::int64_t>(lines.front()))
+    return by_named_lines(folder, labels, pictures, lines);
   const auto classes = labels_from_text(text, labels, pictures.size(), kMostClasses);
   std::vector<ImageFile> files;
   for (std::size_t i = 0; i < pictures.size(); ++i) {

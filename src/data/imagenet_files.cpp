@@ -40,25 +40,33 @@ void collect(const fs::path& folder, std::string_view extension, bool deeper,
   }
 }
 
+std::string pattern(const fs::path& folder, std::string_view extension) {
+  return (folder / fmt::format("{}*{}", kStem, extension)).string();
+}
+
 }  // namespace
 
 ImagenetFiles find_imagenet_files(const fs::path& folder) {
   ImagenetFiles found;
   collect(folder / "bin", ".bin", false, found.files);
   found.raw = !found.files.empty();
+  found.where = pattern(folder / "bin", ".bin");
   if (found.files.size() < kImagenetImages) {
     std::vector<ImagenetFile> jpegs;
     collect(folder, ".jpeg", false, jpegs);
+    const std::size_t beside = jpegs.size();
     collect(folder / "val", ".jpeg", true, jpegs);
     if (found.raw) {
       found.passed_over = jpegs.size();
     } else {
+      found.where = pattern(folder / "val", ".JPEG");
+      if (beside == jpegs.size() && beside > 0) found.where = pattern(folder, ".JPEG");
+      if (beside < jpegs.size() && beside > 0) {
+        found.where = fmt::format("{} and {}", pattern(folder, ".JPEG"), found.where);
+      }
       found.files = std::move(jpegs);
     }
   }
-  found.where = (folder / (found.raw ? "bin" : "val") /
-                 fmt::format("{}*{}", kStem, found.raw ? ".bin" : ".JPEG"))
-                    .string();
   std::sort(found.files.begin(), found.files.end(),
             [](const ImagenetFile& a, const ImagenetFile& b) {
               return std::tie(a.number, a.path) < std::tie(b.number, b.path);

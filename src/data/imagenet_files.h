@@ -24,8 +24,9 @@ struct ImagenetFile {
 
 /// The images of a folder, as the dataset reads and `fetch-data` checks them.
 struct ImagenetFiles {
-  bool raw = false;                 ///< The original's .bin, else JPEGs.
-  std::string where;                ///< "data/bin/ILSVRC2012_val_*.bin", for messages.
+  bool raw = false;  ///< The original's .bin, else JPEGs.
+  /// "data/bin/ILSVRC2012_val_*.bin", for messages; that of data/val/ where there are none.
+  std::string where;
   std::vector<ImagenetFile> files;  ///< By number; an image that is there twice is twice here.
   /// JPEGs that are not read, because bin/ goes before them though it is no whole set.
   std::size_t passed_over = 0;

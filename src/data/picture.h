@@ -29,7 +29,8 @@ struct DecodeOptions {
 };
 
 /// JPEG, PNG, BMP, PPM or PGM, told by the first bytes; the pixels are those that Pillow's
-/// `Image.open(...).convert("RGB")` gives. Transparency is dropped, 16 bits are cut to the upper 8.
+/// `Image.open(...).convert("RGB")` gives, but of 16 bits a grey image has the upper 8, too, where
+/// Pillow makes 255 of all above it. Transparency is dropped.
 /// `name` is for messages. Throws bad_input in one line that begins with the name: another format,
 /// truncated (with the offset), damaged, more than `most_pixels`. A warning goes to the log.
 [[nodiscard]] Picture decode_picture(std::span<const std::byte> bytes, const std::string& name,

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/naming.h"
 #include "base/text.h"
 #include "data/recipes.h"
@@ -136,20 +137,27 @@ void set_key(PreprocessingRecipe& recipe, const std::string& key, const std::str
   }
 }
 
+/// `pair` is no KEY=VALUE; `last` is the key before it.
+[[noreturn]] void no_pair(const std::string& pair, const std::string& last) {
+  if ((last == "mean" || last == "std") &&
+      pair.find_first_not_of("0123456789.-/") == std::string::npos) {
+    throw bad_input(fmt::format(
+        "preprocessing {}: '{}' stands behind a comma; separate the channels with colons, as {}={}",
+        last, pair, last, last == "mean" ? "0.485:0.456:0.406" : "0.229:0.224:0.225"));
+  }
+  throw bad_input(fmt::format(
+      "preprocessing '{}': neither a file nor KEY=VALUE (as scale=1/255,mean=0.5,std=0.5)", pair));
+}
+
 /// Pairs between commas or line ends; the rest of a line behind '#' is a comment.
-PreprocessingRecipe parse_pairs(const std::string& text) {
-  PreprocessingRecipe recipe;
+PreprocessingRecipe parse_pairs(const std::string& text, PreprocessingRecipe recipe) {
   std::vector<std::string> seen;
   for (const std::string& line : split(text, '\n')) {
     for (const std::string& field : split(line.substr(0, line.find('#')), ',')) {
       const std::string pair(trim(field));
       if (pair.empty()) continue;
       const std::size_t equals = pair.find('=');
-      if (equals == std::string::npos) {
-        throw bad_input(fmt::format(
-            "preprocessing '{}': neither a file nor KEY=VALUE (as scale=1/255,mean=0.5,std=0.5)",
-            printable(pair)));
-      }
+      if (equals == std::string::npos) no_pair(printable(pair), seen.empty() ? "" : seen.back());
       const std::string key = printable(trim(std::string_view(pair).substr(0, equals)));
       if (std::find(seen.begin(), seen.end(), key) != seen.end()) {
         throw bad_input(fmt::format("preprocessing states {} twice; state it once", key));
@@ -188,6 +196,21 @@ std::string pair_value(const std::string& key, const json& value) {
                   key, value.type_name()));
 }
 
+PreprocessingRecipe parse_object(const json& in, PreprocessingRecipe recipe) {
+  if (!in.is_object()) {
+    throw bad_input(
+        fmt::format("preprocessing: a JSON object is needed, here is a {}", in.type_name()));
+  }
+  if (in.empty()) throw bad_input("preprocessing: the JSON object states nothing");
+  for (const auto& [name, value] : in.items()) {
+    // Both come into messages of one line.
+    const std::string key = printable(name);
+    set_key(recipe, key, printable(pair_value(key, value)));
+  }
+  check_recipe(recipe);
+  return recipe;
+}
+
 const std::string& interpolation_text(const PreprocessingRecipe& recipe) {
   return std::find_if(kInterpolations.begin(), kInterpolations.end(),
                       [&](const auto& known) { return known.second == recipe.interpolation; })
@@ -196,20 +219,24 @@ const std::string& interpolation_text(const PreprocessingRecipe& recipe) {
 
 }  // namespace
 
-PreprocessingRecipe recipe_from_text(const std::string& text) {
-  if (!trim(text).starts_with('{')) return parse_pairs(text);
+PreprocessingRecipe recipe_from_text(const std::string& text, const PreprocessingRecipe& absent) {
+  if (!trim(text).starts_with('{')) return parse_pairs(text, absent);
   try {
-    return json::parse(text).get<PreprocessingRecipe>();
+    return parse_object(json::parse(text), absent);
   } catch (const json::exception& broken) {
-    throw bad_input(fmt::format("no JSON object of a recipe: {}", broken.what()));
+    throw bad_input(fmt::format("no JSON object of a recipe: {}", json_reason(broken)));
   }
 }
 
-PreprocessingRecipe parse_recipe(const std::string& text) {
+PreprocessingRecipe parse_recipe(const std::string& text, const PreprocessingRecipe& absent) {
   std::error_code error;
-  if (!std::filesystem::exists(text, error)) return parse_pairs(text);
+  if (!std::filesystem::exists(text, error)) return parse_pairs(text, absent);
   const std::string content = read_text_file(text, 1U << 20U);
-  return naming(text, [&] { return recipe_from_text(content); });
+  return naming(text, [&] { return recipe_from_text(content, absent); });
+}
+
+std::string layout_text(const PreprocessingRecipe& recipe) {
+  return recipe.layout == TensorLayout::kNhwc ? "nhwc" : "nchw";
 }
 
 std::string resize_text(const PreprocessingRecipe& recipe) {
@@ -225,8 +252,8 @@ std::string to_string(const PreprocessingRecipe& recipe) {
   std::string text = fmt::format(
       "scale={},mean={}:{}:{},std={}:{}:{},layout={},order={},size={}x{}", recipe.scale,
       recipe.mean[0], recipe.mean[1], recipe.mean[2], recipe.std[0], recipe.std[1], recipe.std[2],
-      recipe.layout == TensorLayout::kNhwc ? "nhwc" : "nchw",
-      recipe.channel_order == ChannelOrder::kRgb ? "rgb" : "bgr", recipe.height, recipe.width);
+      layout_text(recipe), recipe.channel_order == ChannelOrder::kRgb ? "rgb" : "bgr",
+      recipe.height, recipe.width);
   if (recipe.resize_height != 0) text += ",resize=" + resize_text(recipe);
   if (recipe.crop_height != 0) text += ",crop=" + crop_text(recipe);
   if (recipe.resize_height != 0 || recipe.interpolation != Interpolation::kBilinear) {
@@ -239,7 +266,7 @@ void to_json(json& out, const PreprocessingRecipe& recipe) {
   out = {{"scale", recipe.scale},
          {"mean", recipe.mean},
          {"std", recipe.std},
-         {"layout", recipe.layout == TensorLayout::kNhwc ? "nhwc" : "nchw"},
+         {"layout", layout_text(recipe)},
          {"order", recipe.channel_order == ChannelOrder::kRgb ? "rgb" : "bgr"},
          {"height", recipe.height},
          {"width", recipe.width}};
@@ -252,19 +279,7 @@ void to_json(json& out, const PreprocessingRecipe& recipe) {
 }
 
 void from_json(const json& in, PreprocessingRecipe& recipe) {
-  if (!in.is_object()) {
-    throw bad_input(
-        fmt::format("preprocessing: a JSON object is needed, here is a {}", in.type_name()));
-  }
-  if (in.empty()) throw bad_input("preprocessing: the JSON object states nothing");
-  PreprocessingRecipe read;
-  for (const auto& [name, value] : in.items()) {
-    // Both come into messages of one line.
-    const std::string key = printable(name);
-    set_key(read, key, printable(pair_value(key, value)));
-  }
-  check_recipe(read);
-  recipe = read;
+  recipe = parse_object(in, {});
 }
 
 }  // namespace hedge

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "data/recipe_text.h"
@@ -86,7 +87,39 @@ PreprocessingRecipe with_input_size(PreprocessingRecipe recipe, const Shape& inp
   return recipe;
 }
 
+/// Black and white become it, the least and the greatest of three channels.
+std::pair<double, double> range_of(const PreprocessingRecipe& recipe) {
+  std::vector<double> values;
+  for (std::size_t c = 0; c < 3; ++c) {
+    for (const double pixel : {0.0, 255.0}) {
+      values.push_back((pixel * recipe.scale - recipe.mean[c]) / recipe.std[c]);
+    }
+  }
+  const auto [least, greatest] = std::minmax_element(values.begin(), values.end());
+  return {*least, *greatest};
+}
+
 }  // namespace
+
+std::string doubt_about(const PreprocessingRecipe& recipe) {
+  constexpr double kFar = 50;
+  constexpr double kNarrow = 0.1;
+  const double highest_mean = *std::max_element(recipe.mean.begin(), recipe.mean.end());
+  const bool pixels = recipe.scale == 1 && recipe.std == std::array<double, 3>{1, 1, 1} &&
+                      (highest_mean == 0 || highest_mean > 1);
+  if (pixels) return {};
+  const auto [least, greatest] = range_of(recipe);
+  const double white = 255 * recipe.scale;
+  const bool narrow = std::all_of(recipe.std.begin(), recipe.std.end(),
+                                  [&](double std) { return std::abs(white / std) < kNarrow; });
+  if (std::max(-least, greatest) <= kFar && !narrow) return {};
+  return fmt::format(
+      "the recipe makes values from {:.4g} to {:.4g} of black to white: {}", least, greatest,
+      std::abs(white) > kFar ? "is scale=1/255 missing?"
+                             : fmt::format("mean and std must be those of the scaled pixels, 0 to "
+                                           "{:.4g}",
+                                           white));
+}
 
 std::optional<PreprocessingRecipe> find_recipe(std::string_view model, std::string_view dataset) {
   if (model.starts_with("EE_")) model.remove_prefix(3);

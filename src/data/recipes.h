@@ -24,11 +24,21 @@ inline constexpr int kLargestExtent = 8192;
 /// The user's own: "scale=1/255,mean=0.5:0.5:0.5,std=0.5:0.5:0.5,layout=nchw,order=rgb,size=32x32,
 /// resize=256,crop=224,interpolation=bilinear", any subset of the keys (at least one), or the path
 /// of a file with the same pairs (between commas or line ends, comments behind '#') or the JSON
-/// object of to_json. Throws bad_input, naming the key and its form.
-[[nodiscard]] PreprocessingRecipe parse_recipe(const std::string& text);
+/// object of to_json. Keys that are not there have the values of `absent`. Throws bad_input, naming
+/// the key and its form.
+[[nodiscard]] PreprocessingRecipe parse_recipe(const std::string& text,
+                                               const PreprocessingRecipe& absent = {});
 
 /// One line that parse_recipe takes and reads as the same recipe, to the last bit.
 [[nodiscard]] std::string to_string(const PreprocessingRecipe& recipe);
+
+/// "nhwc" or "nchw".
+[[nodiscard]] std::string layout_text(const PreprocessingRecipe& recipe);
+
+/// A warning where a recipe makes numbers of the pixels that no net is likely to take, as where
+/// scale is forgotten beside mean and std; else empty. Pixels as they are, and those less a mean in
+/// their own unit, are taken by some.
+[[nodiscard]] std::string doubt_about(const PreprocessingRecipe& recipe);
 
 /// The recipe for a model whose input has four axes: layout, height and width follow the shape
 /// where it settles them. Throws bad_input when no axis of the input holds the three channels, or

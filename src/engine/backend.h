@@ -25,6 +25,8 @@ struct Section {
 
 struct BuildOptions {
   std::string precision;
+  /// Precisions of single layers that do not compute in integers, by their names.
+  std::map<std::string, std::string> layers{};
   int optimization_level = 3;  ///< 0 (no tactic is timed) to 5; trtexec's scale.
   int threads = 1;
   std::filesystem::path timing_cache;  ///< Empty: none.

@@ -17,6 +17,23 @@ void from_json(const nlohmann::json& json, Binding& binding) {
   (void)element_count(binding.shape);
 }
 
+void to_json(nlohmann::json& json, const CalibrationInfo& info) {
+  json = {{"method", info.method}, {"images", info.images},
+          {"source", info.source}, {"test_images", info.test_images},
+          {"cache", info.cache},   {"cache_sha256", info.cache_sha256},
+          {"keep", info.keep}};
+}
+
+void from_json(const nlohmann::json& json, CalibrationInfo& info) {
+  json.at("method").get_to(info.method);
+  info.images = json_integer<std::int64_t>(json.at("images"));
+  json.at("source").get_to(info.source);
+  json.at("test_images").get_to(info.test_images);
+  json.at("cache").get_to(info.cache);
+  json.at("cache_sha256").get_to(info.cache_sha256);
+  json.at("keep").get_to(info.keep);
+}
+
 void to_json(nlohmann::json& json, const EngineInfo& info) {
   json = {{"model", info.model},
           {"dataset", info.dataset},
@@ -33,6 +50,7 @@ void to_json(nlohmann::json& json, const EngineInfo& info) {
           {"batch", info.batch},
           {"ends_in_softmax", info.ends_in_softmax}};
   if (info.preprocessing) json["preprocessing"] = *info.preprocessing;
+  if (info.calibration) json["calibration"] = *info.calibration;
 }
 
 void from_json(const nlohmann::json& json, EngineInfo& info) {
@@ -52,6 +70,9 @@ void from_json(const nlohmann::json& json, EngineInfo& info) {
   json.at("ends_in_softmax").get_to(info.ends_in_softmax);
   if (json.contains("preprocessing")) {
     info.preprocessing = json.at("preprocessing").get<PreprocessingRecipe>();
+  }
+  if (json.contains("calibration")) {
+    info.calibration = json.at("calibration").get<CalibrationInfo>();
   }
   if (info.inputs.size() != 1 || info.outputs.empty() || info.batch < 1) {
     throw bad_input("the metadata does not describe a classifier with one input");

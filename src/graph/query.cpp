@@ -49,6 +49,18 @@ std::string convolution_kind(const Graph& graph, const Node& node) {
   for (const PostOp& post_op : node.post_ops) {
     if (post_op.kind == PostOp::Kind::kAdd) kind += " + add";
   }
+  const auto& held = [&](ValueId id) -> const std::optional<Quantization>& {
+    return graph.value(id).quantization;
+  };
+  if (held(node.inputs[0]) && held(node.inputs[1])) {
+    const auto type = [&](ValueId id) {
+      return held(id) ? to_string(held(id)->type) : to_string(DataType::kFloat32);
+    };
+    kind += fmt::format(" {} to {}", type(node.inputs[0]), type(node.outputs[0]));
+    for (const PostOp& post_op : node.post_ops) {
+      if (post_op.kind == PostOp::Kind::kAdd) kind += fmt::format(" + {}", type(post_op.operand));
+    }
+  }
   return kind;
 }
 

@@ -36,7 +36,7 @@ namespace hedge {
                                                             std::int64_t channels);
 
 /// "conv 3x3/1x1 16->16 32x32 pads 1,1,1,1 + bias + add": all of a Conv that the choice of an
-/// implementation depends on, but for the batch.
+/// implementation depends on, but for the batch. One in integers adds " uint8 to int8".
 [[nodiscard]] std::string convolution_kind(const Graph& graph, const Node& node);
 
 }  // namespace hedge

@@ -130,6 +130,10 @@ CalibrationCache parse_calibration_cache(std::string_view text) {
 std::string to_text(const CalibrationCache& cache) {
   std::string text = cache.header + "\n";
   for (const auto& [tensor, scale] : cache.entries) {
+    if (tensor.find('\n') != std::string::npos) {
+      throw bad_input(fmt::format(
+          "tensor {}: a calibration cache cannot hold a name with a line end", excerpt(tensor)));
+    }
     text += fmt::format("{}: {:08x}\n", tensor, std::bit_cast<std::uint32_t>(scale));
   }
   return text;

@@ -41,6 +41,7 @@ struct CalibrationCache {
 /// tensor that comes twice, nothing after the header; and naming all tensors whose scale is not a
 /// positive finite number.
 [[nodiscard]] CalibrationCache parse_calibration_cache(std::string_view text);
+/// Throws bad_input for a name with a line end.
 [[nodiscard]] std::string to_text(const CalibrationCache& cache);
 
 /// The same with files; errors begin with the file's name.

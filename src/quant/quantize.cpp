@@ -151,29 +151,25 @@ void quantize_weights(Graph& graph, Node& node) {
   graph.value(node.inputs[1]).quantization = q;
 }
 
-/// "first" and "last" become the names of those layers.
-std::set<std::string> resolve_keep(const Graph& graph, const std::set<std::string>& keep) {
-  const auto layers = layers_with_weights(graph);
-  std::set<std::string> names;
-  std::vector<std::string> known;
-  for (const Node* node : layers) known.push_back(node->name);
-  for (const std::string& name : keep) {
-    if (!known.empty() && (name == "first" || name == "last")) {
-      names.insert(name == "first" ? known.front() : known.back());
-    } else if (std::find(known.begin(), known.end(), name) != known.end()) {
-      names.insert(name);
-    } else {
-      const std::string near = nearest(name, known);
-      throw bad_input(
-          fmt::format("no layer with weights is called '{}'{}; hedge info lists them "
-                      "(first and last are names too)",
-                      name, near.empty() ? "" : fmt::format(" (did you mean {}?)", near)));
-    }
-  }
+}  // namespace
+
+std::vector<std::string> quantizable_layers(const Graph& graph) {
+  std::vector<std::string> names;
+  for (const Node* node : layers_with_weights(graph)) names.push_back(node->name);
   return names;
 }
 
-}  // namespace
+std::string resolve_layer(const Graph& graph, const std::string& name) {
+  const std::vector<std::string> known = quantizable_layers(graph);
+  if (!known.empty() && name == "first") return known.front();
+  if (!known.empty() && name == "last") return known.back();
+  if (std::find(known.begin(), known.end(), name) != known.end()) return name;
+  const std::string near = nearest(name, known);
+  throw bad_input(
+      fmt::format("no layer with weights is called '{}'{}; hedge info lists them "
+                  "(first and last are names too)",
+                  name, near.empty() ? "" : fmt::format(" (did you mean {}?)", near)));
+}
 
 std::vector<ValueId> quantizable_activations(const Graph& graph) {
   const SharedScales scales(graph);
@@ -182,7 +178,8 @@ std::vector<ValueId> quantizable_activations(const Graph& graph) {
 
 void quantize(Graph& graph, const std::map<std::string, double>& thresholds,
               const QuantizeOptions& options) {
-  const std::set<std::string> keep = resolve_keep(graph, options.keep);
+  std::set<std::string> keep;
+  for (const std::string& name : options.keep) keep.insert(resolve_layer(graph, name));
   std::vector<const Node*> int8;
   for (const Node* node : layers_with_weights(graph)) {
     if (!keep.contains(node->name)) int8.push_back(node);
@@ -207,7 +204,7 @@ void quantize(Graph& graph, const std::map<std::string, double>& thresholds,
   std::map<ValueId, bool> group_is_positive;
   for (const ValueId id : activations) {
     const auto [entry, fresh] = group_is_positive.emplace(scales.group(id), true);
-    entry->second = entry->second && positive[static_cast<std::size_t>(id)];
+    entry->second = entry->second && !options.signed_only && positive[static_cast<std::size_t>(id)];
   }
   for (const ValueId id : activations) {
     const ValueId group = scales.group(id);

@@ -18,10 +18,19 @@ namespace hedge {
 struct QuantizeOptions {
   /// Names of nodes that stay in floating point; "first" and "last" are the first and the last
   /// layer with weights.
-  std::set<std::string> keep;
+  std::set<std::string> keep{};
   /// The input is never negative (raw pixels): held as uint8, twice as fine.
   bool unsigned_input = false;
+  /// No uint8 anywhere: what TensorRT takes.
+  bool signed_only = false;
 };
+
+/// Names of the layers that quantize() quantises: Conv and Gemm with constant weights, in order.
+[[nodiscard]] std::vector<std::string> quantizable_layers(const Graph& graph);
+
+/// The layer that is called so; "first" and "last" are names too. Throws bad_input with the nearest
+/// name.
+[[nodiscard]] std::string resolve_layer(const Graph& graph, const std::string& name);
 
 /// Makes an optimised float graph one of INT8 (Value::quantization). Weights get a scale for each
 /// output channel, max|w|/127, and are rounded; activations threshold/127 in int8, or threshold/255

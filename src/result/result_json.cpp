@@ -10,6 +10,7 @@
 #include <set>
 #include <utility>
 
+#include "base/json.h"
 #include "hedge/error.h"
 #include "result/result_fields.h"
 
@@ -253,7 +254,7 @@ std::vector<Result> results_from_text(std::string_view text, const std::string& 
   try {
     value = json::parse(text);
   } catch (const json::exception& error) {
-    throw bad_input(fmt::format("{}: is no JSON: {}", source, error.what()));
+    throw bad_input(fmt::format("{}: is no JSON: {}", source, json_reason(error)));
   }
   std::vector<Result> results;
   if (!value.is_array()) {

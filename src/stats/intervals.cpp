@@ -81,10 +81,4 @@ std::optional<RankInterval> quantile_ranks(std::size_t count, double quantile, d
   return RankInterval{lower, upper};
 }
 
-std::optional<Interval> median_interval(std::span<const double> sorted, double confidence) {
-  const auto ranks = quantile_ranks(sorted.size(), 0.5, confidence);
-  if (!ranks) return std::nullopt;
-  return Interval{sorted[ranks->lower - 1], sorted[ranks->upper - 1]};
-}
-
 }  // namespace hedge

@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <span>
 
 namespace hedge {
 
@@ -47,10 +46,5 @@ struct RankInterval {
 /// at 95 %). Throws bad_input on a quantile or confidence outside (0, 1).
 [[nodiscard]] std::optional<RankInterval> quantile_ranks(std::size_t count, double quantile,
                                                          double confidence = 0.95);
-
-/// Sign-test interval of the median of `sorted` (ascending, no NaN): quantile_ranks at 0.5, looked
-/// up. Nothing when there are too few.
-[[nodiscard]] std::optional<Interval> median_interval(std::span<const double> sorted,
-                                                      double confidence = 0.95);
 
 }  // namespace hedge

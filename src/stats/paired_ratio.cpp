@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "hedge/error.h"
+#include "stats/series.h"
 
 namespace hedge {
 
@@ -25,12 +26,17 @@ RatioEstimate paired_ratio(std::span<const std::int64_t> a_ns, std::span<const s
   for (std::size_t i = 0; i < ratios.size(); ++i) {
     ratios[i] = at_least_1(a_ns[i]) / at_least_1(b_ns[i]);
   }
-  std::sort(ratios.begin(), ratios.end());
+  std::vector<double> sorted = ratios;
+  std::sort(sorted.begin(), sorted.end());
 
-  const std::size_t half = ratios.size() / 2;
-  const double median =
-      ratios.size() % 2 == 1 ? ratios[half] : std::sqrt(ratios[half - 1]) * std::sqrt(ratios[half]);
-  return {ratios.size(), median, median_interval(ratios)};
+  const std::size_t half = sorted.size() / 2;
+  RatioEstimate estimate{.pairs = sorted.size(), .ratio = sorted[half], .ratio_ci95 = {}};
+  if (sorted.size() % 2 == 0) {
+    estimate.ratio = std::sqrt(sorted[half - 1]) * std::sqrt(sorted[half]);
+  }
+  const auto ranks = quantile_ranks_of_series<double>(ratios, estimate.ratio, 0.5);
+  if (ranks) estimate.ratio_ci95 = Interval{sorted[ranks->lower - 1], sorted[ranks->upper - 1]};
+  return estimate;
 }
 
 }  // namespace hedge

@@ -14,11 +14,12 @@ namespace hedge {
 struct RatioEstimate {
   std::size_t pairs = 0;
   double ratio = 1;                    ///< Median of the pairwise ratios.
-  std::optional<Interval> ratio_ci95;  ///< Sign-test interval. From 6 pairs on.
+  std::optional<Interval> ratio_ci95;  ///< Of the median. From 6 independent pairs on.
 };
 
-/// Median of a_ns[i] / b_ns[i] and its sign-test interval at 95 %. It assumes no distribution, only
-/// that the pairs are independent of each other, and shrugs off outliers. For an even number of
+/// Median of a_ns[i] / b_ns[i], in the order in which they were taken, and its interval at 95 %
+/// (quantile_ranks_of_series; the sign test's where pairs are independent). It assumes no
+/// distribution and shrugs off outliers. For an even number of
 /// pairs the median is the geometric mean of the two middle ratios, so that swapping A and B
 /// inverts the answer exactly. Durations below 1 ns, the unit of the clock, count as 1 ns. Throws
 /// bad_input when the lengths differ or are 0.

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "hedge/error.h"
+#include "stats/series.h"
 
 namespace hedge {
 namespace {
@@ -36,8 +37,9 @@ Moments moments(std::span<const std::int64_t> sorted) {
   return result;
 }
 
-std::optional<Interval> percentile_interval(std::span<const std::int64_t> sorted, double quantile) {
-  const auto ranks = quantile_ranks(sorted.size(), quantile);
+std::optional<Interval> percentile_interval(std::span<const std::int64_t> ns,
+                                            std::span<const std::int64_t> sorted, double percent) {
+  const auto ranks = quantile_ranks_of_series(ns, percentile(sorted, percent), percent / 100);
   if (!ranks) return std::nullopt;
   return Interval{static_cast<double>(sorted[ranks->lower - 1]),
                   static_cast<double>(sorted[ranks->upper - 1])};
@@ -77,12 +79,14 @@ Summary summarize(std::span<const std::int64_t> ns) {
   summary.p95_ns = percentile(sorted, 95);
   summary.p99_ns = percentile(sorted, 99);
   summary.p999_ns = percentile(sorted, 99.9);
-  if (stddev) summary.mean_ci95_ns = mean_interval(mean, *stddev, sorted.size());
-  summary.p50_ci95_ns = percentile_interval(sorted, 0.5);
-  summary.p90_ci95_ns = percentile_interval(sorted, 0.9);
-  summary.p95_ci95_ns = percentile_interval(sorted, 0.95);
-  summary.p99_ci95_ns = percentile_interval(sorted, 0.99);
-  summary.p999_ci95_ns = percentile_interval(sorted, 0.999);
+  const SeriesMean series = mean_of_series(ns);
+  summary.mean_ci95_ns = series.interval;
+  summary.autocorrelation_time = series.autocorrelation_time;
+  summary.p50_ci95_ns = percentile_interval(ns, sorted, 50);
+  summary.p90_ci95_ns = percentile_interval(ns, sorted, 90);
+  summary.p95_ci95_ns = percentile_interval(ns, sorted, 95);
+  summary.p99_ci95_ns = percentile_interval(ns, sorted, 99);
+  summary.p999_ci95_ns = percentile_interval(ns, sorted, 99.9);
   return summary;
 }
 

@@ -32,8 +32,9 @@ struct Summary {
   std::int64_t p95_ns = 0;
   std::int64_t p99_ns = 0;
   std::int64_t p999_ns = 0;
-  /// 95 % intervals: mean_interval and quantile_ranks. Absent where the samples are too few (p99
-  /// takes 368, p99.9 takes 3688).
+  double autocorrelation_time = 1;  ///< Samples that say as much as one independent one.
+  /// 95 % intervals that respect it: mean_of_series and quantile_ranks_of_series. Absent where the
+  /// samples are too few (p99 takes 368 independent ones, p99.9 takes 3688).
   std::optional<Interval> mean_ci95_ns;
   std::optional<Interval> p50_ci95_ns;
   std::optional<Interval> p90_ci95_ns;
@@ -42,8 +43,8 @@ struct Summary {
   std::optional<Interval> p999_ci95_ns;
 };
 
-/// Sorts one copy of the samples, in any order, and reads everything from it. Throws bad_input when
-/// there are none.
+/// The samples in the order in which they were taken. Sorts one copy of them and reads everything
+/// from it. Throws bad_input when there are none.
 [[nodiscard]] Summary summarize(std::span<const std::int64_t> ns);
 
 }  // namespace hedge

@@ -14,6 +14,7 @@
 #include "graph/query.h"
 #include "support/engines.h"
 #include "support/nets.h"
+#include "support/quantized.h"
 
 namespace {
 
@@ -95,8 +96,8 @@ void expect_none(ExecutionContext& context, bool library_threads = false) {
 
 TEST(Infer, AllocatesNothingAndLocksNothing) {
   for (const auto& [name, make] : test::small_nets()) {
-    const Graph graph = test::optimized(make());
-    for (const std::string precision : {"fp32", "bf16"}) {
+    for (const std::string precision : {"fp32", "bf16", "int8"}) {
+      const Graph graph = precision == "int8" ? test::quantized(make()) : test::optimized(make());
       std::shared_ptr<const Engine> engine;
       try {
         engine = test::engine_of(graph, precision, 1);

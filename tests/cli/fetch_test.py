@@ -459,7 +459,8 @@ class Fetch(unittest.TestCase):
         os.makedirs(os.path.join(self.data, "bin"))
         with open(os.path.join(self.data, "ILSVRC2012_val_3.jpeg"), "wb") as file:
             file.write(b"x")
-        self.assertIn("val/ILSVRC2012_val_*.JPEG: 1 of 50000", self.imagenet().stdout)
+        self.assertIn(os.path.join(self.data, "ILSVRC2012_val_*.JPEG: 1 of 50000"), self.imagenet().stdout)
+        self.assertNotIn("val/ILSVRC2012_val_*.JPEG", self.imagenet().stdout)
         with open(os.path.join(self.data, "bin", "ILSVRC2012_val_00000001.BIN"), "wb") as file:
             file.write(bytes(224 * 224 * 3))
         done = self.imagenet()

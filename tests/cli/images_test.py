@@ -125,6 +125,7 @@ class Images(unittest.TestCase):
                          f"--iterations={2 * COUNT + 7}")
         self.assertIn(f"of {COUNT} images", done.stdout)
         self.assertIn(f"{2 * COUNT + 7} inferences", done.stdout)
+        self.assertIn(f"the {COUNT} images 2.035 times over", done.stdout)
 
     def test_labels_from_a_file(self):
         expected, order = self.expected()
@@ -159,6 +160,7 @@ class Images(unittest.TestCase):
         own = "--dataset=folder:" + self.path("own")
         plain = self.path("demo.onnx")
         shutil.copy(DEMO, plain)
+        self.refused(self.call("build_engine", f"--onnx={plain}"), "--dataset=folder:DIR", "npy:X.npy,Y.npy")
         self.refused(self.call("inference", f"--model={plain}", own), "--preprocess", "resize=")
         done = self.call("inference", f"--model={DEMO}", own, "--backend=null", "--iterations=3")
         self.assertEqual(done.returncode, 0, done.stderr)
@@ -184,17 +186,22 @@ class Images(unittest.TestCase):
         resize = "--preprocess=scale=1,resize=32x32"
         self.put("small/a/x.jpg", jpeg)
         self.refused(run("small"), "x.jpg: 25x33", "32x32", "resize=36,crop=32")
-        self.assertEqual(run("small", resize).returncode, 0)
+        self.refused(run("small", resize), "gives 10 scores", "1 sub-folders", "--labels=FILE")
+        one = "--labels=" + self.put("one.txt", b"a/x.jpg, 9\n")
+        self.assertEqual(run("small", resize, one).returncode, 0)
+        self.put("one.txt", b"a/x.jpg, 10\n")
+        self.refused(run("small", resize, one), "gives 10 scores", "11 classes")
         self.put("cut/a/0.jpg", jpeg)
         cut = self.put("cut/a/1.jpg", jpeg[:600])
-        self.refused(run("cut", resize), cut, "truncated", "600")
-        done = run("cut", resize, "--iterations=1")  # Only what is asked for is decoded.
+        two = "--labels=" + self.put("two.txt", b"0\n1\n")
+        self.refused(run("cut", resize, two), cut, "truncated", "600")
+        done = run("cut", resize, two, "--iterations=1")  # Only what is asked for is decoded.
         self.assertEqual(done.returncode, 0, done.stderr)
         self.put("kinds/a/none", b"")
         for name in ("grey.jpg", "cmyk.jpg", "exif6.jpg", "1x1.jpg", "rgb16.png", "565.bmp", "grey.pgm"):
             shutil.copy(os.path.join(IMAGES, name), self.path("kinds/a"))
         self.put("kinds/a/wide.ppm", b"P6 20000 2 255\n" + bytes(3 * 40000))
-        done = run("kinds", resize)
+        done = run("kinds", resize, "--labels=" + self.put("kinds.txt", b"3\n" * 8))
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("of 8 images", done.stdout)
         os.makedirs(self.path("empty/a"))
@@ -202,7 +209,39 @@ class Images(unittest.TestCase):
         self.refused(run("nowhere"), "nowhere: no such folder")
         for i in range(11):
             self.put(f"many/{i}/x.ppm", ppm(bytes(3072)))
-        self.refused(run("many"), "gives 10 scores", "11 classes")
+        self.refused(run("many"), "gives 10 scores", "11 sub-folders")
+
+    def test_bad_input_gives_one_line(self):
+        """Notes and warnings are for runs that begin."""
+        own = "--dataset=folder:" + self.path("own")
+        with open(DEMO, "rb") as file:
+            cut = self.put("cut_shapes.onnx", file.read()[:1000])
+        os.makedirs(self.path("dir.onnx"))
+        for number in range(11):
+            self.put(f"numbers/{number}/x.ppm", ppm(bytes(3072)))
+        for arguments in (["build_engine", f"--onnx={cut}"], ["inference", "--model=" + self.path("dir.onnx")],
+                          ["hedge", "preview", f"--model={DEMO}", f"--data={self.data}", "--images=0"],
+                          ["inference", f"--model={DEMO}", "--dataset=folder:" + self.path("numbers")],
+                          ["inference", f"--model={DEMO}", own, "--preprocess=mean=0.485,0.456,0.406"],
+                          ["inference", f"--model={DEMO}", own, "--shape=1,3,32,32"],
+                          ["hedge", "fetch-data", "cifar11"]):
+            done = self.call(*arguments)
+            self.refused(done)
+            self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+            self.assertEqual(done.stdout, "")
+        self.assertIn("write 1x3x32x32", self.call("inference", f"--model={DEMO}", "--shape=1,3,32,32").stderr)
+        done = self.call("inference", f"--model={DEMO}", own, "--iterations=10")
+        self.assertIn("no precision given", done.stderr)
+        self.assertNotIn("repeated", done.stdout)
+
+    def test_stated_keys_that_give_way(self):
+        for key, warned in (("size=100x100", True), ("layout=nhwc", True), ("size=32x32,layout=nchw", False),
+                            ("scale=1", False)):
+            done = self.call("inference", f"--model={self.engine}", f"--data={self.data}", "--iterations=10",
+                             f"--preprocess=mean=0,{key}")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            lines = [line for line in done.stderr.splitlines() if line.startswith("warning: --preprocess states ")]
+            self.assertEqual([key in line for line in lines], [True] if warned else [])
 
     # ---- ImageNet
 
@@ -264,6 +303,10 @@ class Images(unittest.TestCase):
             start = file.read(24)
         self.assertEqual(start[:8], b"\x89PNG\r\n\x1a\n")
         self.assertEqual(struct.unpack(">II", start[16:]), (3 * 102 + 6, 2 * 96 + 18))
+        self.refused(self.call(*flags, "--out=sheet.jpg"), "--out=sheet.jpg", "PNG")
+        self.assertNotIn("warning", done.stderr)
+        done = self.call(*flags[:-1], "--preprocess=mean=0.485:0.456:0.406,std=0.229,resize=32x32", f"--out={out}")
+        self.assertIn("is scale=1/255 missing?", done.stderr)
         self.refused(self.call(*flags, "--images=0"), "--images")
         self.refused(self.call(*flags, "--first=3"), "--first")
         self.refused(self.call(*flags, "--out=/nowhere/x.png"), "/nowhere/x.png")

@@ -203,25 +203,35 @@ class Programs(unittest.TestCase):
             self.assertIn("the engine says fp32", done.stderr)  # The metadata wins over the name.
 
     def test_original_build_script(self):
-        """The two lines of the original, word for word, in int8/; INT8 itself is said to be missing."""
+        """The two lines of the original, word for word, in int8/."""
         tree = os.path.join(self.root, "script")
         os.makedirs(os.path.join(tree, "models"))
-        shutil.copytree(os.path.join(SOURCE, "int8"), os.path.join(tree, "int8"))
+        os.makedirs(os.path.join(tree, "data"))
+        folder = os.path.join(tree, "int8")
+        shutil.copytree(os.path.join(SOURCE, "int8"), folder)
         shutil.copy(DEMO, os.path.join(tree, "models", "resnet8_cifar.onnx"))
-        for line in ("python3 build_engine.py --onnx ../models/resnet8_cifar.onnx --engine "
-                     "../models/resnet8_cifar_int8.engine --precision int8 --calib_cache ./calibration.cache "
-                     "--calib_batch_size 2500 --dataset cifar --calib_num_images 10000",
-                     "python3 build_engine.py --onnx ../models/resnet8_cifar.onnx --engine "
-                     "../models/resnet8_cifar_int8.engine --precision int8 --calib_batch_size 2500 "
-                     "--calib_num_images 10000"):
-            for precision in ("int8", "fp32"):
-                done = subprocess.run(line.replace("--precision int8", "--precision " + precision), shell=True,
-                                      cwd=os.path.join(tree, "int8"), text=True, capture_output=True, check=False)
-                if precision == "int8":
-                    self.refused(done, "int8", "not there yet")
-                else:
-                    self.assertEqual(done.returncode, 0, done.stderr)
-                    self.assertIn("wrote", done.stdout)
+        first, second = (
+            "python3 build_engine.py --onnx ../models/resnet8_cifar.onnx --engine "
+            "../models/resnet8_cifar_int8.engine --precision int8 --calib_cache ./calibration.cache "
+            "--calib_batch_size 2500 --dataset cifar --calib_num_images 10000",
+            "python3 build_engine.py --onnx ../models/resnet8_cifar.onnx --engine "
+            "../models/resnet8_cifar_int8.engine --precision int8 --calib_batch_size 2500 "
+            "--calib_num_images 10000")
+
+        def run(line):
+            return subprocess.run(line, shell=True, cwd=folder, text=True, capture_output=True, check=False)
+
+        self.refused(run(first), "--calib_input", "test_batch.bin", "fetch-data")
+        # Shapes have the format of CIFAR-10.
+        shutil.copy(os.path.join(self.data, "shapes_test.bin"), os.path.join(tree, "data", "data_batch_1.bin"))
+        for line, cache in ((first, "calibration.cache"), (second, "resnet8_cifar.cache")):
+            done = run(line)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn("resnet8 on cifar, int8", done.stdout)
+            self.assertIn("entropy on 10000 images", done.stdout)
+            self.assertTrue(os.path.exists(os.path.join(folder, cache)))
+        self.assertIn("no image is read", run(second).stderr)
+        self.assertEqual(run(first.replace("int8 --calib_cache", "fp32 --calib_cache")).returncode, 0)
 
     def test_configure_and_make_of_the_original(self):
         """mkdir build; cd build; cmake -DLATENCY=1 -DENERGY=0 ..; make, word for word."""
@@ -328,9 +338,27 @@ class Programs(unittest.TestCase):
                          "--timing_cache=" + os.path.join(self.root, "timing.cache"))
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("batches of 2", done.stderr)
+        self.refused(self.call("hedge", "info", engine, "--shape=1x3x32x32"), "open.engine", "--shape")
+        done = self.call("build_engine", f"--onnx={open_size}", f"--engine={engine}", "--preprocess=scale=1",
+                         "--shape=1x3x32x32", "--engine_batch_size=2",
+                         "--timing_cache=" + os.path.join(self.root, "timing.cache"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertNotIn("warning", done.stderr)
         self.assertIn("2x3x32x32", self.check_call("hedge", "info", engine))
         self.assertIn("1x3x32x32", self.check_call("hedge", "info", open_size, "--shape=1x3x32x32"))
         self.refused(self.infer("--shape=1x3x32x32"), "resnet8_shapes_fp32.engine", "--shape")
+
+    def test_nets_that_are_no_classifiers(self):
+        def net(name, *ops):
+            names = ["x", *(f"v{i}" for i in range(len(ops) - 1)), "y"]
+            return self.file(f"{name}_shapes.onnx", onnx_model(
+                b"".join(node(op, [names[i]], names[i + 1], f"n{i}") for i, op in enumerate(ops))))
+        self.refused(self.infer(model=net("map", "Relu")), "'y' (float32 1x3x32x32)", "1xCLASSES")
+        done = self.infer("--iterations=10", model=net("pooled", "GlobalAveragePool"))  # 1x3x1x1
+        self.refused(done, "gives 3 scores")
+        done = self.call("inference", "--model=" + net("flat", "GlobalAveragePool", "Flatten"), "--iterations=10",
+                         f"--data={self.data}")
+        self.refused(done, "gives 3 scores")
 
     def test_model_without_recipe(self):
         path = os.path.join(self.root, "somenet_cifar.onnx")
@@ -349,7 +377,6 @@ class Programs(unittest.TestCase):
         self.refused(self.infer("--threads=0"), "--threads")
         self.refused(self.infer("--batch=0"), "--batch")
         self.refused(self.call("hedge", "infrence"), "inference")
-        self.refused(self.call("build_engine", f"--onnx={DEMO}", "--int8"), "int8")
         self.refused(self.call("build_engine", f"--onnx={DEMO}", "--backend=tpu"), "tpu")
 
     def test_places_that_cannot_be_written(self):

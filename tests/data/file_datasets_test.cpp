@@ -101,6 +101,9 @@ TEST_F(Folder, WhatIsNoDatasetIsRefused) {
   EXPECT_HOLDS(refusal([&] { return open_folder(root_ / "none", {}); }), "none: no such folder");
   EXPECT_HOLDS(refusal([&] { return Dataset::open("folder:", {}); }), "names no folder");
   EXPECT_HOLDS(refusal([&] { return open_folder(root_, {}); }), "no image in it");
+  put("x.webp", "RIFF");
+  EXPECT_HOLDS(refusal([&] { return open_folder(root_, {}); }), "x.webp is not read");
+  fs::remove(root_ / "x.webp");
   put("x.ppm", pixel(0));
   EXPECT_HOLDS(refusal([&] { return open_folder(root_, {}); }), "1 images, but no sub-folders");
   put("a/x.ppm", pixel(0));
@@ -144,7 +147,7 @@ TEST_F(Folder, LabelFileOfNamedLines) {
   put("x/a photo.ppm", pixel(1));
   put("b.ppm", pixel(2));
   put("c.ppm", pixel(3));
-  const fs::path file = put("labels.txt", "./x/a photo.ppm 4\nb.ppm\t\t9\r\n");
+  const fs::path file = put("labels.txt", "./x/a photo.ppm, 4\nb.ppm\t\t9\r\n");
   const auto dataset = open_folder(root_, file);
   EXPECT_EQ(labels(*dataset), (std::vector{4, 9}));
   EXPECT_EQ(dataset->image(0).pixels[0], 1);
@@ -153,7 +156,8 @@ TEST_F(Folder, LabelFileOfNamedLines) {
       {"b.ppm 1\nd.ppm 1\n", "line 2 names 'd.ppm', which is no image below"},
       {"b.ppm 1\n./b.ppm 2\n", "lines 1 and 2 name the same image"},
       {"b.ppm\n", "line 1 is no 'FILE CLASS'"},
-      {"b.ppm -1\n", "line 1 is no 'FILE CLASS'"},
+      {"b.ppm -1\n", "line 1 states class -1, which is below 0"},
+      {"-1\n2\n3\n", "line 1 is '-1', not a class from 0"},
       {"b.ppm 99999999999\n", "line 1 is no 'FILE CLASS'"},
       {"b.ppm 1\n\nc.ppm 1\n", "line 2 is no 'FILE CLASS'"},
       {"../b.ppm 1\n", "which is no image below"}};
@@ -203,8 +207,20 @@ TEST_F(Imagenet, JpegsInTheFolderValOrItsSubFolders) {
   EXPECT_EQ(labels(*dataset), (std::vector{10, 20, 30}));
   for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(dataset->image(i).pixels[0], i + 1);
   EXPECT_FALSE(dataset->image(0).presized);
+  const auto where = [&] { return find_imagenet_files(root_).where; };
+  const std::string in_val = (root_ / "val" / "ILSVRC2012_val_*.JPEG").string();
+  const std::string beside = (root_ / "ILSVRC2012_val_*.JPEG").string();
+  EXPECT_EQ(where(), beside + " and " + in_val);
   put("val/ILSVRC2012_val_00000002.JPEG", pixel(2));
   EXPECT_HOLDS(refusal([&] { return Dataset::open("imagenet", root_); }), "the same image twice");
+  fs::remove(root_ / "ILSVRC2012_val_00000002.JPEG");
+  EXPECT_EQ(where(), in_val);
+  fs::remove_all(root_ / "val");
+  EXPECT_EQ(where(), in_val);
+  EXPECT_HOLDS(refusal([&] { return Dataset::open("imagenet", root_); }),
+               (root_ / "ILSVRC2012_val_00000001.JPEG").string());
+  put("ILSVRC2012_val_00000002.JPEG", pixel(2));
+  EXPECT_EQ(where(), beside);
 }
 
 /// As numpy.save writes it.
@@ -314,7 +330,8 @@ TEST_F(Npy, BadLabelsAreNamed) {
 TEST_F(Npy, NamesOfTheUsersOwn) {
   EXPECT_HOLDS(refusal([] { return Dataset::open("npy:", {}); }), "npy:X.npy,Y.npy");
   EXPECT_HOLDS(refusal([] { return Dataset::open("npy:x.npy", {}); }), "--labels=FILE");
-  EXPECT_HOLDS(refusal([] { return Dataset::open("npy:x.npy,y.npy", {}, "z.txt"); }), "npy:X.npy");
+  EXPECT_HOLDS(refusal([] { return Dataset::open("npy:x.npy,y.npy", {}, "z.txt"); }),
+               "npy:x.npy,y.npy and --labels=z.txt both");
   EXPECT_HOLDS(refusal([] { return Dataset::open("npy:none.npy,y.npy", {}); }), "none.npy");
   EXPECT_HOLDS(refusal([] { return Dataset::open("folder:", {}); }), "names no folder");
   EXPECT_HOLDS(refusal([] { return Dataset::open("cifar", {}, "z.txt"); }), "labels of their own");

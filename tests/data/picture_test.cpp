@@ -98,6 +98,20 @@ TEST(Picture, DecodesAsPillow) {
   }
 }
 
+/// Pillow makes 255 of every value above 255 (docs/datasets.md).
+TEST(Picture, GreyOfSixteenBitsKeepsTheUpperEight) {
+  using namespace std::string_literals;
+  const std::string png =  // 0, 255, 256, 0x80ff, 0xffff
+      "\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\5\0\0\0\1\x10\0\0\0\0\x63\5\xe7\x6c\0\0\0\x13IDAT"
+      "\x78\x9c\x63\x60\x60\x60\xf8\xcf\xc8\xd0\xf0\xff\xff\x7f\0\xf\4\4\x7e\xc2\xb6\xa0\xad\0\0\0"
+      "\0IEND"
+      "\xae\x42\x60\x82"s;
+  const Picture picture = decode(png);
+  ASSERT_EQ(picture.rgb.size(), 15U);
+  const std::vector<int> expected{0, 0, 1, 128, 255};
+  for (std::size_t i = 0; i < 15; ++i) EXPECT_EQ(picture.rgb[i], expected[i / 3]) << i;
+}
+
 TEST(Picture, ResizesAndCropsAsPillow) {
   const auto rows = table("fitted.txt");
   ASSERT_GT(rows.size(), 15U);

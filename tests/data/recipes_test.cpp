@@ -183,8 +183,46 @@ TEST(Recipes, RefusalsNameTheKeyAndItsForm) {
        {"32", "32x", "x32", "0x32", "32x-1", "32x32x3", "8193x1", "4294967328x1", "32.5x32", ""}) {
     EXPECT_NE(refusal(std::string("size=") + size), "accepted") << size;
   }
+  expect_refusal("scale=1,mean=0.485,0.456,0.406", "as mean=0.485:0.456:0.406");
+  expect_refusal("std=0.2,0.2,0.2", "as std=0.229:0.224:0.225");
+  expect_refusal("scale=1,0.2", "neither a file nor KEY=VALUE");
   expect_refusal("no_such_file.txt", "neither a file nor KEY=VALUE");
   expect_refusal(std::filesystem::temp_directory_path().string(), "directory");
+}
+
+TEST(Recipes, KeysThatAreNotThereHaveTheValuesOfAnother) {
+  const auto other = parse_recipe("scale=2,layout=nchw,size=8x9,mean=5");
+  EXPECT_EQ(parse_recipe("scale=2", other), other);
+  EXPECT_EQ(parse_recipe("height=7,layout=nhwc", other),
+            parse_recipe("scale=2,layout=nhwc,size=7x9,mean=5"));
+}
+
+TEST(Recipes, DoubtsAreOfForgottenScalesAlone) {
+  for (const auto& [model, dataset] :
+       std::vector<std::pair<const char*, const char*>>{{"resnet8", "cifar"},
+                                                        {"resnet56", "cifar"},
+                                                        {"alexnet", "cifar"},
+                                                        {"a", "imagenet"},
+                                                        {"a", "shapes"}}) {
+    EXPECT_EQ(doubt_about(find_recipe(model, dataset).value()), "") << model << dataset;
+  }
+  for (const char* sound :
+       {"scale=1", "scale=1,order=bgr", "scale=1,mean=104:117:123,order=bgr", "scale=1/255",
+        "scale=1,mean=127.5,std=127.5", "scale=1/127.5,mean=1", "scale=1,std=255",
+        "scale=1,mean=104:117:124,std=58.8", "scale=1,mean=128"}) {
+    EXPECT_EQ(doubt_about(parse_recipe(sound)), "") << sound;
+  }
+  for (const char* forgotten : {"mean=0.485:0.456:0.406,std=0.229:0.224:0.225", "mean=0.5:0.5:0.4",
+                                "std=0.5", "scale=255", "scale=255,mean=0.5,std=0.5"}) {
+    EXPECT_NE(doubt_about(parse_recipe(forgotten)).find("is scale=1/255 missing?"),
+              std::string::npos)
+        << forgotten;
+  }
+  for (const char* of_pixels :
+       {"scale=1/255,mean=123:117:104", "scale=1/255,mean=127.5,std=127.5",
+        "scale=1/255,mean=125.3:123:114,std=63:62:67", "scale=1/255,std=255"}) {
+    EXPECT_NE(doubt_about(parse_recipe(of_pixels)).find("0 to 1"), std::string::npos) << of_pixels;
+  }
 }
 
 TEST(Recipes, NothingStatedIsNotTheRawRecipe) {

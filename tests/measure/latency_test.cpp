@@ -3,8 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <memory>
+#include <random>
 #include <stdexcept>
 #include <vector>
 
@@ -157,6 +159,7 @@ TEST(WarmUp, RunsAHundredTimesUnlessToldOrCancelled) {
 TEST(LatencyResult, IsInMicrosecondsWithTheIntervalsThereAre) {
   std::vector<std::int64_t> ns;
   for (int i = 1; i <= 100; ++i) ns.push_back(i * 1000);
+  std::shuffle(ns.begin(), ns.end(), std::mt19937_64(1));
   const LatencyResult result =
       latency_result(summarize(ns), kScopePreprocessAndInfer, TimerOverhead{25, 51, 1});
   EXPECT_EQ(result.count, 100);

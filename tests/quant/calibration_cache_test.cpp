@@ -45,6 +45,11 @@ TEST(CalibrationCache, ComesBackByteForByte) {
   EXPECT_EQ(parse_calibration_cache(text).entries[1].tensor, "name: with: colons");
 }
 
+TEST(CalibrationCache, WritesNoNameThatItCouldNotRead) {
+  EXPECT_THROW((void)to_text({.header = "TRT-8602-EntropyCalibration2", .entries = {{"a\nb", 1}}}),
+               Error);
+}
+
 TEST(CalibrationCache, TakesLineEndsOfWindows) {
   const auto cache =
       parse_calibration_cache("TRT-100300-EntropyCalibration2\r\na: 3c010a14\r\n\r\n");

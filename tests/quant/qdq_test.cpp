@@ -13,28 +13,15 @@
 #include "quant/quantize.h"
 #include "support/graph_builder.h"
 #include "support/nets.h"
+#include "support/quantized.h"
 
 namespace hedge {
 namespace {
 
 using test::GraphBuilder;
 using test::noise_tensor;
+using test::ranges;
 using test::relative_error;
-
-/// The largest magnitude of each activation on one input.
-std::map<std::string, double> ranges(const Graph& graph, const Tensor& input) {
-  Graph observed = graph;
-  observed.outputs = quantizable_activations(graph);
-  const auto values = execute(observed, std::vector{input});
-  std::map<std::string, double> thresholds;
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    double largest = 1e-3;
-    for (const float x : values[i].values<float>())
-      largest = std::max(largest, std::fabs(double{x}));
-    thresholds[observed.value(observed.outputs[i]).name] = largest;
-  }
-  return thresholds;
-}
 
 class Quantized : public testing::TestWithParam<std::size_t> {
  protected:

@@ -368,6 +368,7 @@ TEST(ResultJson, RefusesWhatIsNoJsonInOneLine) {
     } catch (const Error& error) {
       const std::string message = error.what();
       EXPECT_EQ(message.rfind("r.json: is no JSON: ", 0), 0U) << message;
+      EXPECT_EQ(message.find("exception"), std::string::npos) << message;
       EXPECT_EQ(message.find('\n'), std::string::npos) << message;
     }
   }

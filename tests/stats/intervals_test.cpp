@@ -146,13 +146,5 @@ TEST(QuantileRanks, RefuseWhatIsNoProbability) {
   EXPECT_THROW((void)quantile_ranks(100, std::numeric_limits<double>::quiet_NaN()), Error);
 }
 
-TEST(MedianInterval, LooksTheRanksUp) {
-  std::vector<double> sorted;
-  for (int i = 1; i <= 20; ++i) sorted.push_back(i * 10);
-  EXPECT_EQ(median_interval(sorted), (Interval{60, 150}));
-  sorted.resize(5);
-  EXPECT_FALSE(median_interval(sorted).has_value());
-}
-
 }  // namespace
 }  // namespace hedge

@@ -31,12 +31,27 @@ Desc row_major(const Shape& shape, Type type) {
   return {dims, type, strides};
 }
 
+Desc nhwc(const Shape& s, Type type) {
+  return {Dims(s), type, Dims{s[1] * s[2] * s[3], 1, s[3] * s[1], s[1]}};
+}
+
+Desc with_type(const Desc& plain, Type type) {
+  const auto layout = blocking_of(plain);
+  return {layout->dims, type, layout->strides};
+}
+
+std::string name_of(Type precision) {
+  return precision == Type::bf16 ? "bf16" : precision == Type::f16 ? "fp16" : "fp32";
+}
+
 Compiler::Compiler(const Graph& graph, const PlanOptions& options)
     : graph_(graph),
       options_(options),
       plan_(std::make_shared<Plan>()),
       isa_(effective_isa()),
+      precision_(options.precision),
       forms_(graph.values.size()),
+      byte_forms_(graph.values.size()),
       last_use_(graph.values.size(), 0) {
   plan_->engine = dnnl::engine(dnnl::engine::kind::cpu, 0);
   plan_->threads = options.threads;
@@ -92,13 +107,31 @@ std::shared_ptr<const Plan> Compiler::run() {
 
 void Compiler::compile(const Node& node) {
   uncounted_macs_ = multiply_accumulates_of(node);
+  const auto stated = options_.precisions.find(node.name);
+  precision_ = stated == options_.precisions.end() ? options_.precision : stated->second;
+  const auto attempt = [&](bool bytes, auto compile_node) {
+    Obstacle obstacle;
+    bytes_ = bytes;
+    try {
+      obstacle = (this->*compile_node)(node);
+    } catch (const dnnl::error& error) {
+      if (error.status != dnnl_unimplemented) throw;
+      obstacle = fmt::format("oneDNN {} has no kernel for it", library_version());
+    }
+    bytes_ = false;
+    return obstacle;
+  };
   Obstacle obstacle;
-  try {
-    obstacle = compile_fast(node);
-  } catch (const dnnl::error& error) {
-    if (error.status != dnnl_unimplemented) throw;
-    obstacle = fmt::format("oneDNN {} has no kernel for it", library_version());
+  if (is_integer(node)) {
+    obstacle = attempt(true, &Compiler::compile_integer);
+    if (obstacle.empty()) return;
+    plan_->emulated_layers.push_back({node.name, std::string(node.op->name), obstacle});
+  } else if (adds_bytes(node) && attempt(true, &Compiler::compile_byte_add).empty()) {
+    return;
+  } else if (moves_bytes(node) && attempt(true, &Compiler::compile_fast).empty()) {
+    return;
   }
+  obstacle = attempt(false, &Compiler::compile_fast);
   if (obstacle.empty()) return;
   compile_reference(node);
   plan_->slow_layers.push_back({node.name, std::string(node.op->name), obstacle});
@@ -241,7 +274,9 @@ std::size_t Compiler::result_storage(const Node& node, const Desc& dst, ValueId 
                                      const std::vector<std::size_t>& sources) {
   if (residual == kNoValue) return add_storage(dst.get_size());
   const Located operand = with_desc(residual, dst, node.name);
-  if (may_overwrite(operand, dst.get_size(), sources)) return operand.storage;
+  const auto adds_it = [&](const PostOp& post_op) { return post_op.operand == residual; };
+  const bool once = std::count_if(node.post_ops.begin(), node.post_ops.end(), adds_it) == 1;
+  if (once && may_overwrite(operand, dst.get_size(), sources)) return operand.storage;
   const Located copy = new_result(dst);
   add_reorder(fmt::format("{} (copy for {})", graph_.value(residual).name, node.name), operand,
               copy);
@@ -301,6 +336,13 @@ std::shared_ptr<const Plan> compile(const Graph& graph, const PlanOptions& optio
         fmt::format("the {} {} is {}; the cpu backend takes a model whose {} is float32", what,
                     value.name, to_string(value.type.type), what));
   };
+  for (const Value& value : graph.values) {
+    if (!value.constant && value.quantization && value.quantization->scales.size() != 1) {
+      throw bad_input(
+          fmt::format("the activations {} have a scale for each channel; quantize them per tensor",
+                      value.name));
+    }
+  }
   require_floats("input", graph.value(graph.inputs.at(0).value));
   require_floats("first output", graph.value(graph.outputs.at(0)));
   try {

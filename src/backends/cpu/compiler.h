@@ -28,6 +28,9 @@ using Obstacle = std::string;
 /// The widest that both this CPU and the cap on oneDNN's instruction set allow.
 [[nodiscard]] const KernelSet& own_set(kernels::Isa isa);
 
+/// "fp32", "bf16", "fp16".
+[[nodiscard]] std::string name_of(dnnl::memory::data_type precision);
+
 /// Turns the nodes of one graph into steps, in order. One object compiles one plan.
 class Compiler {
  public:
@@ -87,9 +90,37 @@ class Compiler {
   /// For a kernel of our own, after the sum.
   [[nodiscard]] static Bounds bounds_of(const Node& node, const PostOps& fused);
 
+  // layers_int8.cpp
+  struct IntegerLayer;
+  /// Whether the node's input and weights are held in 8 bits: it should compute in integers.
+  [[nodiscard]] bool is_integer(const Node& node) const;
+  [[nodiscard]] Obstacle compile_integer(const Node& node);
+  [[nodiscard]] Obstacle why_not_integer(const Node& node) const;
+  [[nodiscard]] std::optional<std::vector<float>> integer_bias(const Node& node) const;
+  [[nodiscard]] IntegerLayer describe_integer(const Node& node, Fusing fusing) const;
+  [[nodiscard]] dnnl::primitive_attr attributes_of(const Node& node,
+                                                   const IntegerLayer& layer) const;
+  [[nodiscard]] bool add_library_integer_convolution(const Node& node, const IntegerLayer& layer);
+  [[nodiscard]] bool add_library_integer_product(const Node& node, IntegerLayer layer);
+  void add_integer_step(const Node& node, const IntegerLayer& layer, const Scales& scales,
+                        const AnyPrimitive& any, std::vector<Argument> arguments,
+                        const Desc& result);
+  void add_own_integer(const Node& node, const IntegerLayer& layer);
+  void set_bounds(const Node& node, const IntegerLayer& layer, IntegerConvolution& own) const;
+  // layers_bytes.cpp
+  /// Whether the node only moves what its inputs hold, so that it works on the 8 bits themselves.
+  [[nodiscard]] bool moves_bytes(const Node& node) const;
+  /// Whether the node adds two values in 8 bits to a third one.
+  [[nodiscard]] bool adds_bytes(const Node& node) const;
+  [[nodiscard]] Obstacle compile_byte_add(const Node& node);
+  [[nodiscard]] bool add_byte_mean(const Node& node);
+  void quantize_form(ValueId id, const Located& floats);
+  void dequantize_form(ValueId id);
   // layers_own.cpp
   [[nodiscard]] const KernelSet& own_set() const { return cpu::own_set(isa_); }
   [[nodiscard]] std::string own_convolution(const Node& node) const;
+  [[nodiscard]] Convolution own_convolution_layer(const Node& node) const;
+  [[nodiscard]] Convolution own_dense_layer(const Node& node) const;
   void add_own_convolution(const Node& node);
   void add_own_dense(const Node& node, const float* weights, const float* bias, std::size_t begin);
   void add_own_product(const Node& node, Convolution layer, const Located& src, const Desc& result,
@@ -104,7 +135,15 @@ class Compiler {
   [[nodiscard]] Obstacle compile_fast(const Node& node);
   void place_outputs();
 
-  // Values. A value may exist in several layouts; its producer's comes first.
+  // Values. A value may exist in several layouts; its producer's comes first. One with a
+  // quantization exists in 8 bits, and as floats (which are rounded) once somebody asks for them;
+  // which of the two a node means is told by `bytes_`.
+  [[nodiscard]] std::vector<Located>& forms(ValueId id) {
+    return (bytes_ ? byte_forms_ : forms_)[static_cast<std::size_t>(id)];
+  }
+  [[nodiscard]] const std::optional<Quantization>& quantization_of(ValueId id) const {
+    return graph_.value(id).quantization;
+  }
   [[nodiscard]] const TensorType& type_of_value(ValueId id) const { return graph_.value(id).type; }
   [[nodiscard]] bool is_raw(ValueId id) const;
   [[nodiscard]] Located locate(ValueId id);
@@ -117,7 +156,9 @@ class Compiler {
   [[nodiscard]] Located row_major_floats(ValueId id, const std::string& why);
   /// With one stride an axis, of any type and order.
   [[nodiscard]] Located plain_form(ValueId id, const std::string& why);
+  /// The value's first form. Floats of one with a quantization are brought into 8 bits.
   void produce(ValueId id, const Located& located);
+  void add_form(ValueId id, const Located& located);
   [[nodiscard]] std::size_t add_storage(std::size_t bytes);
   [[nodiscard]] std::size_t add_weights(dnnl::memory memory);
   [[nodiscard]] std::size_t add_weights(const Tensor& tensor, const Desc& plain,
@@ -140,7 +181,10 @@ class Compiler {
   void finish_view(const Node& node, const Located& seen);
 
   // Steps.
-  void add_step(Step step) { plan_->steps.push_back(std::move(step)); }
+  void add_step(Step step) {
+    if (step.precision.empty()) step.precision = bytes_ ? "int8" : name_of(precision_);
+    plan_->steps.push_back(std::move(step));
+  }
   // The first of a node's steps has its multiply-accumulates: further ones work on the result.
   void add_library_step(const Node& node, const AnyPrimitive& any, std::vector<Argument> arguments,
                         const std::string& suffix);
@@ -182,9 +226,12 @@ class Compiler {
   std::shared_ptr<Plan> plan_;
   dnnl::stream stream_;
   kernels::Isa isa_;
+  dnnl::memory::data_type precision_;  ///< Of the node that is being compiled.
   std::size_t node_index_ = 0;
-  std::int64_t uncounted_macs_ = 0;            ///< Of this node, until its first step has them.
-  std::vector<std::vector<Located>> forms_;    ///< By value: each layout that it exists in.
+  std::int64_t uncounted_macs_ = 0;               ///< Of this node, until its first step has them.
+  bool bytes_ = false;                            ///< This node takes values in 8 bits as they are.
+  std::vector<std::vector<Located>> forms_;       ///< By value: each layout that it exists in.
+  std::vector<std::vector<Located>> byte_forms_;  ///< Those in 8 bits.
   std::vector<std::size_t> last_use_;          ///< By value: index of the last node that reads it.
   std::vector<std::size_t> storage_last_use_;  ///< By storage, in the same count.
   std::map<std::string, std::vector<std::string>> tactics_seen_;
@@ -203,6 +250,11 @@ struct Eltwise {
 };
 [[nodiscard]] std::vector<Eltwise> eltwise_of(const PostOp& activation);
 
+[[nodiscard]] dnnl::memory::data_type byte_type(const Quantization& q);
+/// Channels innermost.
+[[nodiscard]] Desc nhwc(const Shape& shape, dnnl::memory::data_type type);
+/// The same strides for elements of another type; of a layout without blocks.
+[[nodiscard]] Desc with_type(const Desc& plain, dnnl::memory::data_type type);
 [[nodiscard]] Desc any_layout(const Shape& shape, dnnl::memory::data_type type);
 [[nodiscard]] Desc row_major(const Shape& shape, dnnl::memory::data_type type);
 [[nodiscard]] inline Argument argument(int id, const Located& located) {

@@ -56,27 +56,34 @@ bool Compiler::is_raw(ValueId id) const {
 }
 
 void Compiler::produce(ValueId id, const Located& located) {
-  forms_[static_cast<std::size_t>(id)].push_back(located);
+  if (!bytes_ && quantization_of(id)) return quantize_form(id, located);
+  add_form(id, located);
+}
+
+void Compiler::add_form(ValueId id, const Located& located) {
+  forms(id).push_back(located);
   std::size_t& last = storage_last_use_[located.storage];
   last = std::max(last, last_use_[static_cast<std::size_t>(id)]);
 }
 
 Located Compiler::locate(ValueId id) {
-  auto& forms = forms_[static_cast<std::size_t>(id)];
-  if (forms.empty()) {  // A constant among the operands.
+  if (forms(id).empty()) {
     const Value& value = graph_.value(id);
-    if (is_raw(id)) {
-      forms.push_back(add_raw_constant(*value.constant));
+    if (!value.constant) {
+      dequantize_form(id);
+    } else if (is_raw(id)) {
+      forms(id).push_back(add_raw_constant(*value.constant));
     } else {
       const Desc plain = row_major(value.type.shape, Type::f32);
-      forms.push_back({plain, add_weights(*value.constant, plain, plain)});
+      forms(id).push_back({plain, add_weights(*value.constant, plain, plain)});
     }
   }
-  return forms.front();
+  return forms(id).front();
 }
 
 Located Compiler::with_desc(ValueId id, const Desc& wanted, const std::string& why) {
-  for (const Located& form : forms_[static_cast<std::size_t>(id)]) {
+  if (!graph_.is_constant(id)) (void)locate(id);
+  for (const Located& form : forms(id)) {
     if (form.desc == wanted) return form;
   }
   Located form;
@@ -87,13 +94,13 @@ Located Compiler::with_desc(ValueId id, const Desc& wanted, const std::string& w
     form = new_result(wanted);
     add_reorder(fmt::format("{} (for {})", graph_.value(id).name, why), locate(id), form);
   }
-  produce(id, form);
+  add_form(id, form);
   return form;
 }
 
 Located Compiler::packed(ValueId id, const std::string& why) {
   (void)locate(id);
-  for (const Located& form : forms_[static_cast<std::size_t>(id)]) {
+  for (const Located& form : forms(id)) {
     if (is_packed(form.desc)) return form;
   }
   return row_major_form(id, why);
@@ -101,7 +108,7 @@ Located Compiler::packed(ValueId id, const std::string& why) {
 
 Located Compiler::row_major_form(ValueId id, const std::string& why) {
   const Located first = locate(id);
-  for (const Located& form : forms_[static_cast<std::size_t>(id)]) {
+  for (const Located& form : forms(id)) {
     if (is_row_major(form.desc)) return form;
   }
   return with_desc(id, row_major(graph_.value(id).type.shape, type_of(first.desc)), why);
@@ -109,7 +116,7 @@ Located Compiler::row_major_form(ValueId id, const std::string& why) {
 
 Located Compiler::row_major_floats(ValueId id, const std::string& why) {
   (void)locate(id);
-  for (const Located& form : forms_[static_cast<std::size_t>(id)]) {
+  for (const Located& form : forms(id)) {
     if (is_row_major(form.desc) && type_of(form.desc) == Type::f32) return form;
   }
   return with_desc(id, row_major(graph_.value(id).type.shape, Type::f32), why);

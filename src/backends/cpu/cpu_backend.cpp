@@ -54,13 +54,28 @@ Type type_of_precision(const std::string& precision) {
         "precision fp16: oneDNN {} has no fp16 convolutions on this CPU ({}); use --precision={}",
         library_version(), effective_isa_name(), advice()));
   }
-  if (precision == "int8" || precision == "best") {
-    throw bad_input(
-        fmt::format("precision {}: INT8 on the cpu backend is not there yet; use --precision={}",
-                    precision, advice()));
-  }
+  // What is held in 8 bits the graph says itself; this is the type of all else.
+  if (precision == "int8" || precision == "best") return Type::f32;
   throw bad_input(
       fmt::format("precision {}: not on a CPU; use --precision={}", precision, advice()));
+}
+
+/// A precision that the graph itself has to bring.
+void require_bytes(const Graph& graph, const std::string& precision) {
+  const auto held = [&](const Node& node) {
+    return node.inputs.size() > 1 && node.inputs[0] != kNoValue && node.inputs[1] != kNoValue &&
+           graph.value(node.inputs[0]).quantization && graph.value(node.inputs[1]).quantization;
+  };
+  if (precision != "int8" || std::any_of(graph.nodes.begin(), graph.nodes.end(), held)) return;
+  throw bad_input(
+      "precision int8: no layer of the model has its input and weights in 8 bits; calibrate it, or "
+      "give a model with Q/DQ nodes");
+}
+
+std::map<std::string, Type> types_of_layers(const std::map<std::string, std::string>& layers) {
+  std::map<std::string, Type> types;
+  for (const auto& [name, precision] : layers) types[name] = type_of_precision(precision);
+  return types;
 }
 
 Section text_section(std::string name, std::string text) {
@@ -77,21 +92,30 @@ const Section& find_section(std::span<const Section> sections, std::string_view 
   return *found;
 }
 
-Tactics read_tactics(const Section& section) {
+/// An object of names and words: tactics by kind of layer, precisions by layer.
+std::map<std::string, std::string> read_words(const Section& section) {
   const auto* text = reinterpret_cast<const char*>(section.bytes.data());
   try {
-    return json::parse(text, text + section.bytes.size()).get<Tactics>();
+    return json::parse(text, text + section.bytes.size()).get<std::map<std::string, std::string>>();
   } catch (const json::exception& error) {
-    throw bad_input(fmt::format("the engine's tactics cannot be read: {}", error.what()));
+    throw bad_input(fmt::format("the engine's {} cannot be read: {}", section.name, error.what()));
   }
 }
 
-json describe_layers(const Plan& plan, const std::string& precision) {
+/// Of engines that have a precision for each layer.
+std::map<std::string, Type> read_precisions(std::span<const Section> sections) {
+  for (const Section& section : sections) {
+    if (section.name == "precisions") return types_of_layers(read_words(section));
+  }
+  return {};
+}
+
+json describe_layers(const Plan& plan) {
   json layers = json::array();
   for (const Step& step : plan.steps) {
     layers.push_back({{"name", step.name},
                       {"kernel", step.kernel},
-                      {"precision", precision},
+                      {"precision", step.precision},
                       {"multiply_accumulates", step.multiply_accumulates}});
   }
   return layers;
@@ -136,8 +160,10 @@ class CpuBackend final : public Backend {
 
   [[nodiscard]] BackendEngine build(const Graph& graph,
                                     const BuildOptions& options) const override {
+    require_bytes(graph, options.precision);
     TunerOptions tuner;
     tuner.plan.precision = type_of_precision(options.precision);
+    tuner.plan.precisions = types_of_layers(options.layers);
     tuner.plan.threads = options.threads;
     tuner.level = std::min(options.optimization_level, 5);
     tuner.timing_cache = options.timing_cache;
@@ -151,7 +177,10 @@ class CpuBackend final : public Backend {
         {"graph", std::as_bytes(std::span(serialized->structure)), serialized});
     engine.sections.push_back({"weights", serialized->weights, serialized});
     engine.sections.push_back(text_section("tactics", json(tuner.plan.tactics).dump()));
-    engine.layer_choices = describe_layers(*plan, options.precision);
+    if (!options.layers.empty()) {
+      engine.sections.push_back(text_section("precisions", json(options.layers).dump()));
+    }
+    engine.layer_choices = describe_layers(*plan);
     for (const std::string& text : warnings_of(*plan)) log(LogLevel::kWarning, text);
     return engine;
   }
@@ -162,8 +191,9 @@ class CpuBackend final : public Backend {
       std::span<const Section> sections, const EngineInfo& info,
       const ContextOptions& options) const override {
     const PlanOptions plan{.precision = type_of_precision(info.precision),
+                           .precisions = read_precisions(sections),
                            .threads = options.threads,
-                           .tactics = read_tactics(find_section(sections, "tactics"))};
+                           .tactics = read_words(find_section(sections, "tactics"))};
     const Section& weights = find_section(sections, "weights");
     Graph graph = deserialize(find_section(sections, "graph").bytes, weights.bytes, weights.owner);
     require_as_described(graph, info);

@@ -104,6 +104,29 @@ void append_eltwise(dnnl::post_ops& post_ops, dnnl::algorithm algorithm, float a
   post_ops.append_eltwise(algorithm, alpha, beta);
 }
 
+void set_scales(dnnl::primitive_attr& attributes, const Scales& scales) {
+  const bool grouped = scales.of == Scales::Of::kGroupedConvolution;
+  attributes.set_scales_mask(DNNL_ARG_WEIGHTS, grouped ? 3 : 1);
+  if (scales.source_zero_point != 0) attributes.set_zero_points_mask(DNNL_ARG_SRC, 0);
+}
+
+std::vector<std::pair<int, dnnl::memory>> scale_arguments(const dnnl::engine& engine,
+                                                          const Scales& scales) {
+  const auto count = static_cast<dnnl::memory::dim>(scales.factors.size());
+  dnnl::memory factors({{count}, dnnl::memory::data_type::f32, dnnl::memory::format_tag::a},
+                       engine);
+  std::copy(scales.factors.begin(), scales.factors.end(),
+            static_cast<float*>(factors.get_data_handle()));
+  std::vector<std::pair<int, dnnl::memory>> arguments{
+      {DNNL_ARG_ATTR_SCALES | DNNL_ARG_WEIGHTS, factors}};
+  if (scales.source_zero_point != 0) {
+    dnnl::memory zero({{1}, dnnl::memory::data_type::s32, dnnl::memory::format_tag::a}, engine);
+    *static_cast<std::int32_t*>(zero.get_data_handle()) = scales.source_zero_point;
+    arguments.emplace_back(DNNL_ARG_ATTR_ZERO_POINTS | DNNL_ARG_SRC, zero);
+  }
+  return arguments;
+}
+
 Dims dims_of(const Desc& desc) {
   return desc.get_dims();
 }
@@ -183,6 +206,18 @@ void append_eltwise(dnnl::post_ops& post_ops, dnnl::algorithm algorithm, float a
   post_ops.append_eltwise(1.0F, algorithm, alpha, beta);
 }
 
+void set_scales(dnnl::primitive_attr& attributes, const Scales& scales) {
+  attributes.set_output_scales(1 << 1, scales.factors);
+  if (scales.source_zero_point != 0) {
+    attributes.set_zero_points(DNNL_ARG_SRC, 0, {scales.source_zero_point});
+  }
+}
+
+std::vector<std::pair<int, dnnl::memory>> scale_arguments(const dnnl::engine& /*engine*/,
+                                                          const Scales& /*scales*/) {
+  return {};
+}
+
 Dims dims_of(const Desc& desc) {
   return desc.dims();
 }
@@ -260,6 +295,16 @@ kernels::Isa isa_of_bits(unsigned bits) {
   const auto includes = [bits](unsigned isa) { return (bits & isa) == isa; };
   if (includes(dnnl_cpu_isa_avx512_core)) return kernels::Isa::kAvx512;
   return includes(dnnl_cpu_isa_avx2) ? kernels::Isa::kAvx2 : kernels::Isa::kBaseline;
+}
+
+bool has_byte_products() {
+#if defined(__aarch64__)
+  return false;
+#else
+  const auto bits = static_cast<unsigned>(dnnl_get_effective_cpu_isa());
+  const auto includes = [bits](unsigned isa) { return (bits & isa) == isa; };
+  return includes(dnnl_cpu_isa_avx512_core_vnni) || includes(dnnl_cpu_isa_avx2_vnni);
+#endif
 }
 
 kernels::Isa effective_isa() {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "backends/cpu/kernels/dispatch.h"
@@ -69,6 +70,23 @@ struct AnyPrimitive {
                                   const std::vector<Desc>& parts, const dnnl::primitive_attr& attr);
 
 void append_eltwise(dnnl::post_ops& post_ops, dnnl::algorithm algorithm, float alpha, float beta);
+
+/// What turns sums of products of 8-bit numbers into results.
+struct Scales {
+  enum class Of : std::uint8_t { kConvolution, kGroupedConvolution, kProduct };
+  Of of = Of::kConvolution;
+  std::vector<float> factors;          ///< One for each output channel.
+  std::int32_t source_zero_point = 0;  ///< Padding holds it too.
+};
+void set_scales(dnnl::primitive_attr& attributes, const Scales& scales);
+/// What 3.x takes as arguments of the primitive: their ids and numbers.
+[[nodiscard]] std::vector<std::pair<int, dnnl::memory>> scale_arguments(const dnnl::engine& engine,
+                                                                        const Scales& scales);
+/// Bias is added to the sum before the factors are applied (2.x), or after.
+inline constexpr bool kBiasIsScaled = DNNL_VERSION_MAJOR < 3;
+/// Whether this CPU has instructions that add four products of bytes to 32 bits. Those before it
+/// add two in 16 bits, which 8-bit weights overflow.
+[[nodiscard]] bool has_byte_products();
 
 [[nodiscard]] Dims dims_of(const Desc& desc);
 [[nodiscard]] dnnl::memory::data_type type_of(const Desc& desc);

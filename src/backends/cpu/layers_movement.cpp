@@ -209,7 +209,7 @@ void Compiler::finish_view(const Node& node, const Located& seen) {
 /// Some form of the value whose axes have plain strides.
 Located Compiler::plain_form(ValueId id, const std::string& why) {
   (void)locate(id);
-  for (const Located& form : forms_[static_cast<std::size_t>(id)]) {
+  for (const Located& form : forms(id)) {
     const auto layout = blocking_of(form.desc);
     if (layout && layout->inner_axes.empty()) return form;
   }

@@ -17,10 +17,6 @@ namespace {
 
 using Type = dnnl::memory::data_type;
 
-Desc nhwc(const Shape& s) {
-  return {Dims(s), Type::f32, Dims{s[1] * s[2] * s[3], 1, s[3] * s[1], s[1]}};
-}
-
 Geometry geometry_of(const Window& window, const Shape& in, const Shape& out) {
   const auto number = [](std::int64_t x) { return static_cast<int>(x); };
   return {.batch = number(in[0]),
@@ -74,41 +70,50 @@ const KernelSet& own_set(kernels::Isa isa) {
 
 /// Empty where no kernel of ours does the layer.
 std::string Compiler::own_convolution(const Node& node) const {
-  if (options_.precision != Type::f32) return {};
+  if (precision_ != Type::f32 && !bytes_) return {};
   const Shape& in = graph_.value(node.inputs[0]).type.shape;
   Convolution layer{.groups = static_cast<int>(node.attributes.get_int("group", 1)),
                     .out_channels = static_cast<int>(graph_.value(node.inputs[1]).type.shape[0])};
   layer.geometry.channels = static_cast<int>(in[1]);
-  return convolution_name(layer, own_set());
+  return bytes_ ? integer_convolution_name(layer, own_set()) : convolution_name(layer, own_set());
+}
+
+Convolution Compiler::own_convolution_layer(const Node& node) const {
+  const Shape& in = graph_.value(node.inputs[0]).type.shape;
+  const Shape& out = graph_.value(node.outputs[0]).type.shape;
+  const Shape& w = graph_.value(node.inputs[1]).type.shape;
+  return {.geometry = geometry_of(window_of(node, {w[2], w[3]}, in, out), in, out),
+          .groups = static_cast<int>(node.attributes.get_int("group", 1)),
+          .out_channels = static_cast<int>(out[1]),
+          .threads = options_.threads};
+}
+
+/// Rows of the last axis as pixels.
+Convolution Compiler::own_dense_layer(const Node& node) const {
+  const Shape& in = graph_.value(node.inputs[0]).type.shape;
+  const Shape& out = graph_.value(node.outputs[0]).type.shape;
+  const std::int64_t rows = element_count(in) / in.back();
+  const Window none{{1, 1}, {1, 1}, {0, 0}, {0, 0}, {0, 0}};
+  return {.geometry = geometry_of(none, {rows, in.back(), 1, 1}, {rows, out.back(), 1, 1}),
+          .out_channels = static_cast<int>(out.back()),
+          .threads = options_.threads};
 }
 
 void Compiler::add_own_convolution(const Node& node) {
   const Shape& in = graph_.value(node.inputs[0]).type.shape;
   const Shape& out = graph_.value(node.outputs[0]).type.shape;
-  const Shape& w = graph_.value(node.inputs[1]).type.shape;
-  Convolution layer{.geometry = geometry_of(window_of(node, {w[2], w[3]}, in, out), in, out),
-                    .groups = static_cast<int>(node.attributes.get_int("group", 1)),
-                    .out_channels = static_cast<int>(out[1]),
-                    .threads = options_.threads};
   const bool biased = node.inputs.size() > 2 && node.inputs[2] != kNoValue;
-  add_own_product(node, std::move(layer), with_desc(node.inputs[0], nhwc(in), node.name), nhwc(out),
-                  constant_data(graph_, node.inputs[1]),
-                  biased ? constant_data(graph_, node.inputs[2]) : nullptr,
-                  post_ops(node, Fusing::kOwn));
+  add_own_product(
+      node, own_convolution_layer(node), with_desc(node.inputs[0], nhwc(in, Type::f32), node.name),
+      nhwc(out, Type::f32), constant_data(graph_, node.inputs[1]),
+      biased ? constant_data(graph_, node.inputs[2]) : nullptr, post_ops(node, Fusing::kOwn));
 }
 
 /// Rows of the last axis times weights [out][in].
 void Compiler::add_own_dense(const Node& node, const float* weights, const float* bias,
                              std::size_t begin) {
-  const Shape& in = graph_.value(node.inputs[0]).type.shape;
   const Shape& out = graph_.value(node.outputs[0]).type.shape;
-  const std::int64_t rows = element_count(in) / in.back();
-  const Window none{{1, 1}, {1, 1}, {0, 0}, {0, 0}, {0, 0}};
-  Convolution layer{
-      .geometry = geometry_of(none, {rows, in.back(), 1, 1}, {rows, out.back(), 1, 1}),
-      .out_channels = static_cast<int>(out.back()),
-      .threads = options_.threads};
-  add_own_product(node, std::move(layer), row_major_floats(node.inputs[0], node.name),
+  add_own_product(node, own_dense_layer(node), row_major_floats(node.inputs[0], node.name),
                   row_major(out, Type::f32), weights, bias, post_ops(node, Fusing::kOwn, begin));
 }
 
@@ -154,8 +159,8 @@ void Compiler::add_own_pool(const Node& node, const Window& window) {
                 .padded_h = static_cast<int>(in[2] + window.pad_begin[0] + window.pad_end[0]),
                 .padded_w = static_cast<int>(in[3] + window.pad_begin[1] + window.pad_end[1]),
                 .bounds = bounds_of(node, fused)};
-  const Located src = with_desc(node.inputs[0], nhwc(in), node.name);
-  const Located dst = new_result(nhwc(out));
+  const Located src = with_desc(node.inputs[0], nhwc(in, Type::f32), node.name);
+  const Located dst = new_result(nhwc(out, Type::f32));
   const NamedKernel kernel = make_pool(plan, options_.threads, own_set());
   add_own_step(node, fmt::format("{} {}{}", node.op->name, kernel.name, fused.text), kernel.kernel,
                {argument(0, src), argument(0, dst)});

@@ -71,10 +71,12 @@ Obstacle Compiler::compile_pooling(const Node& node) {
                     ? dnnl::algorithm::pooling_avg_include_padding
                     : dnnl::algorithm::pooling_avg_exclude_padding;
   }
+  if (is_op(node, "GlobalAveragePool") && add_byte_mean(node)) return {};
   const Located src = packed(node.inputs[0], node.name);
   const AnyPrimitive pool = pooling(plan_->engine, algorithm, src.desc,
                                     any_layout(out, type_of(src.desc)), window, plain_attributes());
-  if (options_.precision == Type::f32 && is_slow(pool.implementation)) {
+  if (bytes_ && is_slow(pool.implementation)) return "no fast kernel over 8 bits";
+  if (precision_ == Type::f32 && is_slow(pool.implementation)) {
     add_own_pool(node, window);
     return {};
   }

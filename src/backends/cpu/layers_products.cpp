@@ -106,9 +106,9 @@ Obstacle Compiler::compile_convolution(const Node& node) {
   }
   const Desc bias = has_bias ? Desc({out[1]}, Type::f32, Tag::a) : Desc();
   const PostOps fused = post_ops(node, Fusing::kLibrary);
-  const auto choice = choose_convolution(
-      node, any_layout(in, options_.precision), any_layout(w, options_.precision), bias,
-      any_layout(out, options_.precision), window, attributes_of(node, fused));
+  const auto choice =
+      choose_convolution(node, any_layout(in, precision_), any_layout(w, precision_), bias,
+                         any_layout(out, precision_), window, attributes_of(node, fused));
   if (!own.empty() && (!choice || is_slow(choice->impl_info_str()))) {
     add_own_convolution(node);
     return {};
@@ -147,17 +147,16 @@ void Compiler::add_product(const Node& node, const Tensor& weights, bool transpo
   const Shape matrix{rows, in.back()};
   const bool is_matrix = in.size() == 2;
   const auto desc = inner_product_desc(
-      plan_->engine,
-      is_matrix ? any_layout(matrix, options_.precision) : row_major(matrix, options_.precision),
-      any_layout(w, options_.precision), bias_desc, row_major({rows, out.back()}, result_type),
+      plan_->engine, is_matrix ? any_layout(matrix, precision_) : row_major(matrix, precision_),
+      any_layout(w, precision_), bias_desc, row_major({rows, out.back()}, result_type),
       attributes_of(node, fused));
-  if (options_.precision == Type::f32 && is_slow(desc.impl_info_str())) {
+  if (precision_ == Type::f32 && is_slow(desc.impl_info_str())) {
     const Tensor rows_of_inputs = transposed ? weights : transposed_matrix(weights);
     return add_own_dense(node, rows_of_inputs.values<float>().data(),
                          bias ? bias.values<float>().data() : nullptr, fused.begin);
   }
   Located src = is_matrix ? with_desc(node.inputs[0], desc.src_desc(), node.name)
-                          : with_desc(node.inputs[0], row_major(in, options_.precision), node.name);
+                          : with_desc(node.inputs[0], row_major(in, precision_), node.name);
   src.desc = desc.src_desc();
   const Desc result = row_major(out, result_type);
   const std::size_t dst = result_storage(node, result, fused.residual, {src.storage});
@@ -197,7 +196,7 @@ Obstacle Compiler::compile_gemm(const Node& node) {
 
 /// One side of a product: a row-major matrix or a stack of them, transposed where `transposed`.
 Desc Compiler::matrix_desc(Shape shape, bool transposed) const {
-  Desc plain = row_major(shape, options_.precision);
+  Desc plain = row_major(shape, precision_);
   if (!transposed) return plain;
   std::vector<int> order;
   for (int i = 0; i < static_cast<int>(shape.size()); ++i) order.push_back(i);
@@ -220,7 +219,7 @@ Obstacle Compiler::compile_matmul(const Node& node) {
           per_channel(graph_, node.post_ops[0].operand, a.size(), a.size() - 1, columns);
       if (given) bias = Tensor::from<float>({columns}, std::span(*given));
     }
-    add_product(node, *graph_.value(node.inputs[1]).constant, false, bias, options_.precision,
+    add_product(node, *graph_.value(node.inputs[1]).constant, false, bias, precision_,
                 post_ops(node, Fusing::kLibrary, bias ? 1 : 0));
     return {};
   }
@@ -233,8 +232,8 @@ Obstacle Compiler::compile_matmul(const Node& node) {
 }
 
 Obstacle Compiler::compile_batched_product(const Node& node, Shape a, Shape b) {
-  const Located from_a = with_desc(node.inputs[0], row_major(a, options_.precision), node.name);
-  const Located from_b = with_desc(node.inputs[1], row_major(b, options_.precision), node.name);
+  const Located from_a = with_desc(node.inputs[0], row_major(a, precision_), node.name);
+  const Located from_b = with_desc(node.inputs[1], row_major(b, precision_), node.name);
   if (a.size() == 1) a.insert(a.begin(), 1);
   if (b.size() == 1) b.push_back(1);
   // As many axes on both sides; stacks of equally many matrices as one axis.
@@ -253,13 +252,13 @@ Obstacle Compiler::compile_batched_product(const Node& node, Shape a, Shape b) {
   for (std::size_t i = 0; i + 2 < out.size(); ++i) out[i] = std::max(out[i], b[i]);
   out.back() = dims_of(b_desc).back();
 
-  const Desc dst_desc = row_major(out, options_.precision);
+  const Desc dst_desc = row_major(out, precision_);
   const bool biased = is_op(node, "Gemm") && has_input(node, 2);
   const PostOps fused = biased ? PostOps{} : post_ops(node, Fusing::kLibrary);
   const AnyPrimitive product =
       matmul(plan_->engine, a_desc, b_desc, Desc(), dst_desc, attributes_of(node, fused));
   const Shape& shape = graph_.value(node.outputs[0]).type.shape;
-  Located dst{row_major(shape, options_.precision), 0};
+  Located dst{row_major(shape, precision_), 0};
   dst.storage = result_storage(node, dst.desc, fused.residual, {from_a.storage, from_b.storage});
   add_library_step(node, product,
                    {{DNNL_ARG_SRC, a_desc, from_a.storage, from_a.offset},

@@ -42,6 +42,7 @@ struct Step {
   Kernel own{};
   std::vector<Argument> arguments{};
   std::int64_t multiply_accumulates = 0;
+  std::string precision{};  ///< "int8"; empty: that of the plan.
 };
 
 /// A stretch of memory that one or more values use (views and in-place results share one).
@@ -53,7 +54,8 @@ struct Storage {
 /// For each kind of convolution in the net, the implementation to take (oneDNN's own name of it).
 using Tactics = std::map<std::string, std::string>;
 
-/// A layer that runs by its operator's reference implementation: slowly, and allocating.
+/// A layer that runs by its operator's reference implementation: slowly, and allocating. Or one
+/// whose operands are held in 8 bits, but that is computed in floating point.
 struct SlowLayer {
   std::string name;
   std::string op;
@@ -61,7 +63,10 @@ struct SlowLayer {
 };
 
 struct PlanOptions {
+  /// Of the layers that do not compute in integers.
   dnnl::memory::data_type precision = dnnl::memory::data_type::f32;
+  /// Of single ones of them, by their names.
+  std::map<std::string, dnnl::memory::data_type> precisions{};
   int threads = 1;
   Tactics
       tactics;  ///< A kind that is missing here, or has no such implementation: oneDNN's choice.
@@ -81,9 +86,10 @@ struct Plan {
   std::size_t input_elements = 0;
   std::vector<std::size_t> output_elements;
   std::vector<SlowLayer> slow_layers;
+  std::vector<SlowLayer> emulated_layers;  ///< In floating point what should be in integers.
 };
 
-/// The slow layers in one line; nothing where there are none.
+/// The slow layers in one line, the emulated ones in another; nothing where there are none.
 [[nodiscard]] std::vector<std::string> warnings_of(const Plan& plan);
 
 /// Throws bad_input where the first input or output of the graph is not float32.

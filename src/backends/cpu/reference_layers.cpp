@@ -67,15 +67,22 @@ void run_conversion(const void* parameters, std::byte* const* buffers) {
 }  // namespace
 
 std::vector<std::string> warnings_of(const Plan& plan) {
-  if (plan.slow_layers.empty()) return {};
-  std::string names;
-  for (const SlowLayer& layer : plan.slow_layers) {
-    names +=
-        fmt::format("{}{} ({}: {})", names.empty() ? "" : ", ", layer.name, layer.op, layer.reason);
-  }
-  return {fmt::format(
-      "{} of {} steps run by reference implementations, slowly and with allocations: {}",
-      plan.slow_layers.size(), plan.steps.size(), names)};
+  const auto warn = [&](const std::vector<SlowLayer>& layers, std::string_view how,
+                        std::vector<std::string>& warnings) {
+    if (layers.empty()) return;
+    std::string names;
+    for (const SlowLayer& layer : layers) {
+      names += fmt::format("{}{} ({}: {})", names.empty() ? "" : ", ", layer.name, layer.op,
+                           layer.reason);
+    }
+    warnings.push_back(
+        fmt::format("{} of {} steps {}: {}", layers.size(), plan.steps.size(), how, names));
+  };
+  std::vector<std::string> warnings;
+  warn(plan.slow_layers, "run by reference implementations, slowly and with allocations", warnings);
+  warn(plan.emulated_layers, "have operands in 8 bits but are computed in floating point",
+       warnings);
+  return warnings;
 }
 
 void Compiler::compile_reference(const Node& node) {
@@ -93,6 +100,7 @@ void Compiler::compile_reference(const Node& node) {
   for (const PostOp& post_op : node.post_ops) {
     if (post_op.operand != kNoValue) read(post_op.operand, layer->operands);
   }
+  std::vector<std::pair<ValueId, Located>> results;
   for (std::size_t i = 0; i < node.outputs.size(); ++i) {
     const ValueId id = node.outputs[i];
     if (id == kNoValue) continue;
@@ -102,10 +110,11 @@ void Compiler::compile_reference(const Node& node) {
         new_result(is_raw(id) ? row_major({bytes}, Type::u8) : row_major(type.shape, Type::f32));
     arguments.push_back(argument(0, result));
     layer->outputs.emplace_back(i, type);
-    produce(id, result);
+    results.emplace_back(id, result);
   }
   add_own_step(node, fmt::format("{} hedge:reference", node.op->name), {run_reference, layer},
                std::move(arguments));
+  for (const auto& [id, result] : results) produce(id, result);
 }
 
 void Compiler::add_conversion(const Located& from, const TensorType& type, const Located& to,

@@ -93,6 +93,9 @@ std::string cache_key(const Graph& graph, const TunerOptions& options) {
   std::string text = fmt::format("oneDNN {} {} own {} {} type {} threads {}", library_version(),
                                  effective_isa_name(), own_set(effective_isa()).name, cpu_name(),
                                  static_cast<int>(options.plan.precision), options.plan.threads);
+  for (const auto& [layer, precision] : options.plan.precisions) {
+    text += fmt::format("\n{} {}", layer, static_cast<int>(precision));
+  }
   for (const Node& node : graph.nodes) {
     text += fmt::format("\n{}", node.op->name == "Conv" ? convolution_kind(graph, node)
                                                         : std::string(node.op->name));

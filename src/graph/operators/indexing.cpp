@@ -117,13 +117,12 @@ Blocks blocks_of(const Shape& data, const Tensor& indices, const BlockShape& sha
 std::vector<TensorType> infer_gather_nd(const Node& node, Inputs in) {
   require_indices(in[1]->type.type);
   const std::int64_t batch_axes = node.attributes.get_int("batch_dims", 0);
-  return {{in[0]->type.type,
-           block_shape(in[0]->type.shape, in[1]->type.shape, batch_axes).result}};
+  return {{in[0]->type.type, block_shape(in[0]->type.shape, in[1]->type.shape, batch_axes).result}};
 }
 
 std::vector<Tensor> run_gather_nd(const Node& node, Tensors in) {
-  const BlockShape shape = block_shape(in[0].shape(), in[1].shape(),
-                                       node.attributes.get_int("batch_dims", 0));
+  const BlockShape shape =
+      block_shape(in[0].shape(), in[1].shape(), node.attributes.get_int("batch_dims", 0));
   const Blocks blocks = blocks_of(in[0].shape(), in[1], shape);
   return {with_type(in[0].type(), [&](auto zero) {
     using T = decltype(zero);
@@ -141,10 +140,10 @@ std::vector<Tensor> run_gather_nd(const Node& node, Tensors in) {
 std::vector<TensorType> infer_scatter_nd(const Node& node, Inputs in) {
   require_indices(in[1]->type.type);
   const Shape wanted = block_shape(in[0]->type.shape, in[1]->type.shape, 0).result;
-  require(in[2]->type == TensorType{in[0]->type.type, wanted},
-          fmt::format("updates of {} {}, {} {} would fit", to_string(in[2]->type.type),
-                      to_string(in[2]->type.shape), to_string(in[0]->type.type),
-                      to_string(wanted)));
+  require(
+      in[2]->type == TensorType{in[0]->type.type, wanted},
+      fmt::format("updates of {} {}, {} {} would fit", to_string(in[2]->type.type),
+                  to_string(in[2]->type.shape), to_string(in[0]->type.type), to_string(wanted)));
   const std::string reduction = node.attributes.get_string("reduction", "none");
   constexpr std::array<std::string_view, 5> kReductions{"none", "add", "mul", "max", "min"};
   require(std::find(kReductions.begin(), kReductions.end(), reduction) != kReductions.end(),

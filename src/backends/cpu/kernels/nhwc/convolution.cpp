@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "backends/cpu/kernels/nhwc/convolution_plan.h"
 #include "backends/cpu/kernels/nhwc/kernels.h"
 #include "backends/cpu/threads.h"
 
@@ -27,28 +28,6 @@ Geometry flattened(Geometry g) {
 
 std::size_t taps_of(const Geometry& g) {
   return static_cast<std::size_t>(g.kernel_h) * static_cast<std::size_t>(g.kernel_w);
-}
-
-ConvolutionPlan plan_of(const Convolution& layer, const KernelSet& set) {
-  ConvolutionPlan plan;
-  plan.geometry = flattened(layer.geometry);
-  plan.groups = layer.groups;
-  plan.out_channels = layer.out_channels;
-  plan.bounds = layer.bounds;
-  plan.vectors = layer.out_channels / layer.groups > set.lanes ? 2 : 1;
-  const int widest = set.widest_tile[plan.vectors - 1];
-  plan.tiles = (plan.geometry.out_w + widest - 1) / widest;
-  plan.tiles_a_job = std::min(plan.tiles, kTilesAJob);
-  const std::size_t block =
-      (1 +
-       taps_of(plan.geometry) * static_cast<std::size_t>(plan.geometry.channels / plan.groups)) *
-      static_cast<std::size_t>(plan.vectors * set.lanes) * sizeof(float);
-  const std::size_t all =
-      block * static_cast<std::size_t>(blocks_of(plan, set.lanes) * plan.groups);
-  // A block that stays near the core while all pixels pass is worth more than pixels that do; where
-  // it does not, or all weights do, the pixels should.
-  plan.rows_first = all <= kNearBytes || (block > kNearBytes && all <= kMiddleBytes);
-  return plan;
 }
 
 struct ConvolutionParameters {
@@ -102,6 +81,28 @@ std::vector<float> pack_depthwise(const Convolution& layer, int lanes, const flo
 }
 
 }  // namespace
+
+ConvolutionPlan plan_of(const Convolution& layer, const KernelSet& set) {
+  ConvolutionPlan plan;
+  plan.geometry = flattened(layer.geometry);
+  plan.groups = layer.groups;
+  plan.out_channels = layer.out_channels;
+  plan.bounds = layer.bounds;
+  plan.vectors = layer.out_channels / layer.groups > set.lanes ? 2 : 1;
+  const int widest = set.widest_tile[plan.vectors - 1];
+  plan.tiles = (plan.geometry.out_w + widest - 1) / widest;
+  plan.tiles_a_job = std::min(plan.tiles, kTilesAJob);
+  const std::size_t block =
+      (1 +
+       taps_of(plan.geometry) * static_cast<std::size_t>(plan.geometry.channels / plan.groups)) *
+      static_cast<std::size_t>(plan.vectors * set.lanes) * sizeof(float);
+  const std::size_t all =
+      block * static_cast<std::size_t>(blocks_of(plan, set.lanes) * plan.groups);
+  // A block that stays near the core while all pixels pass is worth more than pixels that do; where
+  // it does not, or all weights do, the pixels should.
+  plan.rows_first = all <= kNearBytes || (block > kNearBytes && all <= kMiddleBytes);
+  return plan;
+}
 
 bool is_depthwise(const Convolution& layer) {
   return layer.groups > 1 && layer.groups == layer.geometry.channels &&

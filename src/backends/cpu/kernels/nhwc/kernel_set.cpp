@@ -20,7 +20,9 @@ const std::vector<const KernelSet*>& kernel_sets() {
     found.push_back(&kNeonKernels);
 #else
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx512f") != 0) found.push_back(&kAvx512Kernels);
+    if (__builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0) {
+      found.push_back(&kAvx512Kernels);
+    }
     if (__builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0) {
       found.push_back(&kAvx2Kernels);
     }

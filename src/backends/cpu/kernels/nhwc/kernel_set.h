@@ -38,7 +38,7 @@ struct ConvolutionPlan {
   int tiles_a_job = 1;
   bool rows_first = true;  ///< Whether consecutive jobs share pixels rather than weights.
   Bounds bounds{};
-  const float* zeros = nullptr;  ///< As many as a group has channels: what padding reads.
+  const void* zeros = nullptr;  ///< As many as a group has channels: what padding reads.
 };
 
 /// `weights`: for each group and block of output channels the bias of the block, then for each tap
@@ -66,6 +66,51 @@ struct PoolPlan {
   Bounds bounds{};
 };
 
+/// How numbers lie in the result and residual of an integer convolution.
+enum class Number : std::uint8_t { kNone, kInt8, kUInt8, kFloat };
+
+/// A convolution of 16-bit integers, two input channels a lane, so `geometry.channels` counts pairs
+/// (each group filled up to whole ones). A product of two bytes takes 16 bits and a sum of two such
+/// 17, so nothing saturates on the way to 32 (as it does in the x86 instruction for bytes).
+/// result = bounded(factor * (sum + bias) + residual_scale * residual), rounded and + zero_point
+/// where it is not a float. `bounds` lie within what the result can hold.
+///
+/// `weights`: as ConvolutionPlan's, of pairs, under two rows of floats instead of the bias: the
+/// factors and the biases.
+struct IntegerPlan : ConvolutionPlan {
+  Number result = Number::kFloat;
+  Number residual = Number::kNone;
+  float residual_scale = 1;
+  std::int32_t zero_point = 0;
+};
+
+struct IntegerBuffers {
+  const std::int32_t* src = nullptr;  ///< Pairs.
+  const std::int32_t* weights = nullptr;
+  const void* residual = nullptr;
+  void* dst = nullptr;
+};
+
+/// Each channel for itself, of 16-bit integers. `weights`: for each tap one a channel.
+struct IntegerDepthwiseBuffers {
+  const std::int16_t* src = nullptr;
+  const float* factors = nullptr;
+  const float* bias = nullptr;
+  const std::int16_t* weights = nullptr;
+  const void* residual = nullptr;
+  void* dst = nullptr;
+};
+
+/// From bytes to 16 bits: stored - zero_point, each pixel's groups of `channels` filled up to
+/// `width`, each row of pixels with `left` and `right` zero ones beside it, so that no tile needs
+/// to know of padding.
+struct Widening {
+  bool is_signed = true;
+  std::int32_t zero_point = 0;
+  int groups = 1, channels = 0, width = 0;
+  int columns = 0, left = 0, right = 0;
+};
+
 struct KernelSet {
   const char* name = "";
   int lanes = 0;            ///< Floats in a vector.
@@ -75,6 +120,12 @@ struct KernelSet {
   void (*pool)(const PoolPlan&, const float* src, float* dst, int first, int last);
   /// dst = bounded(src); dst may be src.
   void (*clip)(const float* src, float* dst, std::size_t count, Bounds bounds);
+  bool pairs_interleaved = false;  ///< A vector of weights: lane by lane both, or all first ones.
+  /// Rows number first .. last-1 of all images.
+  void (*widen)(const Widening&, const void* src, std::int16_t* dst, int first, int last);
+  void (*integer_convolution)(const IntegerPlan&, const IntegerBuffers&, int first, int last);
+  void (*integer_depthwise)(const IntegerPlan&, const IntegerDepthwiseBuffers&, int first,
+                            int last);
 };
 
 /// Blocks of output channels in a group, and jobs in all. depthwise and pool have batch * out_h.

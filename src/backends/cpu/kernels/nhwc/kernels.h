@@ -8,7 +8,7 @@
 #include "backends/cpu/kernels/kernel.h"
 #include "backends/cpu/kernels/nhwc/kernel_set.h"
 
-// Kernels of our own over fp32. Images lie as NHWC without gaps. The buffers of each are named in
+// Kernels of our own. Images lie as NHWC without gaps. The buffers of each are named in
 // order.
 
 namespace hedge::cpu {
@@ -40,6 +40,34 @@ struct Convolution {
 /// (or null) to what the kernel of the same layer and set reads.
 [[nodiscard]] std::vector<float> pack_weights(const Convolution& layer, const KernelSet& set,
                                               const float* weights, const float* bias);
+
+/// A convolution over 8-bit planes (or with planes of 1x1 a fully connected layer):
+/// result = bounded(factor * (sum + bias) + residual_scale * residual) for each output channel, the
+/// sum being of (source - its zero point) * weight.
+struct IntegerConvolution {
+  Convolution layer{};  ///< `residual` is of no meaning here.
+  bool source_is_signed = true;
+  std::int32_t source_zero_point = 0;
+  Number result = Number::kFloat;
+  Number residual = Number::kNone;
+  float residual_scale = 1;
+  std::int32_t zero_point = 0;  ///< Of the result; bounds count from it.
+};
+
+/// "hedge:int8_igemm:avx2"
+[[nodiscard]] std::string integer_convolution_name(const Convolution& layer, const KernelSet& set);
+/// Buffers: source, packed weights, scratch, result, and the residual where there is one (may be
+/// the result's own if its numbers are as wide).
+[[nodiscard]] NamedKernel make_integer_convolution(const IntegerConvolution& layer,
+                                                   const KernelSet& set);
+[[nodiscard]] std::size_t scratch_bytes(const IntegerConvolution& layer);
+/// From weights [out_channels][channels/groups][kernel_h][kernel_w] to what the kernel of the same
+/// layer and set reads. `bias` may be empty.
+[[nodiscard]] std::vector<std::int32_t> pack_integer_weights(const IntegerConvolution& layer,
+                                                             const KernelSet& set,
+                                                             const std::int8_t* weights,
+                                                             const std::vector<float>& factors,
+                                                             const std::vector<float>& bias);
 
 /// Buffers: source, result.
 [[nodiscard]] NamedKernel make_pool(const PoolPlan& plan, int threads, const KernelSet& set);

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "builder/int8.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/naming.h"
+#include "base/sha256.h"
+#include "base/text.h"
+#include "builder/calibration.h"
+#include "builder/calibration_images.h"
+#include "builder/prepare.h"
+#include "data/dataset_names.h"
+#include "hedge/error.h"
+
+namespace hedge {
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path cache_path(const EngineInfo& info, const Int8Options& options) {
+  if (!options.cache.empty()) return options.cache;
+  const bool named = !info.dataset.empty() && !is_own_dataset(info.dataset);
+  return fmt::format("{}{}.cache", info.model, named ? "_" + info.dataset : "");
+}
+
+std::string method_text(const Int8Options& options) {
+  std::string text(to_string(options.method));
+  if (options.method == CalibrationMethod::kPercentile) {
+    text += fmt::format(" {}", options.percentile);
+  }
+  return text;
+}
+
+std::string file_hash(const fs::path& file) {
+  return sha256_hex(MappedFile::open(file)->bytes());
+}
+
+Ranges read_ranges(const Graph& graph, const fs::path& file) {
+  const CalibrationCache cache = read_calibration_cache(file);
+  log(LogLevel::kInfo, fmt::format("ranges from the calibration cache {} ({}): no image is read; "
+                                   "delete it to calibrate anew",
+                                   file.string(), printable(cache.header)));
+  Ranges ranges;
+  ranges.thresholds = naming(file.string(), [&] { return thresholds_of(cache, graph); });
+  ranges.info = {.method = "cache " + printable(cache.header),
+                 .cache = file.string(),
+                 .cache_sha256 = file_hash(file)};
+  return ranges;
+}
+
+/// No pixel of 0 to 255 becomes a negative number.
+bool never_negative(const PreprocessingRecipe& recipe) {
+  return recipe.scale >= 0 &&
+         std::ranges::all_of(recipe.mean, [](double mean) { return mean <= 0; }) &&
+         std::ranges::all_of(recipe.std, [](double std) { return std > 0; });
+}
+
+}  // namespace
+
+Ranges find_ranges(const PreparedModel& model, const Int8Options& options) {
+  const fs::path file = cache_path(model.info, options);
+  std::error_code error;
+  if (fs::exists(file, error)) return read_ranges(model.graph, file);
+  const std::string header = calibration_cache_header(options.tensorrt_version, options.method);
+  if (options.write_cache) require_writable(file);
+  const PreprocessingRecipe& recipe =
+      options.preprocessing ? *options.preprocessing : *model.info.preprocessing;
+  const CalibrationImages images =
+      open_calibration_images(model.info.dataset, options.data, options.input, recipe);
+  require_different_images(images, options.images);
+  const int cpus = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  Ranges ranges;
+  ranges.thresholds = calibrate(model.graph, *model.backend, *images.dataset, Preprocessing(recipe),
+                                {.method = options.method,
+                                 .percentile = options.percentile,
+                                 .images = options.images,
+                                 .batch = options.batch,
+                                 .threads = options.threads > 0 ? options.threads : cpus,
+                                 .progress = options.progress});
+  ranges.info = {
+      .method = method_text(options),
+      .images = std::min(options.images, static_cast<std::int64_t>(images.dataset->size())),
+      .source = images.source,
+      .test_images = images.test_images};
+  if (options.write_cache) {
+    write_calibration_cache(file, cache_of(ranges.thresholds, model.graph, header));
+    ranges.info.cache = file.string();
+    ranges.info.cache_sha256 = file_hash(file);
+  }
+  return ranges;
+}
+
+QuantizeOptions quantize_options(const PreparedModel& model, const Int8Options& options) {
+  QuantizeOptions quantize{.unsigned_input = never_negative(*model.info.preprocessing)};
+  for (const auto& [name, precision] : options.keep) quantize.keep.insert(name);
+  return quantize;
+}
+
+void make_int8(PreparedModel& model, const Int8Options& options) {
+  if (model.build.precision != "int8" || model.came_quantized) return;
+  Ranges ranges = find_ranges(model, options);
+  model.float_graph = model.graph;
+  quantize(model.graph, ranges.thresholds, quantize_options(model, options));
+  for (const auto& [name, precision] : options.keep) {
+    ranges.info.keep.push_back(fmt::format("{}:{}", name, precision));
+    if (precision != "fp32") model.build.layers[resolve_layer(model.graph, name)] = precision;
+  }
+  model.info.calibration = std::move(ranges.info);
+}
+
+std::pair<std::string, std::string> parse_keep(const std::string& text) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string::npos || colon == 0 || colon + 1 == text.size()) {
+    throw bad_input(fmt::format(
+        "--keep={}: write LAYER:PRECISION, as first:fp32, last:bf16 or NAME:fp32", text));
+  }
+  const std::string precision = text.substr(colon + 1);
+  if (precision != "fp32" && precision != "bf16") {
+    throw bad_input(
+        fmt::format("--keep={}: no precision '{}' to keep a layer in; there are fp32 and bf16",
+                    text, precision));
+  }
+  return {text.substr(0, colon), precision};
+}
+
+}  // namespace hedge

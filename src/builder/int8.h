@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "hedge/engine.h"
+#include "hedge/preprocessing.h"
+#include "quant/quantize.h"
+#include "quant/threshold.h"
+
+namespace hedge {
+
+struct PreparedModel;
+
+/// How an INT8 engine gets its ranges, and which layers are left out.
+struct Int8Options {
+  std::filesystem::path data{};   ///< Folder of the datasets; empty as for Dataset::open.
+  std::string input{};            ///< As open_calibration_images.
+  std::filesystem::path cache{};  ///< Empty: MODEL_DATASET.cache in the current folder.
+  bool write_cache = true;
+  std::int64_t images = 25'000;                        ///< At most.
+  std::int64_t batch = 512;                            ///< Images between two reports of progress.
+  std::optional<PreprocessingRecipe> preprocessing{};  ///< Of the images; empty: the model's.
+  CalibrationMethod method = CalibrationMethod::kEntropy;
+  double percentile = kDefaultPercentile;
+  std::string tensorrt_version = "8.6.2";  ///< Whose cache is written.
+  /// Precisions of layers that are to stay in floating point, by name (as QuantizeOptions::keep).
+  std::map<std::string, std::string> keep{};
+  int threads = 0;  ///< 0: every CPU.
+  /// Called from one thread at a time. May be empty.
+  std::function<void(std::int64_t done, std::int64_t total)> progress{};
+};
+
+/// Thresholds by the names of activations, and where they come from.
+struct Ranges {
+  std::map<std::string, double> thresholds;
+  CalibrationInfo info;
+};
+
+/// From the cache where that exists (no image is read then), else by calibration on images, which
+/// writes the cache. The graph is optimised and in floating point. Throws bad_input: as
+/// thresholds_of, open_calibration_images, require_different_images and calibrate do;
+/// runtime_failure when cancelled, and nothing is written then.
+[[nodiscard]] Ranges find_ranges(const PreparedModel& model, const Int8Options& options);
+
+/// How the model's graph is quantised by these options.
+[[nodiscard]] QuantizeOptions quantize_options(const PreparedModel& model,
+                                               const Int8Options& options);
+
+/// Gives the graph of a model that is to be int8 its quantisation; another, or one that came with
+/// it, stays as it is. Throws as find_ranges and quantize do.
+void make_int8(PreparedModel& model, const Int8Options& options);
+
+/// `--keep=LAYER:PRECISION`, fp32 or bf16, as name and precision. Names may hold colons. Throws
+/// bad_input: no colon, another precision.
+[[nodiscard]] std::pair<std::string, std::string> parse_keep(const std::string& text);
+
+}  // namespace hedge

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "builder/prepare.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/module.h"
+#include "base/naming.h"
+#include "base/sha256.h"
+#include "base/text.h"
+#include "data/dataset_names.h"
+#include "data/recipes.h"
+#include "engine/engine_name.h"
+#include "graph/operators/operator.h"
+#include "graph/passes/passes.h"
+#include "graph/query.h"
+#include "onnx/import.h"
+#include "quant/qdq.h"
+
+namespace hedge {
+namespace {
+
+constexpr int kHighestLevel = 5;
+
+std::vector<Binding> input_bindings(const Graph& graph) {
+  std::vector<Binding> bindings;
+  for (std::size_t i = 0; i < graph.inputs.size(); ++i) {
+    bindings.push_back({graph.value(graph.inputs[i].value).name, graph.input_type(i).shape});
+  }
+  return bindings;
+}
+
+std::vector<Binding> output_bindings(const Graph& graph) {
+  std::vector<Binding> bindings;
+  for (const ValueId id : graph.outputs) {
+    bindings.push_back({graph.value(id).name, graph.value(id).type.shape});
+  }
+  return bindings;
+}
+
+bool ends_in_softmax(const Graph& graph) {
+  return std::any_of(graph.nodes.begin(), graph.nodes.end(), [&](const Node& node) {
+    return node.op->name == "Softmax" && node.outputs.front() == graph.outputs.front();
+  });
+}
+
+/// For messages: "'x' (float32 1x3x32x32)".
+std::string describe(const std::string& name, const TensorType& type) {
+  return fmt::format("'{}' ({} {})", name, to_string(type.type), to_string(type.shape));
+}
+
+/// batch x classes, also with extents of 1 beside the classes (1x1000x1x1).
+bool are_scores(const Shape& shape, std::int64_t batch) {
+  return shape.size() >= 2 && shape[0] == batch &&
+         std::count_if(shape.begin() + 1, shape.end(), [](auto extent) { return extent > 1; }) <= 1;
+}
+
+/// A classifier has one input, of floats with four axes, and float scores with the batch first.
+void require_classifier(const Graph& graph) {
+  std::vector<std::string> inputs;
+  for (std::size_t i = 0; i < graph.inputs.size(); ++i) {
+    inputs.push_back(describe(graph.value(graph.inputs[i].value).name, graph.input_type(i)));
+  }
+  if (inputs.empty()) throw bad_input("no input; an image classifier takes one image");
+  if (inputs.size() != 1) {
+    throw bad_input(fmt::format("{} inputs, {}; an image classifier takes one image", inputs.size(),
+                                join_words(inputs)));
+  }
+  const TensorType input = graph.input_type(0);
+  if (input.type != DataType::kFloat32 || input.shape.size() != 4) {
+    throw bad_input(fmt::format(
+        "the input is {}; an image classifier takes floats with four axes (batch first)",
+        inputs[0]));
+  }
+  for (const ValueId id : graph.outputs) {
+    const Value& output = graph.value(id);
+    // What other outputs are, such as those of early exits, is not looked at.
+    const bool scores = id == graph.outputs[0];
+    if (output.type.type != DataType::kFloat32 ||
+        (scores && !are_scores(output.type.shape, input.shape[0]))) {
+      throw bad_input(fmt::format(
+          "the output is {}; an image classifier gives floats, batch x classes (here {}xCLASSES)",
+          describe(output.name, output.type), input.shape[0]));
+    }
+  }
+}
+
+/// The first extent that --shape states is not what decides; 1 only says that it is an image.
+void warn_of_another_batch(const Graph& graph, const EngineBuildOptions& options) {
+  const Shape shape = graph.input_type(0).shape;
+  if (options.shapes.empty() || shape[0] == options.batch || shape[0] == 1) return;
+  log(LogLevel::kWarning,
+      fmt::format("--shape={} begins with {}, but the engine is built for batches of {} "
+                  "(--engine_batch_size)",
+                  to_string(shape), shape[0], options.batch));
+}
+
+/// The recipe that was stated, or the one that goes with the names, fitted to the input's shape.
+PreprocessingRecipe choose_recipe(const EngineName& name, const std::string& dataset,
+                                  const EngineBuildOptions& options, const Shape& input) {
+  if (options.preprocessing) return with_input_shape(*options.preprocessing, input);
+  if (dataset.empty()) {
+    throw bad_input(
+        "the file's name tells no dataset, so its preprocessing is unknown; state --dataset=NAME "
+        "(cifar, shapes, imagenet) or --preprocess=scale=...,mean=...,std=..., for images of your "
+        "own with --dataset=folder:DIR or --dataset=npy:X.npy,Y.npy");
+  }
+  // A user's images go into a model of the zoo as those do that it was trained on.
+  const std::string& trained_on = is_own_dataset(dataset) ? name.dataset : dataset;
+  const auto recipe = find_recipe(name.model, trained_on);
+  if (!recipe) {
+    throw bad_input(
+        fmt::format("no preprocessing recipe for model '{}' on dataset '{}'; state one with "
+                    "--preprocess=scale=1/255,mean=...,std=...{} (docs/preprocessing.md)",
+                    name.model, dataset, is_own_dataset(dataset) ? ",resize=...,crop=..." : ""));
+  }
+  return scaled_to_input(*recipe, input);
+}
+
+/// A model that comes with Q/DQ nodes becomes a graph of 8-bit values, unless it is to run in
+/// floating point, where those nodes round like any others. Whether it did.
+bool take_quantization(Graph& graph, const std::string& precision) {
+  const bool explicit_nodes =
+      std::ranges::any_of(graph.nodes, [](const Node& n) { return is_op(n, "QuantizeLinear"); });
+  if (!explicit_nodes || (!precision.empty() && precision != "int8")) return false;
+  absorb_qdq(graph);
+  const bool taken = std::ranges::any_of(
+      graph.values, [](const Value& value) { return value.quantization.has_value(); });
+  if (taken) {
+    log(LogLevel::kInfo, "the model comes quantised (Q/DQ): int8 as it is, without calibration");
+  }
+  return taken;
+}
+
+std::string choose_precision(const std::string& stated, bool quantized, const Backend& backend) {
+  if (!stated.empty()) return stated;
+  if (quantized) return "int8";
+  std::string precision(backend.default_precision());
+  log(LogLevel::kInfo, fmt::format("no precision given: taking {}, the default of backend {}",
+                                   precision, backend.name()));
+  return precision;
+}
+
+}  // namespace
+
+std::string choose_dataset(const EngineName& name, const EngineBuildOptions& options) {
+  if (options.dataset.empty()) return name.dataset;
+  const std::string canonical = canonical_dataset(options.dataset);
+  const std::string dataset = canonical.empty() ? options.dataset : canonical;
+  if (!name.dataset.empty() && name.dataset != dataset && !is_own_dataset(dataset)) {
+    log(LogLevel::kWarning,
+        fmt::format("the file's name says dataset {}, --dataset says {}: taking {}", name.dataset,
+                    dataset, dataset));
+  }
+  return dataset;
+}
+
+Graph import_model(const std::filesystem::path& onnx, std::int64_t batch,
+                   const std::map<std::string, Shape>& shapes) {
+  const auto file = MappedFile::open(onnx);
+  const auto module = Module::load("onnx");
+  auto* import = module->function<decltype(hedge_onnx_import)>("hedge_onnx_import");
+  const ImportOptions options{.batch = batch, .folder = onnx.parent_path(), .shapes = shapes};
+  return naming(onnx.string(), [&] {
+    const std::unique_ptr<Graph> graph(
+        import(file->bytes().data(), file->bytes().size(), &options));
+    return std::move(*graph);
+  });
+}
+
+PreparedModel prepare_model(const std::filesystem::path& onnx, const EngineBuildOptions& options) {
+  const EngineName name = parse_engine_name(onnx);
+  const Backend& backend =
+      options.backend.empty() ? default_backend() : require_backend(options.backend);
+  Graph graph = import_model(onnx, options.batch, options.shapes);
+  return naming(onnx.string(), [&] {
+    require_classifier(graph);
+    warn_of_another_batch(graph, options);
+    set_batch(graph, options.batch);
+    const std::int64_t parameters = parameter_count(graph);
+    const std::int64_t macs = multiply_accumulates(graph);
+    const bool quantized = take_quantization(graph, options.precision);
+    const std::string precision = choose_precision(options.precision, quantized, backend);
+    optimize(graph);
+    const std::string dataset = choose_dataset(name, options);
+    PreparedModel model{
+        .backend = &backend,
+        .build = {.precision = precision,
+                  .optimization_level = std::clamp(options.optimization_level, 0, kHighestLevel),
+                  .threads = options.threads,
+                  .timing_cache = options.timing_cache},
+        .info = {.model = name.model,
+                 .dataset = absolute_dataset(dataset),
+                 .precision = precision,
+                 .backend = std::string(backend.name()),
+                 .preprocessing = choose_recipe(name, dataset, options, graph.input_type(0).shape),
+                 .source_file = onnx.filename().string(),
+                 .source_sha256 = sha256_hex(MappedFile::open(onnx)->bytes()),
+                 .target = backend.description(),
+                 .builder_version = "Hedge " HEDGE_VERSION,
+                 .inputs = input_bindings(graph),
+                 .outputs = output_bindings(graph),
+                 .parameters = parameters,
+                 .multiply_accumulates = macs / options.batch,
+                 .batch = options.batch,
+                 .ends_in_softmax = ends_in_softmax(graph)},
+        .graph = std::move(graph),
+        .came_quantized = quantized};
+    if (quantized) model.info.calibration = CalibrationInfo{.method = "Q/DQ of the model"};
+    return model;
+  });
+}
+
+namespace {
+
+EngineContainer compile(const PreparedModel& model, const Graph& graph,
+                        const std::string& precision) {
+  BuildOptions build = model.build;
+  build.precision = precision;
+  BackendEngine engine = model.backend->build(graph, build);
+  EngineContainer container;
+  container.info = model.info;
+  container.info.precision = precision;
+  container.sections = std::move(engine.sections);
+  container.layer_choices = std::move(engine.layer_choices);
+  return container;
+}
+
+}  // namespace
+
+EngineContainer compile(const PreparedModel& model) {
+  return compile(model, model.graph, model.build.precision);
+}
+
+EngineContainer compile_float(const PreparedModel& model) {
+  return compile(model, model.float_graph ? *model.float_graph : model.graph, "fp32");
+}
+
+}  // namespace hedge

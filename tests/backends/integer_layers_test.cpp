@@ -1,0 +1,536 @@
+// SPDX-License-Identifier: Apache-2.0
+// INT8 layers of the cpu backend against the reference executor on what they mean in plain
+// operators (to_qdq).
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <string>
+
+#include "backends/cpu/cpu_context.h"
+#include "backends/cpu/plan.h"
+#include "backends/kernel_text.h"
+#include "graph/passes/passes.h"
+#include "graph/quantization.h"
+#include "graph/query.h"
+#include "graph/reference_executor.h"
+#include "hedge/error.h"
+#include "quant/qdq.h"
+#include "quant/quantize.h"
+#include "support/engines.h"
+#include "support/nets.h"
+#include "support/quantized.h"
+
+namespace hedge::cpu {
+namespace {
+
+using test::GraphBuilder;
+using test::Ints;
+
+/// How activations are held.
+enum class Held : std::uint8_t {
+  kSigned,      ///< int8, symmetric.
+  kAsymmetric,  ///< uint8 with a zero point, as ONNX Runtime's quantiser does by default.
+};
+
+Quantization activation_quantization(std::span<const float> values, Held held) {
+  float low = 0;
+  float high = 1e-3F;
+  for (const float x : values) {
+    low = std::min(low, x);
+    high = std::max(high, x);
+  }
+  if (held == Held::kSigned) {
+    const float largest = std::max(high, -low);
+    return low < 0 ? Quantization{.type = DataType::kInt8, .scales = {largest / 127}}
+                   : Quantization{.type = DataType::kUInt8, .scales = {largest / 255}};
+  }
+  const float scale = (high - low) / 255;
+  return {.type = DataType::kUInt8,
+          .scales = {scale},
+          .zero_point = static_cast<std::int32_t>(std::lround(-low / scale))};
+}
+
+/// Every activation but the outputs in 8 bits, and the weights of every Conv and Gemm.
+Graph in_bytes(Graph graph, const Tensor& input, Held held) {
+  Graph observed = graph;
+  observed.outputs.clear();
+  for (std::size_t i = 0; i < graph.values.size(); ++i) {
+    const Value& value = graph.values[i];
+    const auto id = static_cast<ValueId>(i);
+    const bool output = std::ranges::find(graph.outputs, id) != graph.outputs.end();
+    const GraphIndex index(graph);
+    if (!value.constant && !output && value.type.type == DataType::kFloat32 &&
+        (index.producer[i] >= 0 || id == graph.inputs[0].value)) {
+      observed.outputs.push_back(id);
+    }
+  }
+  const auto values = execute(observed, std::vector{input});
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    graph.value(observed.outputs[i]).quantization =
+        activation_quantization(values[i].values<float>(), held);
+  }
+  // Views and pools keep the scale of what they read.
+  for (const Node& node : graph.nodes) {
+    Value& result = graph.value(node.outputs[0]);
+    const bool moves = is_op(node, "Flatten") || is_op(node, "MaxPool") || is_op(node, "Reshape") ||
+                       is_op(node, "Transpose");
+    if (moves && result.quantization)
+      result.quantization = graph.value(node.inputs[0]).quantization;
+  }
+  for (Node& node : graph.nodes) {
+    if (!is_op(node, "Conv") && !is_op(node, "Gemm") && !is_op(node, "MatMul")) continue;
+    const Tensor weights = *graph.value(node.inputs[1]).constant;
+    const Shape& shape = weights.shape();
+    const std::int64_t axis =
+        is_op(node, "Conv") || node.attributes.get_int("transB", 0) != 0 ? 0 : 1;
+    std::int64_t inner = 1;
+    for (std::size_t i = static_cast<std::size_t>(axis) + 1; i < shape.size(); ++i) {
+      inner *= shape[i];
+    }
+    const std::int64_t channels = shape[static_cast<std::size_t>(axis)];
+    Quantization q{.scales = std::vector<float>(static_cast<std::size_t>(channels), 1e-6F),
+                   .axis = axis};
+    const auto w = weights.values<float>();
+    for (std::size_t i = 0; i < w.size(); ++i) {
+      float& scale = q.scales[i / static_cast<std::size_t>(inner) % q.scales.size()];
+      scale = std::max(scale, std::fabs(w[i]) / 127);
+    }
+    node.inputs[1] = graph.add_constant("w", dequantize_tensor(quantize_tensor(weights, q), q));
+    graph.value(node.inputs[1]).quantization = q;
+  }
+  return graph;
+}
+
+std::vector<std::vector<float>> run(const std::shared_ptr<const Plan>& plan, const Tensor& input) {
+  CpuContext context(plan);
+  std::vector<std::vector<float>> results;
+  for (int repetition = 0; repetition < 2; ++repetition) {  // The second sees what the first left.
+    results.clear();
+    std::ranges::copy(input.values<float>(), context.input().begin());
+    context.infer();
+    for (std::size_t i = 0; i < context.output_count(); ++i) {
+      results.emplace_back(context.output(i).begin(), context.output(i).end());
+    }
+  }
+  return results;
+}
+
+struct Case {
+  std::string name;
+  std::function<ValueId(GraphBuilder&)> layer;
+  int integer_layers = 1;
+};
+
+std::vector<Case> cases() {
+  std::vector<Case> all;
+  const auto conv = [&](const std::string& name, Shape in, std::int64_t out, std::int64_t kernel,
+                        std::int64_t stride, std::int64_t group) {
+    all.push_back({name, [=](GraphBuilder& g) {
+                     return g.conv(g.input(in), in[1], out, kernel, stride, group);
+                   }});
+  };
+  conv("3 channels", {1, 3, 9, 8}, 16, 3, 1, 1);
+  conv("16 channels", {1, 16, 9, 8}, 16, 3, 1, 1);
+  conv("pointwise", {1, 24, 5, 7}, 40, 1, 1, 1);
+  conv("strided", {1, 16, 9, 9}, 32, 3, 2, 1);
+  conv("odd channels", {2, 10, 6, 6}, 13, 3, 1, 1);
+  conv("5x5", {1, 8, 9, 9}, 8, 5, 2, 1);
+  conv("grouped", {1, 32, 7, 7}, 32, 3, 1, 2);
+  conv("groups of few", {1, 12, 7, 7}, 18, 3, 1, 3);
+  conv("depthwise", {1, 32, 9, 9}, 32, 3, 1, 32);
+  conv("depthwise strided", {1, 20, 9, 9}, 20, 3, 2, 20);
+  all.push_back({"no bias, no padding", [](GraphBuilder& g) {
+                   return g.node("Conv", {g.input({1, 16, 6, 6}), g.weights({16, 16, 3, 3})});
+                 }});
+  all.push_back({"dilated", [](GraphBuilder& g) {
+                   return g.node("Conv", {g.input({1, 16, 9, 9}), g.weights({16, 16, 3, 3})},
+                                 {{"pads", Ints{2, 2, 2, 2}}, {"dilations", Ints{2, 2}}});
+                 }});
+  const auto activated = [&](const std::string& op,
+                             std::vector<std::pair<std::string, Attributes::Value>> attributes) {
+    all.push_back({op, [=](GraphBuilder& g) {
+                     return g.node(op, {g.conv(g.input({1, 16, 8, 8}), 16, 16)}, attributes);
+                   }});
+  };
+  activated("Relu", {});
+  activated("LeakyRelu", {{"alpha", 0.2F}});
+  activated("Sigmoid", {});
+  activated("HardSwish", {});
+  all.push_back({"Clip", [](GraphBuilder& g) {
+                   const auto number = [&](float x) {
+                     return g.constant(Tensor::from<float>({}, std::span(&x, 1)));
+                   };
+                   return g.node("Clip", {g.conv(g.input({1, 16, 8, 8}), 16, 16), number(-0.5F),
+                                          number(1.5F)});
+                 }});
+  const auto residual = [&](const std::string& name, bool relu, bool positive) {
+    all.push_back({name,
+                   [=](GraphBuilder& g) {
+                     ValueId x = g.conv(g.input({1, 16, 8, 8}), 16, 16);
+                     if (positive) x = g.node("Relu", {x});
+                     const ValueId y = g.node("Relu", {g.conv(x, 16, 16)});
+                     const ValueId sum = g.node("Add", {g.conv(y, 16, 16), x});
+                     return relu ? g.node("Relu", {sum}) : sum;
+                   },
+                   3});
+  };
+  residual("residual", false, false);
+  residual("residual of uint8", false, true);
+  residual("residual, relu", true, true);
+  residual("residual of int8, relu", true, false);
+  all.push_back({"residual read again",
+                 [](GraphBuilder& g) {
+                   const ValueId x = g.node("Relu", {g.conv(g.input({1, 8, 5, 5}), 8, 8)});
+                   const ValueId y = g.node("Relu", {g.node("Add", {g.conv(x, 8, 8), x})});
+                   return g.node("Relu", {g.node("Add", {g.conv(y, 8, 8), x})});
+                 },
+                 3});
+  all.push_back({"residual behind an activation",
+                 [](GraphBuilder& g) {
+                   const ValueId x = g.conv(g.input({1, 8, 5, 5}), 8, 8);
+                   return g.node("Add", {g.node("Relu", {g.conv(x, 8, 8)}), x});
+                 },
+                 2});
+  all.push_back({"constant operand",
+                 [](GraphBuilder& g) {
+                   const ValueId x = g.conv(g.input({1, 8, 5, 5}), 8, 8);
+                   return g.node("Add", {x, g.constant(test::noise_tensor({1, 8, 5, 5}, 5))});
+                 },
+                 1});
+  all.push_back({"max pool",
+                 [](GraphBuilder& g) {
+                   const ValueId x = g.conv(g.input({1, 16, 8, 8}), 16, 16);
+                   return g.conv(g.node("MaxPool", {x},
+                                        {{"kernel_shape", Ints{3, 3}},
+                                         {"strides", Ints{2, 2}},
+                                         {"pads", Ints{1, 1, 1, 1}}}),
+                                 16, 8);
+                 },
+                 2});
+  all.push_back({"concat",
+                 [](GraphBuilder& g) {
+                   const ValueId x = g.input({1, 16, 6, 6});
+                   const ValueId y = g.node("Concat", {g.conv(x, 16, 16), g.conv(x, 16, 10)},
+                                            {{"axis", std::int64_t{1}}});
+                   return g.conv(y, 26, 8);
+                 },
+                 3});
+  all.push_back({"float layer between",
+                 [](GraphBuilder& g) {
+                   const ValueId x = g.conv(g.input({1, 16, 6, 6}), 16, 16);
+                   return g.conv(g.node("Softplus", {x}), 16, 8);
+                 },
+                 2});
+  const auto gemm = [&](const std::string& name, std::int64_t rows, std::int64_t transposed) {
+    all.push_back({name, [=](GraphBuilder& g) {
+                     const Shape w = transposed != 0 ? Shape{10, 64} : Shape{64, 10};
+                     return g.node("Gemm", {g.input({rows, 64}), g.weights(w), g.weights({10})},
+                                   {{"transB", transposed}, {"alpha", 0.5F}, {"beta", 2.F}});
+                   }});
+  };
+  gemm("gemm", 1, 0);
+  gemm("gemm transposed", 3, 1);
+  for (const bool relu : {false, true}) {
+    all.push_back(
+        {relu ? "rows times a matrix, bias, relu" : "rows times a matrix", [=](GraphBuilder& g) {
+           const ValueId x = g.node("MatMul", {g.input({2, 5, 24}), g.weights({24, 36})});
+           return relu ? g.node("Relu", {g.node("Add", {x, g.weights({36})})}) : x;
+         }});
+  }
+  all.push_back({"global average",
+                 [](GraphBuilder& g) {
+                   const ValueId x = g.node("Relu", {g.conv(g.input({2, 3, 7, 7}), 3, 70)});
+                   const ValueId flat = g.node("Flatten", {g.node("GlobalAveragePool", {x})});
+                   return g.node("Gemm", {flat, g.weights({70, 10}), g.weights({10})});
+                 },
+                 2});
+  return all;
+}
+
+/// The layer, and behind it a value in 8 bits that leaves as floats.
+struct Layer {
+  Graph graph;
+  Tensor input;
+  float step = 0;  ///< Of the result.
+};
+Layer layer_of(const Case& c, Held held) {
+  GraphBuilder g;
+  const ValueId result = c.layer(g);
+  Graph graph = g.finish({g.node("Identity", {result})});
+  // Fused by hand: optimize() would take away the Identity.
+  Graph fused = graph;
+  fused.outputs = {result};
+  optimize(fused);
+  Node identity = graph.nodes.back();
+  identity.inputs = {fused.outputs[0]};
+  identity.outputs = {fused.add_value("leaves", fused.value(fused.outputs[0]).type)};
+  fused.outputs = identity.outputs;
+  fused.nodes.push_back(identity);
+  infer_shapes(fused);
+  Layer layer;
+  layer.input = test::noise_tensor(fused.input_type(0).shape, 3);
+  layer.graph = in_bytes(fused, layer.input, held);
+  layer.step = layer.graph.value(identity.inputs[0]).quantization->scales[0];
+  return layer;
+}
+
+int integer_layers(const Plan& plan) {
+  return static_cast<int>(std::ranges::count_if(plan.steps, [](const Step& step) {
+    return step.precision == "int8" && step.multiply_accumulates > 0;
+  }));
+}
+
+class IntegerLayersHeld : public testing::TestWithParam<Held> {};
+
+/// Roundings that lie at a half may fall to either side: one step at most, and seldom.
+TEST_P(IntegerLayersHeld, AgreeWithTheirMeaning) {
+  for (const Case& c : cases()) {
+    const Layer layer = layer_of(c, GetParam());
+    for (const int threads : {1, 2}) {
+      SCOPED_TRACE(c.name + " threads " + std::to_string(threads));
+      PlanOptions options;
+      options.threads = threads;
+      const auto plan = compile(layer.graph, options);
+      EXPECT_EQ(integer_layers(*plan), c.integer_layers)
+          << (plan->emulated_layers.empty() ? "" : plan->emulated_layers[0].reason);
+      const auto expected = execute(to_qdq(layer.graph), std::vector{layer.input}).at(0);
+      const auto result = run(plan, layer.input).at(0);
+      const auto values = expected.values<float>();
+      ASSERT_EQ(result.size(), values.size());
+      std::size_t differ = 0;
+      for (std::size_t i = 0; i < result.size(); ++i) {
+        const float steps = std::fabs(result[i] - values[i]) / layer.step;
+        EXPECT_LT(steps, 1.01F) << "at " << i << ": " << result[i] << ", not " << values[i];
+        differ += steps > 0.01F ? 1 : 0;
+      }
+      EXPECT_LE(differ, std::max<std::size_t>(1, result.size() / 50));
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Activations, IntegerLayersHeld,
+                         testing::Values(Held::kSigned, Held::kAsymmetric), [](const auto& info) {
+                           return info.param == Held::kSigned ? "Symmetric" : "Asymmetric";
+                         });
+
+/// Whole nets, with and without layers that stay in floating point.
+TEST(IntegerNets, AgreeWithTheirMeaning) {
+  for (const auto& [name, make] : test::small_nets()) {
+    for (const bool keep : {false, true}) {
+      SCOPED_TRACE(name + (keep ? " but the first and last layer" : ""));
+      QuantizeOptions options;
+      if (keep) options.keep = {"first", "last"};
+      const Graph graph = test::quantized(make(), options);
+      const Tensor input = test::noise_tensor(graph.input_type(0).shape, 3);
+      const auto expected = execute(to_qdq(graph), std::vector{input});
+      const auto plan = compile(graph, {});
+      const auto layers = std::ranges::count_if(
+          graph.nodes, [&](const Node& node) { return is_int8(graph, node); });
+      EXPECT_EQ(integer_layers(*plan), layers);
+      EXPECT_TRUE(plan->emulated_layers.empty());
+#if defined(__aarch64__)
+      const bool fast = name != "gates";  // Sigmoid and its kin, by oneDNN's reference there.
+#else
+      const bool fast = true;
+#endif
+      for (const Step& step : plan->steps) {
+        EXPECT_TRUE(!fast || test::is_fast(step.kernel)) << step.kernel;
+      }
+      const auto results = run(plan, input);
+      for (std::size_t i = 0; i < expected.size(); ++i) {
+        EXPECT_LT(test::relative_error(results[i], expected[i].values<float>()), 0.02);
+      }
+    }
+  }
+}
+
+/// What is kept is computed in the type of the plan.
+TEST(IntegerNets, LeaveTheRestToBf16) {
+  if (effective_isa_name().find("bf16") == std::string::npos &&
+      effective_isa_name().find("amx") == std::string::npos) {
+    GTEST_SKIP() << "no bf16 here";
+  }
+  QuantizeOptions options;
+  options.keep = {"first"};
+  const Graph graph = test::quantized(test::small_nets().at(1).second(), options);
+  const Tensor input = test::noise_tensor(graph.input_type(0).shape, 3);
+  PlanOptions rest;
+  rest.precision = dnnl::memory::data_type::bf16;
+  const auto plan = compile(graph, rest);
+  EXPECT_EQ(integer_layers(*plan), 4);
+  const auto expected = execute(to_qdq(graph), std::vector{input});
+  EXPECT_LT(test::relative_error(run(plan, input).at(0), expected[0].values<float>()), 0.05);
+}
+
+/// By oneDNN's layers and by our own: all of a residual net lies in NHWC.
+TEST(IntegerNets, NeedNoReorders) {
+  for (const std::size_t net : {0, 1}) {
+    const Graph graph = test::quantized(test::small_nets().at(net).second());
+    PlanOptions own;
+    for (const auto& [kind, implementations] : convolution_tactics(graph, {})) {
+      for (const std::string& implementation : implementations) {
+        if (implementation.starts_with("hedge:int8")) own.tactics[kind] = implementation;
+      }
+    }
+    for (const PlanOptions& options : {PlanOptions{}, own}) {
+      const auto plan = compile(graph, options);
+      std::size_t convolutions = 0;
+      for (const Step& step : plan->steps) {
+        EXPECT_FALSE(step.kernel.starts_with("reorder")) << step.name;
+        if (!step.kernel.starts_with("Conv")) continue;
+        ++convolutions;
+        EXPECT_EQ(step.precision, "int8") << step.name;
+        if (!options.tactics.empty()) {
+          EXPECT_TRUE(step.kernel.starts_with("Conv hedge:int8_igemm")) << step.kernel;
+        }
+      }
+      EXPECT_EQ(convolutions, net == 0 ? 3U : 4U);
+    }
+  }
+}
+
+/// The whole way: build, sections, load.
+TEST(IntegerNets, KeepTheirClassThroughAnEngine) {
+  const Graph graph = test::quantized(test::small_nets().at(1).second());
+  const Graph meaning = to_qdq(graph);
+  const auto engine = test::engine_of(graph, "int8");
+  const auto context = engine->create_context({});
+  int agree = 0;
+  constexpr int kImages = 50;
+  for (int i = 0; i < kImages; ++i) {
+    const Tensor input =
+        test::noise_tensor(graph.input_type(0).shape, static_cast<std::uint32_t>(100 + i));
+    const auto scores = test::run(*context, input.values<float>()).at(0);
+    const Tensor expected = execute(meaning, std::vector{input}).at(0);
+    const auto wanted = expected.values<float>();
+    EXPECT_LT(test::relative_error(scores, wanted), 0.03);
+    agree += std::ranges::max_element(scores) - scores.begin() ==
+                     std::ranges::max_element(wanted) - wanted.begin()
+                 ? 1
+                 : 0;
+  }
+  EXPECT_GE(agree, kImages - 1);
+}
+
+/// Explicit quantisation holds whatever the precision of the rest is.
+TEST(IntegerNets, RunModelsWithExplicitNodesInIntegers) {
+  const Graph graph = test::quantized(test::small_nets().at(1).second());
+  Graph again = to_qdq(graph);
+  absorb_qdq(again);
+  optimize(again);
+  EXPECT_EQ(integer_layers(*compile(again, {})), integer_layers(*compile(graph, {})));
+  const auto layers =
+      require_backend("cpu")
+          .build(again,
+                 {.precision = "fp32", .optimization_level = 0, .threads = 1, .timing_cache = {}})
+          .layer_choices;
+  EXPECT_TRUE(std::any_of(layers.begin(), layers.end(),
+                          [](const auto& layer) { return layer.at("precision") == "int8"; }));
+}
+
+/// What no kernel does in integers is right all the same, and said.
+TEST(IntegerLayers, WithAsymmetricWeightsAreEmulatedAndSaySo) {
+  GraphBuilder g;
+  Graph graph = g.finish({g.conv(g.input({1, 4, 5, 5}), 4, 8)});
+  Value& weights = graph.value(graph.nodes[0].inputs[1]);
+  weights.quantization = {.scales = {0.01F}, .axis = 0, .zero_point = 3};
+  weights.constant = dequantize_tensor(quantize_tensor(*weights.constant, *weights.quantization),
+                                       *weights.quantization);
+  graph.value(graph.inputs[0].value).quantization = {.scales = {0.02F}, .axis = 0, .zero_point = 0};
+  const Tensor input = test::noise_tensor({1, 4, 5, 5}, 3);
+  const auto plan = compile(graph, {});
+  ASSERT_EQ(plan->emulated_layers.size(), 1U);
+  EXPECT_NE(warnings_of(*plan).at(0).find("not symmetric"), std::string::npos);
+  EXPECT_EQ(integer_layers(*plan), 0);
+  const auto expected = execute(to_qdq(graph), std::vector{input}).at(0);
+  EXPECT_LT(test::relative_error(run(plan, input).at(0), expected.values<float>()), 1e-5);
+}
+
+/// More products than 32 bits hold the sum of.
+TEST(IntegerLayers, WhoseSumsAreTooLongAreEmulated) {
+  constexpr std::int64_t kInputs = 70'000;
+  GraphBuilder g;
+  const ValueId x = g.input({1, kInputs});
+  const ValueId w =
+      g.constant(Tensor::from<float>({kInputs, 1}, std::vector<float>(std::size_t{kInputs}, 127)));
+  Graph graph = g.finish({g.node("Gemm", {x, w})});
+  graph.value(x).quantization = {
+      .type = DataType::kUInt8, .scales = {1}, .axis = 0, .zero_point = 0};
+  graph.value(w).quantization = {.scales = {1}, .axis = 0, .zero_point = 0};
+  const auto plan = compile(graph, {});
+  ASSERT_EQ(plan->emulated_layers.size(), 1U);
+  EXPECT_NE(plan->emulated_layers[0].reason.find("32 bits"), std::string::npos);
+  const auto results =
+      run(plan, Tensor::from<float>({1, kInputs}, std::vector<float>(std::size_t{kInputs}, 255)));
+  EXPECT_NEAR(results.at(0).at(0), 255.0 * 127 * kInputs, 1e6);
+}
+
+/// As in models with Q/DQ nodes around each Add.
+TEST(IntegerLayers, AddBytes) {
+  for (const Held held : {Held::kSigned, Held::kAsymmetric}) {
+    for (const bool relu : {false, true}) {
+      GraphBuilder g;
+      const ValueId x = g.input({1, 16, 6, 5});
+      const ValueId y = g.node("Relu", {x});
+      const ValueId sum =
+          g.node("Add", {g.node("MaxPool", {x}, {{"kernel_shape", Ints{1, 1}}}), y});
+      Graph graph = g.finish({g.node("Identity", {sum})});
+      if (relu) graph.nodes[2].post_ops = {{.kind = PostOp::Kind::kRelu}};
+      const Tensor input = test::noise_tensor({1, 16, 6, 5}, 3);
+      graph = in_bytes(graph, input, held);
+      const auto plan = compile(graph, {});
+      const auto adds = std::ranges::count_if(plan->steps, [](const Step& step) {
+        return step.kernel.find("hedge:byte_add") != std::string::npos;
+      });
+      EXPECT_EQ(adds, 1);
+      const auto expected = execute(to_qdq(graph), std::vector{input}).at(0);
+      const auto results = run(plan, input);
+      const float step = graph.value(sum).quantization->scales[0];
+      std::size_t differ = 0;
+      for (std::size_t i = 0; i < results[0].size(); ++i) {
+        const float error = std::fabs(results[0][i] - expected.values<float>()[i]);
+        EXPECT_LE(error, 1.01F * step);
+        differ += error > 0.01F * step ? 1 : 0;
+      }
+      EXPECT_LE(differ, 2U);
+    }
+  }
+}
+
+TEST(IntegerLayers, WithAScaleForEachChannelOfActivationsAreRefused) {
+  GraphBuilder g;
+  Graph graph = g.finish({g.conv(g.input({1, 2, 5, 5}), 2, 8)});
+  graph.value(graph.inputs[0].value).quantization = {
+      .scales = {0.02F, 0.03F}, .axis = 1, .zero_point = 0};
+  EXPECT_THROW((void)compile(graph, {}), Error);
+}
+
+/// Every source at its largest and every weight at its largest, with one sign: on a CPU without
+/// VNNI the instruction for bytes would saturate.
+TEST(IntegerLayers, SaturateNowhere) {
+  for (const std::int64_t group : {1, 32}) {
+    GraphBuilder g;
+    const ValueId x = g.input({1, 32, 6, 6});
+    const ValueId w = g.constant(Tensor::from<float>(
+        {32, 32 / group, 3, 3},
+        std::vector<float>(static_cast<std::size_t>(32 * 32 / group * 9), 127)));
+    Graph graph = g.finish({g.node("Conv", {x, w}, {{"group", group}})});
+    graph.value(x).quantization = {
+        .type = DataType::kUInt8, .scales = {1}, .axis = 0, .zero_point = 0};
+    graph.value(w).quantization = {.scales = {1}, .axis = 0, .zero_point = 0};
+    const Tensor input =
+        Tensor::from<float>({1, 32, 6, 6}, std::vector<float>(std::size_t{32} * 36, 255));
+    const auto plan = compile(graph, {});
+    EXPECT_EQ(integer_layers(*plan), 1);
+    const auto results = run(plan, input);
+    for (const float result : results.at(0)) {
+      EXPECT_EQ(result, 255.F * 127 * 9 * static_cast<float>(32 / group));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace hedge::cpu
