@@ -59,15 +59,15 @@ double samples_for_one(std::span<const double> blocks, std::size_t count, double
 double autocorrelation_time(std::span<const double> series) {
   const std::size_t n = series.size();
   if (n < 2) return 1;
-  const auto [mean, variance] = moments(series);
-  if (!(variance > 0)) return 1;
+  const Moments all = moments(series);
+  if (!(all.variance > 0)) return 1;
   std::vector<double> distance(n);
   std::transform(series.begin(), series.end(), distance.begin(),
-                 [m = mean](double x) { return x - m; });
+                 [&](double x) { return x - all.mean; });
   const auto correlation = [&](std::size_t lag) {
     double sum = 0;
     for (std::size_t i = lag; i < n; ++i) sum += distance[i] * distance[i - lag];
-    return sum / (variance * static_cast<double>(n));
+    return sum / (all.variance * static_cast<double>(n));
   };
   // Of a reversible chain, sums of neighbouring lags are positive; noise alone makes them negative.
   double time = -1;
