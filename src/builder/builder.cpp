@@ -68,6 +68,11 @@ std::shared_ptr<const Engine> open_engine(const std::filesystem::path& file,
 EngineContainer build_engine(const std::filesystem::path& onnx, const EngineBuildOptions& options) {
   PreparedModel model = prepare_model(onnx, options);
   return naming(onnx.string(), [&] {
+    if (model.build.precision == "best") {
+      throw bad_input(
+          "precision best is chosen by measurement when an engine is built: build_engine --best, "
+          "then name the engine");
+    }
     make_int8(model, options.int8);
     return compile(model);
   });

@@ -41,8 +41,20 @@ std::string file_hash(const fs::path& file) {
   return sha256_hex(MappedFile::open(file)->bytes());
 }
 
-Ranges read_ranges(const Graph& graph, const fs::path& file) {
+/// "EntropyCalibration2" of "TRT-8602-EntropyCalibration2".
+std::string_view calibrator_of(std::string_view header) {
+  return header.substr(header.rfind('-') + 1);
+}
+
+Ranges read_ranges(const Graph& graph, const fs::path& file, const Int8Options& options) {
   const CalibrationCache cache = read_calibration_cache(file);
+  const std::string wanted = calibration_cache_header(options.tensorrt_version, options.method);
+  if (calibrator_of(wanted) != calibrator_of(cache.header)) {
+    log(LogLevel::kWarning,
+        fmt::format("the calibration cache {} is by {}, not by the method {}: its ranges are "
+                    "taken; delete it to calibrate anew",
+                    file.string(), printable(calibrator_of(cache.header)), method_text(options)));
+  }
   log(LogLevel::kInfo, fmt::format("ranges from the calibration cache {} ({}): no image is read; "
                                    "delete it to calibrate anew",
                                    file.string(), printable(cache.header)));
@@ -66,7 +78,7 @@ bool never_negative(const PreprocessingRecipe& recipe) {
 Ranges find_ranges(const PreparedModel& model, const Int8Options& options) {
   const fs::path file = cache_path(model.info, options);
   std::error_code error;
-  if (fs::exists(file, error)) return read_ranges(model.graph, file);
+  if (fs::exists(file, error)) return read_ranges(model.graph, file, options);
   const std::string header = calibration_cache_header(options.tensorrt_version, options.method);
   if (options.write_cache) require_writable(file);
   const PreprocessingRecipe& recipe =

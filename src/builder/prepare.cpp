@@ -237,7 +237,9 @@ EngineContainer compile(const PreparedModel& model) {
 }
 
 EngineContainer compile_float(const PreparedModel& model) {
-  return compile(model, model.float_graph ? *model.float_graph : model.graph, "fp32");
+  PreparedModel all = model;
+  all.build.layers.clear();
+  return compile(all, model.float_graph ? *model.float_graph : model.graph, "fp32");
 }
 
 }  // namespace hedge

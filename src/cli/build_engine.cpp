@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <optional>
+#include <utility>
 
 #include "base/cancellation.h"
 #include "base/clock.h"
@@ -161,14 +162,19 @@ int build(const Program& program, const Options& options) {
   const EngineBuildOptions stated = build_options(program, options);
   const std::int64_t begin = SteadyClock::now_ns();
   PreparedModel model = prepare_model(options.onnx, stated);
-  if (options.report && (model.build.precision != "int8" || model.came_quantized)) {
-    throw bad_input(
-        "--report tells what INT8 changes: it goes with --precision=int8 and a model in fp32");
+  const bool chosen = model.build.precision == "best";
+  const bool calibrated = (chosen || model.build.precision == "int8") && !model.came_quantized;
+  for (const auto& [flag, given] : {std::pair("--report", options.report),
+                                    std::pair("--keep", !options.calibration.keep.empty())}) {
+    if (given && !calibrated) {
+      throw bad_input(fmt::format(
+          "{} goes with --precision=int8 or --best, and a model in floating point", flag));
+    }
   }
   std::optional<BestReport> best;
   const EngineContainer container = naming(options.onnx, [&] {
     make_int8(model, stated.int8);
-    if (model.build.precision == "best") {
+    if (chosen) {
       best = make_best(model, stated.int8, best_options(program, options));
     }
     return compile(model);

@@ -68,6 +68,10 @@ int analyse(const Program& program, const Options& options) {
                                    .preprocessing = stated_recipe(options.preprocess),
                                    .shapes = parse_shapes(options.shape),
                                    .timing_cache = {}});
+  if (model.came_quantized) {
+    throw bad_input(fmt::format(
+        "{}: is quantised already, by its Q/DQ nodes; give the model in fp32", options.onnx));
+  }
   const auto dataset = open_test_images(model.info, options.calibration.data);
   const auto size = static_cast<std::int64_t>(dataset->size());
   const Preprocessing prepare(*model.info.preprocessing);

@@ -18,6 +18,10 @@
 namespace hedge {
 namespace {
 
+// Far beyond activations, and far enough from the ends of float to be multiplied and divided by.
+constexpr float kLeastScale = 1e-20F;
+constexpr float kLargestScale = 1e20F;
+
 constexpr std::size_t kMostNamed = 10;
 
 /// For a message: the first names, and how many more there are.
@@ -113,7 +117,7 @@ CalibrationCache parse_calibration_cache(std::string_view text) {
         throw bad_input(
             fmt::format("line {}: tensor {} comes twice", number, excerpt(entry.tensor)));
       }
-      if (!std::isfinite(entry.scale) || entry.scale <= 0) {
+      if (!(entry.scale >= kLeastScale && entry.scale <= kLargestScale)) {
         wrong.push_back(fmt::format("{} ({})", excerpt(entry.tensor), entry.scale));
       }
       cache.entries.push_back(std::move(entry));
@@ -122,7 +126,8 @@ CalibrationCache parse_calibration_cache(std::string_view text) {
   if (cache.entries.empty()) throw bad_input("not a calibration cache: it holds no tensor");
   if (!wrong.empty()) {
     throw bad_input(
-        fmt::format("scales that are no positive numbers: {}; calibrate again", list_names(wrong)));
+        fmt::format("scales that are no positive numbers, or beyond all sense: {}; calibrate again",
+                    list_names(wrong)));
   }
   return cache;
 }

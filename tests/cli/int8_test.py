@@ -284,6 +284,10 @@ class Int8(unittest.TestCase):
         self.refused(call("build_engine", f"--onnx={DEMO}", "--precision=int7"), "int7", "int8")
         self.refused(call("build_engine", f"--onnx={DEMO}", "--precision=fp32", "--report",
                           "--engine=" + self.path("x.engine")), "--report")
+        self.refused(call("build_engine", f"--onnx={DEMO}", "--keep=first:fp32"), "--keep", "--precision=int8")
+        self.refused(call("inference", f"--model={DEMO}", "--best", f"--data={self.data}"), "build_engine")
+        done = self.succeeded(self.build(cache, "--calib_method=minmax"))
+        self.assertIn("EntropyCalibration2", done.stderr)
 
     def test_ctrl_c_while_calibrating(self):
         """Nothing half-written."""

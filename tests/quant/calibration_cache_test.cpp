@@ -40,7 +40,7 @@ TEST(CalibrationCache, ReadsWhatTensorRtWrites) {
 }
 
 TEST(CalibrationCache, ComesBackByteForByte) {
-  const std::string text = kHeader + "a: 3c010a14\nname: with: colons: 00000001\nb c: 7f7fffff\n";
+  const std::string text = kHeader + "a: 3c010a14\nname: with: colons: 1f000000\nb c: 60000000\n";
   EXPECT_EQ(to_text(parse_calibration_cache(text)), text);
   EXPECT_EQ(parse_calibration_cache(text).entries[1].tensor, "name: with: colons");
 }
@@ -71,9 +71,11 @@ TEST(CalibrationCache, RefusesWhatIsNone) {
 }
 
 TEST(CalibrationCache, NamesEveryScaleThatIsNone) {
-  const std::string message = refusal(
-      kHeader + "nan: 7fc00000\ngood: 3c010a14\nzero: 00000000\ninf: 7f800000\nless: bc010a14\n");
-  for (const char* name : {"'nan'", "'zero'", "'inf'", "'less'"}) {
+  const std::string message =
+      refusal(kHeader +
+              "nan: 7fc00000\ngood: 3c010a14\nzero: 00000000\ninf: 7f800000\nless: bc010a14\n"
+              "huge: 7f7fffff\ndenormal: 00000001\n");
+  for (const char* name : {"'nan'", "'zero'", "'inf'", "'less'", "'huge'", "'denormal'"}) {
     EXPECT_NE(message.find(name), std::string::npos) << message;
   }
   EXPECT_EQ(message.find("good"), std::string::npos) << message;

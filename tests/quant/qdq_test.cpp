@@ -19,6 +19,7 @@ namespace hedge {
 namespace {
 
 using test::GraphBuilder;
+using test::Ints;
 using test::noise_tensor;
 using test::ranges;
 using test::relative_error;
@@ -113,14 +114,17 @@ TEST(Quantize, HoldsTheInputUnsignedWhereToldSo) {
   EXPECT_EQ(graph.value(graph.inputs[0].value).quantization->type, DataType::kUInt8);
 }
 
-/// x -> Q -> DQ -> Conv(DQ(int8 weights)), with scales as given.
-Graph explicit_conv(const Shape& activation_scales, const Shape& weight_scales, std::int64_t axis) {
+/// x -> Q -> DQ -> Conv(DQ(int8 weights)), with scales as given; `nhwc`: behind a Transpose.
+Graph explicit_conv(const Shape& activation_scales, const Shape& weight_scales, std::int64_t axis,
+                    bool nhwc = false) {
   GraphBuilder g;
   const auto scales = [&](const Shape& shape) {
     return g.constant(Tensor::from<float>(
         shape, std::vector<float>(static_cast<std::size_t>(element_count(shape)), 0.02F)));
   };
-  const ValueId x = g.input({1, 4, 6, 6});
+  const ValueId x = nhwc
+                        ? g.node("Transpose", {g.input({1, 6, 6, 4})}, {{"perm", Ints{0, 3, 1, 2}}})
+                        : g.input({1, 4, 6, 6});
   const ValueId s = scales(activation_scales);
   const ValueId zero = g.constant(Tensor(DataType::kInt8, activation_scales));
   const ValueId q = g.node("QuantizeLinear", {x, s, zero}, {{"axis", std::int64_t{1}}});
@@ -140,6 +144,19 @@ TEST(AbsorbQdq, TakesScalesPerTensorAndPerOutputChannel) {
     ASSERT_EQ(graph.nodes.size(), 1U);
     EXPECT_TRUE(is_int8(graph, graph.nodes[0]));
   }
+}
+
+TEST(AbsorbQdq, KeepsTheRoundingOfAnInputThatIsTransposed) {
+  Graph graph = explicit_conv({}, {4}, 0, true);
+  const Graph before = graph;
+  absorb_qdq(graph);
+  optimize(graph);
+  ASSERT_EQ(graph.nodes.size(), 1U);
+  EXPECT_TRUE(is_int8(graph, graph.nodes[0]));
+  const Tensor input = noise_tensor(before.input_type(0).shape, 3);
+  const auto a = execute(before, std::vector{input}).at(0);
+  const auto b = execute(to_qdq(graph), std::vector{input}).at(0);
+  EXPECT_LT(relative_error(a.values<float>(), b.values<float>()), 1e-5);
 }
 
 TEST(AbsorbQdq, RefusesWhatIntegersCannotDo) {

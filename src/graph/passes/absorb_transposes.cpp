@@ -30,6 +30,11 @@ bool into_graph_input(Graph& graph, const GraphIndex& index, Node& node) {
         index.is_output[static_cast<std::size_t>(node.outputs[0])]) {
       continue;
     }
+    // The input becomes what the transpose made of it, rounding to 8 bits included.
+    const auto& held = graph.value(node.outputs[0]).quantization;
+    auto& before = graph.value(from).quantization;
+    if (held && before && held != before) continue;
+    if (held) before = held;
     const Permutation perm = permutation_of(node);
     input.permutation = input.permutation.empty() ? perm : compose(input.permutation, perm);
     // The input keeps its value and so its name; only its shape changes.
@@ -47,6 +52,7 @@ bool into_producer(Graph& graph, const GraphIndex& index, Node& node) {
   if (producer < 0) return false;
   const Node& before = graph.nodes[static_cast<std::size_t>(producer)];
   if (!is_op(before, "Transpose") || !before.post_ops.empty()) return false;
+  if (graph.value(node.inputs[0]).quantization) return false;  // Rounded in between.
   node.attributes.set("perm", compose(permutation_of(before), permutation_of(node)));
   node.inputs[0] = before.inputs[0];
   return true;
@@ -90,6 +96,7 @@ bool is_elementwise(const Graph& graph, const Node& node, ValueId x) {
 bool below_unary(Graph& graph, const GraphIndex& index, Node& node) {
   const auto out = static_cast<std::size_t>(node.outputs[0]);
   if (index.is_output[out] || index.consumers[out].size() != 1) return false;
+  if (graph.value(node.outputs[0]).quantization) return false;  // Rounded in between.
   Node& reader = graph.nodes[static_cast<std::size_t>(index.consumers[out][0])];
   if (!is_elementwise(graph, reader, node.outputs[0])) return false;
   const ValueId between = graph.add_value(
