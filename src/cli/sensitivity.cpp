@@ -63,7 +63,7 @@ int analyse(const Program& program, const Options& options) {
   Int8Options int8 = with_progress(program, options.calibration);
   const PreparedModel model =
       prepare_model(options.onnx, {.backend = options.backend,
-                                   .precision = "fp32",
+                                   .precision = "int8",
                                    .dataset = options.dataset,
                                    .preprocessing = stated_recipe(options.preprocess),
                                    .shapes = parse_shapes(options.shape),
