@@ -16,6 +16,7 @@
 #include "builder/sensitivity.h"
 #include "hedge/error.h"
 #include "stats/mcnemar.h"
+#include "stats/summary.h"
 
 namespace hedge {
 namespace {
@@ -254,9 +255,7 @@ class Chooser {
     std::map<std::string, double> medians;
     auto samples = ns.begin();
     for (const auto& [name, net] : nets) {
-      const auto middle = samples->begin() + static_cast<std::ptrdiff_t>(samples->size() / 2);
-      std::nth_element(samples->begin(), middle, samples->end());
-      medians[name] = static_cast<double>(*middle) / 1000;
+      medians[name] = static_cast<double>(summarize(*samples).p50_ns) / 1000;
       ++samples;
     }
     return medians;

@@ -20,6 +20,11 @@ namespace hedge {
   return node.op != nullptr && node.op->name == name;
 }
 
+/// An optional input is there.
+[[nodiscard]] inline bool has_input(const Node& node, std::size_t i) {
+  return i < node.inputs.size() && node.inputs[i] != kNoValue;
+}
+
 /// Somebody uses another output than the first.
 [[nodiscard]] inline bool has_further_outputs(const Node& node) {
   return std::any_of(node.outputs.begin() + 1, node.outputs.end(),

@@ -260,6 +260,21 @@ struct Eltwise {
 [[nodiscard]] inline Argument argument(int id, const Located& located) {
   return {id, located.desc, located.storage, located.offset};
 }
+/// Columns as rows.
+template <class T>
+[[nodiscard]] Tensor transposed_matrix(const Tensor& tensor) {
+  const Shape& shape = tensor.shape();
+  Tensor result(tensor.type(), {shape[1], shape[0]});
+  const auto from = tensor.values<T>();
+  const auto to = result.mutable_values<T>();
+  const auto rows = static_cast<std::size_t>(shape[0]);
+  const auto columns = static_cast<std::size_t>(shape[1]);
+  for (std::size_t i = 0; i < rows; ++i) {
+    for (std::size_t j = 0; j < columns; ++j) to[j * rows + i] = from[i * columns + j];
+  }
+  return result;
+}
+
 /// The window of a Conv or pooling node on a plane, auto_pad and ceil_mode resolved.
 [[nodiscard]] Window window_of(const Node& node, const Dims& kernel, const Shape& in,
                                const Shape& out);

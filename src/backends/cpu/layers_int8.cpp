@@ -20,10 +20,6 @@ namespace {
 using Type = dnnl::memory::data_type;
 using Tag = dnnl::memory::format_tag;
 
-bool has_input(const Node& node, std::size_t i) {
-  return i < node.inputs.size() && node.inputs[i] != kNoValue;
-}
-
 /// Of the output channels, in the weights.
 std::int64_t channel_axis(const Node& node) {
   return is_op(node, "Conv") || node.attributes.get_int("transB", 0) != 0 ? 0 : 1;
@@ -42,19 +38,6 @@ Number number_of(Type type) {
 /// Whether oneDNN's is better than ours: what goes over GEMM locks in every call.
 bool is_worth_taking(const std::string& implementation) {
   return implementation_class(implementation) == ImplementationClass::kTuned;
-}
-
-Tensor transposed_matrix(const Tensor& tensor) {
-  const Shape& shape = tensor.shape();
-  Tensor result(DataType::kInt8, {shape[1], shape[0]});
-  const auto from = tensor.values<std::int8_t>();
-  const auto to = result.mutable_values<std::int8_t>();
-  const auto rows = static_cast<std::size_t>(shape[0]);
-  const auto columns = static_cast<std::size_t>(shape[1]);
-  for (std::size_t i = 0; i < rows; ++i) {
-    for (std::size_t j = 0; j < columns; ++j) to[j * rows + i] = from[i * columns + j];
-  }
-  return result;
 }
 
 /// Of each output channel, which lie along `axis`: f(weight) summed.
@@ -348,7 +331,7 @@ void Compiler::add_own_integer(const Node& node, const IntegerLayer& layer) {
   const Located dst = over_residual ? Located{result, residual.storage} : new_result(result);
   const KernelSet& set = own_set();
   const NamedKernel kernel = make_integer_convolution(own, set);
-  const Tensor weights = transposed ? layer.weights : transposed_matrix(layer.weights);
+  const Tensor weights = transposed ? layer.weights : transposed_matrix<std::int8_t>(layer.weights);
   const auto packed = pack_integer_weights(own, set, weights.values<std::int8_t>().data(),
                                            layer.factors, layer.bias);
   const Desc packed_desc = row_major({std::ssize(packed)}, Type::s32);

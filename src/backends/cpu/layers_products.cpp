@@ -16,10 +16,6 @@ namespace {
 using Type = dnnl::memory::data_type;
 using Tag = dnnl::memory::format_tag;
 
-bool has_input(const Node& node, std::size_t i) {
-  return i < node.inputs.size() && node.inputs[i] != kNoValue;
-}
-
 /// A constant times a factor.
 Tensor scaled(const Tensor& tensor, float factor) {
   if (factor == 1) return tensor;
@@ -28,19 +24,6 @@ Tensor scaled(const Tensor& tensor, float factor) {
   std::transform(from.begin(), from.end(), copy.mutable_values<float>().begin(),
                  [&](float x) { return x * factor; });
   return copy;
-}
-
-Tensor transposed_matrix(const Tensor& tensor) {
-  const Shape& shape = tensor.shape();
-  Tensor result(DataType::kFloat32, {shape[1], shape[0]});
-  const auto from = tensor.values<float>();
-  const auto to = result.mutable_values<float>();
-  const auto rows = static_cast<std::size_t>(shape[0]);
-  const auto columns = static_cast<std::size_t>(shape[1]);
-  for (std::size_t i = 0; i < rows; ++i) {
-    for (std::size_t j = 0; j < columns; ++j) to[j * rows + i] = from[i * columns + j];
-  }
-  return result;
 }
 
 }  // namespace
@@ -151,7 +134,7 @@ void Compiler::add_product(const Node& node, const Tensor& weights, bool transpo
       any_layout(w, precision_), bias_desc, row_major({rows, out.back()}, result_type),
       attributes_of(node, fused));
   if (precision_ == Type::f32 && is_slow(desc.impl_info_str())) {
-    const Tensor rows_of_inputs = transposed ? weights : transposed_matrix(weights);
+    const Tensor rows_of_inputs = transposed ? weights : transposed_matrix<float>(weights);
     return add_own_dense(node, rows_of_inputs.values<float>().data(),
                          bias ? bias.values<float>().data() : nullptr, fused.begin);
   }

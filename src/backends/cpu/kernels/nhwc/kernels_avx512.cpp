@@ -4,21 +4,10 @@
 #define HEDGE_LANES 16
 #define HEDGE_WIDEST_TILE_1 14
 #define HEDGE_WIDEST_TILE_2 14
-#include "backends/cpu/kernels/nhwc/integer_loops.h"
-#include "backends/cpu/kernels/nhwc/plane_loops.h"
+#include "backends/cpu/kernels/nhwc/kernel_table.h"
 
 namespace hedge::cpu {
 extern const KernelSet kAvx512Kernels;
-const KernelSet kAvx512Kernels = {"avx512",
-                                  kLanes,
-                                  {kWidest[0], kWidest[1]},
-                                  run_convolution,
-                                  run_depthwise,
-                                  run_pool,
-                                  run_clip,
-                                  kPairsInterleaved,
-                                  run_widen,
-                                  run_integer_convolution,
-                                  run_integer_depthwise};
+const KernelSet kAvx512Kernels = table_of("avx512");
 }  // namespace hedge::cpu
 #endif

@@ -4,21 +4,10 @@
 #define HEDGE_LANES 4
 #define HEDGE_WIDEST_TILE_1 8
 #define HEDGE_WIDEST_TILE_2 5
-#include "backends/cpu/kernels/nhwc/integer_loops.h"
-#include "backends/cpu/kernels/nhwc/plane_loops.h"
+#include "backends/cpu/kernels/nhwc/kernel_table.h"
 
 namespace hedge::cpu {
 extern const KernelSet kBaselineKernels;
-const KernelSet kBaselineKernels = {"baseline",
-                                    kLanes,
-                                    {kWidest[0], kWidest[1]},
-                                    run_convolution,
-                                    run_depthwise,
-                                    run_pool,
-                                    run_clip,
-                                    kPairsInterleaved,
-                                    run_widen,
-                                    run_integer_convolution,
-                                    run_integer_depthwise};
+const KernelSet kBaselineKernels = table_of("baseline");
 }  // namespace hedge::cpu
 #endif
