@@ -110,13 +110,14 @@ std::optional<Regimes> find_regimes(const LoopRun& loop) {
   return regimes;
 }
 
-WarmUpResult warm_up_result(const WarmUp& warm_up) {
-  WarmUpResult result;
-  result.runs = warm_up.runs;
-  result.seconds = seconds(warm_up.duration_ns);
-  if (warm_up.level_ns) result.steady_us = *warm_up.level_ns / 1000;
-  result.settled = warm_up.settled;
-  return result;
+void set_warm_up(const WarmUp& warm_up, Result& result) {
+  WarmUpResult told;
+  told.runs = warm_up.runs;
+  told.seconds = seconds(warm_up.duration_ns);
+  if (warm_up.level_ns) told.steady_us = *warm_up.level_ns / 1000;
+  told.settled = warm_up.settled;
+  result.warmup = told;
+  if (warm_up.cold_ns) result.cold_us = us(*warm_up.cold_ns);
 }
 
 RegimesResult regimes_result(const Regimes& regimes) {

@@ -33,7 +33,8 @@ namespace hedge {
 [[nodiscard]] std::optional<Regimes> find_regimes(const LoopRun& loop);
 
 // The schema's forms of what the other headers of this folder measure.
-[[nodiscard]] WarmUpResult warm_up_result(const WarmUp& warm_up);
+/// warmup and cold_us.
+void set_warm_up(const WarmUp& warm_up, Result& result);
 [[nodiscard]] RegimesResult regimes_result(const Regimes& regimes);
 [[nodiscard]] UsageResult usage_result(const ProcessUsage& usage, std::int64_t inferences);
 /// Throws bad_input when there is no request.

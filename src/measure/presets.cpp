@@ -39,12 +39,6 @@ std::vector<MeasuringPlan> presets() {
   return {quick, trtexec, single_stream, tiny};
 }
 
-std::string warm_up_text(const WarmUpRule& rule) {
-  if (rule.until_steady) return "warm-up until steady";
-  if (rule.least_ns > 0) return fmt::format("{} of warm-up", duration_text(rule.least_ns));
-  return fmt::format("{} warm-up runs", rule.least_runs);
-}
-
 }  // namespace
 
 MeasuringPlan preset_plan(std::string_view name) {
@@ -58,8 +52,14 @@ MeasuringPlan preset_plan(std::string_view name) {
                               near.empty() ? "" : fmt::format(" (did you mean {}?)", near)));
 }
 
+std::string describe(const WarmUpRule& rule) {
+  if (rule.until_steady) return "warm-up until steady";
+  if (rule.least_ns > 0) return fmt::format("{} of warm-up", duration_text(rule.least_ns));
+  return fmt::format("{} warm-up runs", rule.least_runs);
+}
+
 std::string describe(const MeasuringPlan& plan) {
-  std::string text = warm_up_text(plan.warm_up) + "; ";
+  std::string text = describe(plan.warm_up) + "; ";
   if (plan.repetitions > 1) text += fmt::format("{} times ", plan.repetitions);
   if (plan.bound.duration_ns > 0) {
     text += fmt::format("{} and ", duration_text(plan.bound.duration_ns));

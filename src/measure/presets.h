@@ -42,6 +42,9 @@ struct MeasuringPlan {
 /// What the plan comes to, for people: "until steady; 3 s and 10 iterations at least; each timed".
 [[nodiscard]] std::string describe(const MeasuringPlan& plan);
 
+/// "warm-up until steady", "200 ms of warm-up", "100 warm-up runs".
+[[nodiscard]] std::string describe(const WarmUpRule& rule);
+
 /// "200 ms", "3 s".
 [[nodiscard]] std::string duration_text(std::int64_t ns);
 

@@ -53,16 +53,17 @@ Blocks block_medians(std::span<const std::int64_t> ns) {
   return blocks;
 }
 
-double mean_of(std::span<const double> values) {
-  double sum = 0;
-  for (const double value : values) sum += value;
-  return sum / static_cast<double>(values.size());
+double median_of(std::span<const double> values) {
+  std::vector<double> copy(values.begin(), values.end());
+  const auto middle = copy.begin() + static_cast<std::ptrdiff_t>((copy.size() - 1) / 2);
+  std::nth_element(copy.begin(), middle, copy.end());
+  return *middle;
 }
 
 /// By the quarters of two segments that face each other: of a saw the whole ones look alike.
 double relative_step(std::span<const double> before, std::span<const double> after) {
-  const double low = mean_of(before.last((before.size() + 3) / 4));
-  const double high = mean_of(after.first((after.size() + 3) / 4));
+  const double low = median_of(before.last((before.size() + 3) / 4));
+  const double high = median_of(after.first((after.size() + 3) / 4));
   return low > 0 ? high / low - 1 : 0;
 }
 
@@ -88,6 +89,21 @@ std::vector<Segment> segments_of(std::span<const std::int64_t> ns, const Blocks&
   return segments;
 }
 
+/// The segment that begins with the least change where that is below kLeastChange by either measure:
+/// a single block beside it was further off. 0: none.
+std::size_t weakest_change(const std::vector<Segment>& segments) {
+  std::size_t weakest = 0;
+  double least = kLeastChange;
+  for (std::size_t i = 1; i < segments.size(); ++i) {
+    const double whole = segments[i].median_ns / std::max(segments[i - 1].median_ns, 1.0) - 1;
+    const double change = std::max(std::abs(segments[i].step), std::abs(whole));
+    if (change >= least) continue;
+    weakest = i;
+    least = change;
+  }
+  return weakest;
+}
+
 }  // namespace
 
 Regimes find_regimes(std::span<const std::int64_t> ns, std::int64_t resolution_ns) {
@@ -108,8 +124,12 @@ Regimes find_regimes(std::span<const std::int64_t> ns, std::int64_t resolution_n
   noise.long_run_stddev = std::max(noise.long_run_stddev, resolution / 4);
   const double doubt = 1 + kGrowthForFewBatches * static_cast<double>(noise.batch) /
                                static_cast<double>(blocks.medians.size());
-  const auto points = change_points(blocks.medians, noise, kStepThreshold * doubt, least);
+  auto points = change_points(blocks.medians, noise, kStepThreshold * doubt, least);
   regimes.segments = segments_of(ns, blocks, points);
+  while (const std::size_t weakest = weakest_change(regimes.segments)) {
+    points.erase(points.begin() + static_cast<std::ptrdiff_t>(weakest) - 1);
+    regimes.segments = segments_of(ns, blocks, points);
+  }
   const Trend trend = linear_trend(blocks.medians, noise);
   if (points.empty() && std::abs(trend.change) >= least &&
       std::abs(trend.score) >= kSlopeThreshold * doubt) {

@@ -54,7 +54,7 @@ struct RunEvidence {
   std::optional<WarmUp> warm_up;
   std::optional<TimerOverhead> timer;  ///< Where its cost is in the figure that is reported.
   std::optional<double> loop_ns;       ///< Mean of the loop, beside `summary`.
-  double timer_pair_ns = 0;            ///< What a timed iteration takes longer than the loop's.
+  double timer_ns = 0;                 ///< TimerOverhead::sample_ns, which is in `summary` alone.
   std::optional<PercentileGoal> goal;
   bool cut_short = false;  ///< By Ctrl-C.
   std::optional<PacedEvidence> paced;
@@ -67,9 +67,5 @@ struct RunEvidence {
 
 /// "p99", "p99.9".
 [[nodiscard]] std::string percentile_name(double percent);
-
-/// "p99 needs 368 independent samples, these 1000 count as 120"; one line for each percentile of the
-/// summary that has no interval, none where all have.
-[[nodiscard]] std::vector<std::string> missing_intervals(const Summary& summary);
 
 }  // namespace hedge

@@ -96,10 +96,12 @@ std::optional<RankInterval> quantile_ranks(std::size_t count, double quantile, d
 std::size_t fewest_samples(double quantile, double confidence) {
   require_open_unit(quantile, "quantile");
   require_open_unit(confidence, "confidence");
-  const auto enough = [&](std::size_t count) {
-    return quantile_ranks(count, quantile, confidence).has_value();
-  };
-  return first_that_holds(enough);
+  // The first sample must lie below the quantile and the last above it, but for a tail each: all
+  // samples are on one side with probability (1 - quantile)^n and quantile^n.
+  const double tail = std::log((1 - confidence) / 2);
+  const double n = std::max(tail / std::log(quantile), tail / std::log1p(-quantile));
+  // Rounding must not ask for one more than a whole number.
+  return static_cast<std::size_t>(std::max(std::ceil(n - 1e-9 * n), 1.0));
 }
 
 std::optional<std::size_t> quantile_upper_rank(std::size_t count, double quantile,

@@ -133,6 +133,15 @@ std::optional<RankInterval> stretched_quantile_ranks(std::size_t count, std::siz
                       std::min(count, static_cast<std::size_t>(std::ceil(scaled(ranks->upper))))};
 }
 
+std::optional<std::size_t> stretched_upper_rank(std::size_t count, std::size_t independent,
+                                                double quantile, double confidence) {
+  const auto rank = quantile_upper_rank(independent, quantile, confidence);
+  if (!rank || independent == count) return rank;
+  const double stretch = static_cast<double>(count) / static_cast<double>(independent);
+  return std::min(count,
+                  static_cast<std::size_t>(std::ceil(static_cast<double>(*rank) * stretch)));
+}
+
 template <class T>
 std::optional<RankInterval> quantile_ranks_of_series(std::span<const T> series, T estimate,
                                                      double quantile, double confidence) {

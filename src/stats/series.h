@@ -44,6 +44,12 @@ template <class T>
                                                                    double quantile,
                                                                    double confidence = 0.95);
 
+/// Likewise the rank of quantile_upper_rank.
+[[nodiscard]] std::optional<std::size_t> stretched_upper_rank(std::size_t count,
+                                                              std::size_t independent,
+                                                              double quantile,
+                                                              double confidence = 0.99);
+
 /// Both: stretched_quantile_ranks of as many samples as independent_samples counts. `estimate` is the
 /// sample quantile. Nothing when there are too few.
 template <class T>
