@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The small text files that are read: recipes, label files, what a download leaves beside its part,
-// checksums, and a server's Content-Range. Each input is taken as each of them.
+// The small text files that are read: recipes, label files, recorded times, what a download leaves
+// beside its part, checksums, and a server's Content-Range. Each input is taken as each of them.
 
 #include <algorithm>
 #include <cstddef>
@@ -17,6 +17,7 @@
 #include "fetch/download.h"
 #include "fetch/part_file.h"
 #include "hedge/error.h"
+#include "measure/recorded_times.h"
 #include "require.h"
 
 namespace {
@@ -57,6 +58,13 @@ void read_named_labels(const std::string& text) {
   }
 }
 
+void read_times(const std::string& text) {
+  const hedge::RecordedTimes times = hedge::recorded_times_from_text(text, "times.json");
+  require(times.mean_ns.standard_error >= 0);
+  require(std::all_of(times.samples_ns.begin(), times.samples_ns.end(),
+                      [](std::int64_t ns) { return ns >= 0; }));
+}
+
 void read_files_of_a_download(const std::string& text) {
   const hedge::PartSource source = hedge::parse_part_source(text);
   for (const std::string& line : {source.url, source.validator}) {
@@ -80,6 +88,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   accept_bad_input([&] { read_recipe(text); });
   accept_bad_input([&] { read_labels(text); });
   accept_bad_input([&] { read_named_labels(text); });
+  accept_bad_input([&] { read_times(text); });
   read_files_of_a_download(text);
   return 0;
 }

@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// Two engines, or one with two sets of flags, side by side on the same images.
+// Two engines, or one with two sets of flags, side by side on the same images; or two files of
+// times that were recorded before.
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include "base/cancellation.h"
+#include "base/file.h"
+#include "cli/compare_files.h"
 #include "cli/flags.h"
 #include "cli/model_options.h"
 #include "cli/program.h"
 #include "hedge/error.h"
+#include "measure/google_benchmark.h"
 #include "measure/latency.h"
 #include "measure/latency_result.h"
 #include "measure/paired_comparison.h"
@@ -25,11 +30,16 @@ constexpr const char* kExamples =
     "  hedge compare old.engine new.engine\n"
     "  hedge compare resnet8_shapes.onnx --a=--precision=fp32 --b=--precision=bf16\n"
     "  hedge compare net.engine --b=\"--threads=2\" --iterations=20000\n"
+    "  hedge compare monday.json tuesday.json\n"
+    "  hedge compare times.json latest.json          of trtexec --exportTimes, or Google "
+    "Benchmark\n"
     "\n"
-    "The two run in turn in one process on the same image, a coin says which goes first. The "
-    "ratio\n"
-    "is the median of the pairs' ratios, its interval that of the sign test; below 1 A is "
-    "faster.\n";
+    "The two run in turn in one process on the same image, a coin says which goes first. The\n"
+    "ratio is the mean of the pairs' ratios (of their logarithms, without the twentieth at\n"
+    "either end); below 1 A is faster. Files are compared by their means: those of --json and "
+    "--samples,\n"
+    "of trtexec and of Google Benchmark. Intervals respect autocorrelation, and a difference is\n"
+    "called one where the 98 % interval leaves 1 out.\n";
 
 struct Options {
   std::string a;
@@ -39,6 +49,8 @@ struct Options {
   std::string iterations = "2000";
   std::string warm_up = std::to_string(kDefaultWarmUpRuns);
   std::string seed = "0";
+  std::string benchmark_out;
+  RecordedChoice recorded;
 };
 
 /// One side of the comparison.
@@ -115,8 +127,26 @@ void print_side(const Program& program, const char* name, const Result& result) 
   program.print_text(latency_lines(*result.latency_us));
 }
 
+/// The samples of both for compare.py.
+void write_google_benchmark(const std::string& file, const PairedComparison<>& comparison,
+                            const Result& a, const Result& b) {
+  const auto name = [](const char* side, const Result& result) {
+    return fmt::format("{}/{}", side, std::filesystem::path(*result.model.file).stem().string());
+  };
+  const NamedSamples samples[] = {{name("A", a), comparison.a_ns()},
+                                  {name("B", b), comparison.b_ns()}};
+  write_file(file, google_benchmark_json(samples, a).dump(2) + "\n");
+}
+
 int compare(const Program& program, const Options& options) {
   if (options.a.empty()) throw bad_input("nothing to compare: give A and B, or A with --a or --b");
+  if (is_recorded(options.a) != is_recorded(options.b) && !options.b.empty()) {
+    throw bad_input("give two engines or two files of times, not one of each");
+  }
+  if (is_recorded(options.a)) {
+    if (options.b.empty()) throw bad_input("nothing to compare with: give a second file of times");
+    return compare_files(program, options.a, options.b, options.recorded);
+  }
   if (options.b.empty() && options.flags_a.empty() && options.flags_b.empty()) {
     throw bad_input("A with itself: give a second model, or flags with --a=FLAGS or --b=FLAGS");
   }
@@ -130,6 +160,8 @@ int compare(const Program& program, const Options& options) {
   const std::int64_t runs = parse_count("--warmup", options.warm_up, 0, 1'000'000'000);
   const auto seed =
       static_cast<std::uint64_t>(parse_count("--seed", options.seed, 0, 1'000'000'000'000));
+  require_distinct({{"--json", program.json_file()}, {"--benchmark_out", options.benchmark_out}});
+  if (!options.benchmark_out.empty()) require_writable(options.benchmark_out);
   const TimerOverhead overhead = timer_overhead();
   a.load(0);
   b.load(0);
@@ -151,19 +183,17 @@ int compare(const Program& program, const Options& options) {
   const Result result_b = b.result(result.b, overhead);
   print_side(program, "A", result_a);
   print_side(program, "B", result_b);
-  program.print("A to B     {:.4f} of the time", result.ratio.ratio);
-  if (result.ratio.ratio_ci95) {
-    program.print(" (95 %: {:.4f} to {:.4f})", result.ratio.ratio_ci95->lower,
-                  result.ratio.ratio_ci95->upper);
+  program.print("{}, {} pairs: {}\n", ratio_text(result.ratio), result.pairs,
+                to_string(result.verdict));
+  if (!options.benchmark_out.empty()) {
+    write_google_benchmark(options.benchmark_out, comparison, result_a, result_b);
   }
-  program.print(", {} pairs: {}\n", result.ratio.pairs, to_string(result.verdict));
-  nlohmann::ordered_json json;
-  json["schema"] = "hedge.comparison/1";
-  json["ratio"] = result.ratio.ratio;
-  if (result.ratio.ratio_ci95) {
-    json["ratio_ci95"] = {result.ratio.ratio_ci95->lower, result.ratio.ratio_ci95->upper};
+  nlohmann::ordered_json json{
+      {"schema", "hedge.comparison/1"}, {"paired", true}, {"ratio", result.ratio.ratio}};
+  if (result.ratio.interval) {
+    json["ratio_ci98"] = {result.ratio.interval->lower, result.ratio.interval->upper};
   }
-  json["pairs"] = result.ratio.pairs;
+  json["pairs"] = result.pairs;
   json["verdict"] = to_string(result.verdict);
   json["a"] = result_to_json(result_a);
   json["b"] = result_to_json(result_b);
@@ -179,7 +209,7 @@ int main(int argc, char** argv) {
   Program program("compare", "Compare the latency of two engines, interleaved in pairs", kExamples);
   Options options;
   CLI::App& app = program.app();
-  app.add_option("A", options.a, "Engine or ONNX file");
+  app.add_option("A", options.a, "Engine or ONNX file; or recorded times (.json, .csv)");
   app.add_option("B", options.b, "Another one (default: A again)");
   app.add_option("--a", options.flags_a, "Flags of inference for A alone")->type_name("FLAGS");
   app.add_option("--b", options.flags_b, "Flags of inference for B alone")->type_name("FLAGS");
@@ -187,6 +217,15 @@ int main(int argc, char** argv) {
   app.add_option("--warmup", options.warm_up, "Untimed inferences before (default 100)")
       ->type_name("N");
   app.add_option("--seed", options.seed, "Of the order within pairs (default 0)")->type_name("N");
+  app.add_option("--benchmark_out", options.benchmark_out,
+                 "Write the samples of both as Google Benchmark does, for its compare.py")
+      ->type_name("FILE");
+  app.add_option("--benchmark", options.recorded.benchmark,
+                 "Of files of Google Benchmark: the one to compare")
+      ->type_name("NAME");
+  app.add_option("--trtexec_time", options.recorded.trtexec_time,
+                 "Of files of trtexec: latency (with copies, default) or compute")
+      ->type_name("NAME");
   program.add_json_flag("schema hedge.comparison/1");
   return program.run(argc, argv, [&] { return compare(program, options); });
 }

@@ -60,14 +60,16 @@ std::int64_t parse_duration_ns(const std::string& flag, const std::string& text,
     const char* const last = text.data() + text.size() - unit.size();
     const auto [end, error] = std::from_chars(text.data(), last, value);
     if (error != std::errc{} || end != last) break;
-    if (!(value * ns >= static_cast<double>(low_ns) && value * ns <= static_cast<double>(high_ns))) {
+    if (!(value * ns >= static_cast<double>(low_ns) &&
+          value * ns <= static_cast<double>(high_ns))) {
       throw bad_input(fmt::format("{}={}: out of range; give a time {} {:g} s", flag, text,
                                   low_ns > 0 ? "above 0 and up to" : "up to",
                                   static_cast<double>(high_ns) * 1e-9));
     }
     return std::llround(value * ns);
   }
-  throw bad_input(fmt::format("{}={}: give a time with its unit, as 3s, 200ms or 2min", flag, text));
+  throw bad_input(
+      fmt::format("{}={}: give a time with its unit, as 3s, 200ms or 2min", flag, text));
 }
 
 std::vector<std::int64_t> parse_counts(const std::string& flag, const std::string& text,

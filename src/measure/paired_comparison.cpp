@@ -2,16 +2,13 @@
 #include "measure/paired_comparison.h"
 
 namespace hedge {
-namespace {
 
-ComparisonVerdict judge(const RatioEstimate& estimate) {
-  if (!estimate.ratio_ci95) return ComparisonVerdict::kNoDifference;
-  if (estimate.ratio_ci95->upper < 1) return ComparisonVerdict::kAFaster;
-  if (estimate.ratio_ci95->lower > 1) return ComparisonVerdict::kBFaster;
+ComparisonVerdict verdict_of(const RatioEstimate& ratio) noexcept {
+  if (!ratio.interval) return ComparisonVerdict::kNoDifference;
+  if (ratio.interval->upper < 1) return ComparisonVerdict::kAFaster;
+  if (ratio.interval->lower > 1) return ComparisonVerdict::kBFaster;
   return ComparisonVerdict::kNoDifference;
 }
-
-}  // namespace
 
 std::string_view to_string(ComparisonVerdict verdict) noexcept {
   switch (verdict) {
@@ -28,10 +25,11 @@ std::string_view to_string(ComparisonVerdict verdict) noexcept {
 ComparisonResult compare_samples(std::span<const std::int64_t> a_ns,
                                  std::span<const std::int64_t> b_ns) {
   ComparisonResult result;
+  result.pairs = a_ns.size();
   result.ratio = paired_ratio(a_ns, b_ns);
   result.a = summarize(a_ns);
   result.b = summarize(b_ns);
-  result.verdict = judge(result.ratio);
+  result.verdict = verdict_of(result.ratio);
   return result;
 }
 

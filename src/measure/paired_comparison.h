@@ -11,7 +11,7 @@
 #include "base/cancellation.h"
 #include "base/clock.h"
 #include "measure/latency.h"
-#include "stats/paired_ratio.h"
+#include "stats/ratio.h"
 #include "stats/summary.h"
 
 namespace hedge {
@@ -21,12 +21,15 @@ enum class ComparisonVerdict : std::uint8_t { kAFaster, kBFaster, kNoDifference 
 /// "A is faster", "B is faster", "no difference that this data shows".
 [[nodiscard]] std::string_view to_string(ComparisonVerdict verdict) noexcept;
 
+/// A difference only where the interval of the ratio leaves 1 out: of fifty comparisons of equal
+/// contenders about one says so.
+[[nodiscard]] ComparisonVerdict verdict_of(const RatioEstimate& ratio) noexcept;
+
 struct ComparisonResult {
+  std::size_t pairs = 0;
   RatioEstimate ratio;  ///< A to B: below 1 means that A is faster.
   Summary a;
   Summary b;
-  /// A difference only where the interval of the ratio leaves 1 out. Of two equal contenders at
-  /// most about 5 % of comparisons say so.
   ComparisonVerdict verdict = ComparisonVerdict::kNoDifference;
 };
 

@@ -89,8 +89,8 @@ std::vector<Segment> segments_of(std::span<const std::int64_t> ns, const Blocks&
   return segments;
 }
 
-/// The segment that begins with the least change where that is below kLeastChange by either measure:
-/// a single block beside it was further off. 0: none.
+/// The segment that begins with the least change where that is below kLeastChange by either
+/// measure: a single block beside it was further off. 0: none.
 std::size_t weakest_change(const std::vector<Segment>& segments) {
   std::size_t weakest = 0;
   double least = kLeastChange;

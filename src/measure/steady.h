@@ -72,14 +72,16 @@ struct WarmUp {
   std::optional<bool> settled;          ///< Absent where the rule did not ask for it.
 };
 
-/// Calls `callable()` by the rule, each call timed. A cancellation ends it after the call under way.
+/// Calls `callable()` by the rule, each call timed. A cancellation ends it after the call under
+/// way.
 template <class Callable, NanosecondClock Clock = SteadyClock>
 WarmUp warm_up_calls(Callable&& callable, const WarmUpRule& rule, Clock clock = {}) {
   WarmUp warm_up;
   SteadyDetector detector;
   const auto goes_on = [&] {
     if (cancellation_requested()) return false;
-    if (warm_up.runs < rule.least_runs && (!rule.until_steady || warm_up.duration_ns < rule.most_ns))
+    if (warm_up.runs < rule.least_runs &&
+        (!rule.until_steady || warm_up.duration_ns < rule.most_ns))
       return true;
     if (warm_up.duration_ns < rule.least_ns) return true;
     if (!rule.until_steady || detector.steady()) return false;

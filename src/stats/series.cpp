@@ -54,6 +54,40 @@ double samples_for_one(std::span<const double> blocks, std::size_t count, double
   return std::max(actual * static_cast<double>(count) / variance, 1.0);
 }
 
+template <class T>
+SeriesMean mean_of(std::span<const T> series, double confidence) {
+  if (series.empty()) throw bad_input("there are no samples to take the mean of");
+  const std::size_t n = series.size();
+  // Distances from the first, because sums of large numbers lose their small differences.
+  const T origin = series.front();
+  const auto at = [&](std::size_t i) { return static_cast<double>(series[i] - origin); };
+  SeriesMean result;
+  for (std::size_t i = 0; i < n; ++i) result.mean += at(i);
+  result.mean = static_cast<double>(origin) + result.mean / static_cast<double>(n);
+
+  double variance = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    const double distance = static_cast<double>(series[i]) - result.mean;
+    variance += distance * distance / static_cast<double>(n);
+  }
+  const std::vector<double> blocks = block_means(n, std::min(n, kMostBlocks), at);
+  result.batches = blocks.size();
+  if (result.batches >= 2 * kFewestBatches) {
+    result.autocorrelation_time = samples_for_one(blocks, n, variance);
+    const double batch = kTimesInABatch * autocorrelation_time(blocks);
+    result.batches =
+        std::clamp(static_cast<std::size_t>(static_cast<double>(blocks.size()) / batch),
+                   kFewestBatches, kMostBatches);
+  }
+  const std::vector<double> means =
+      block_means(blocks.size(), result.batches, [&](std::size_t i) { return blocks[i]; });
+  const double k = static_cast<double>(result.batches);
+  const double stddev = std::sqrt(moments(means).variance * k / std::max(k - 1, 1.0));
+  result.standard_error = stddev / std::sqrt(k);
+  result.interval = mean_interval(result.mean, stddev, result.batches, confidence);
+  return result;
+}
+
 }  // namespace
 
 double autocorrelation_time(std::span<const double> series) {
@@ -80,34 +114,31 @@ double autocorrelation_time(std::span<const double> series) {
 }
 
 SeriesMean mean_of_series(std::span<const std::int64_t> series, double confidence) {
+  return mean_of(series, confidence);
+}
+
+SeriesMean mean_of_series(std::span<const double> series, double confidence) {
+  return mean_of(series, confidence);
+}
+
+MeanEstimate trimmed_mean_of_series(std::span<const double> series, double trimmed) {
   if (series.empty()) throw bad_input("there are no samples to take the mean of");
   const std::size_t n = series.size();
-  // Distances from the first, because sums of large numbers lose their small differences.
-  const std::int64_t origin = series.front();
-  const auto at = [&](std::size_t i) { return static_cast<double>(series[i] - origin); };
-  SeriesMean result;
-  for (std::size_t i = 0; i < n; ++i) result.mean += at(i);
-  result.mean = static_cast<double>(origin) + result.mean / static_cast<double>(n);
-
-  double variance = 0;
-  for (std::size_t i = 0; i < n; ++i) {
-    const double distance = static_cast<double>(series[i]) - result.mean;
-    variance += distance * distance / static_cast<double>(n);
+  std::vector<double> sorted(series.begin(), series.end());
+  std::sort(sorted.begin(), sorted.end());
+  const auto cut = static_cast<std::size_t>(trimmed * static_cast<double>(n));
+  const std::size_t left = n - 2 * cut;
+  MeanEstimate estimate;
+  for (std::size_t i = cut; i < n - cut; ++i) {
+    estimate.mean += sorted[i] / static_cast<double>(left);
   }
-  const std::vector<double> blocks = block_means(n, std::min(n, kMostBlocks), at);
-  std::size_t batches = blocks.size();
-  if (batches >= 2 * kFewestBatches) {
-    result.autocorrelation_time = samples_for_one(blocks, n, variance);
-    const double batch = kTimesInABatch * autocorrelation_time(blocks);
-    batches = std::clamp(static_cast<std::size_t>(static_cast<double>(batches) / batch),
-                         kFewestBatches, kMostBatches);
-  }
-  const std::vector<double> means =
-      block_means(blocks.size(), batches, [&](std::size_t i) { return blocks[i]; });
-  const double k = static_cast<double>(batches);
-  const double stddev = std::sqrt(moments(means).variance * k / std::max(k - 1, 1.0));
-  result.interval = mean_interval(result.mean, stddev, batches, confidence);
-  return result;
+  std::vector<double> winsorised(series.begin(), series.end());
+  for (double& x : winsorised) x = std::clamp(x, sorted[cut], sorted[n - 1 - cut]);
+  const SeriesMean mean = mean_of_series(winsorised);
+  estimate.standard_error =
+      mean.standard_error * static_cast<double>(n) / static_cast<double>(left);
+  estimate.count = std::min(mean.batches, left);
+  return estimate;
 }
 
 template <class T>
@@ -138,8 +169,7 @@ std::optional<std::size_t> stretched_upper_rank(std::size_t count, std::size_t i
   const auto rank = quantile_upper_rank(independent, quantile, confidence);
   if (!rank || independent == count) return rank;
   const double stretch = static_cast<double>(count) / static_cast<double>(independent);
-  return std::min(count,
-                  static_cast<std::size_t>(std::ceil(static_cast<double>(*rank) * stretch)));
+  return std::min(count, static_cast<std::size_t>(std::ceil(static_cast<double>(*rank) * stretch)));
 }
 
 template <class T>

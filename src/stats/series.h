@@ -19,8 +19,18 @@ namespace hedge {
 /// of the length times the lags summed.
 [[nodiscard]] double autocorrelation_time(std::span<const double> series);
 
+/// A mean with its standard error, from `count` independent values or batches: one more than its
+/// degrees of freedom.
+struct MeanEstimate {
+  double mean = 0;
+  double standard_error = 0;
+  std::size_t count = 0;
+};
+
 struct SeriesMean {
   double mean = 0;
+  double standard_error = 0;
+  std::size_t batches = 1;  ///< Means that it comes from: one more than degrees of freedom.
   std::optional<Interval> interval;  ///< From 2 samples on.
   double autocorrelation_time = 1;   ///< In samples.
 };
@@ -32,6 +42,13 @@ struct SeriesMean {
 /// confidence of 95 % (tests/stats). Throws bad_input: no samples, a confidence outside (0, 1).
 [[nodiscard]] SeriesMean mean_of_series(std::span<const std::int64_t> series,
                                         double confidence = 0.95);
+[[nodiscard]] SeriesMean mean_of_series(std::span<const double> series, double confidence = 0.95);
+
+/// Of the mean without the share `trimmed` at either end, from `series` in order: interruptions,
+/// which are long and seldom, do not move it. Its standard error is that of the winsorised series
+/// (J. Tukey and D. McLaughlin, Less vulnerable confidence and significance procedures, Sankhya
+/// A 25, 1963) by mean_of_series. Throws bad_input: no samples.
+[[nodiscard]] MeanEstimate trimmed_mean_of_series(std::span<const double> series, double trimmed);
 
 /// How many independent samples say as much about the share of samples at or below `level` as this
 /// series does; at most its length. T is std::int64_t or double.
@@ -50,8 +67,8 @@ template <class T>
                                                               double quantile,
                                                               double confidence = 0.99);
 
-/// Both: stretched_quantile_ranks of as many samples as independent_samples counts. `estimate` is the
-/// sample quantile. Nothing when there are too few.
+/// Both: stretched_quantile_ranks of as many samples as independent_samples counts. `estimate` is
+/// the sample quantile. Nothing when there are too few.
 template <class T>
 [[nodiscard]] std::optional<RankInterval> quantile_ranks_of_series(std::span<const T> series,
                                                                    T estimate, double quantile,

@@ -12,6 +12,7 @@
 
 #include "fakes.h"
 #include "hedge/error.h"
+#include "support/series.h"
 
 namespace hedge {
 namespace {
@@ -49,7 +50,24 @@ std::string order_of(std::uint64_t seed, int pairs) {
   return order;
 }
 
-TEST(PairedComparison, OfEqualsCriesWolfInAboutOneOfTwenty) {
+ComparisonVerdict verdict_of_noise(double rho, std::uint64_t seed, double scale_b,
+                                   std::size_t pairs) {
+  NormalNoise noise(seed);
+  const auto a_ns = rounded(ar1_series(pairs, rho, 1e5, 3e3, noise));
+  const auto b_ns = rounded(ar1_series(pairs, rho, 1e5 * scale_b, 3e3, noise));
+  return verdict_of(paired_ratio(a_ns, b_ns));
+}
+
+double share_of_differences(int comparisons, double rho, double scale_b, std::size_t pairs) {
+  int found = 0;
+  for (int i = 0; i < comparisons; ++i) {
+    const auto seed = static_cast<std::uint64_t>(i);
+    found += verdict_of_noise(rho, seed, scale_b, pairs) != ComparisonVerdict::kNoDifference;
+  }
+  return static_cast<double>(found) / comparisons;
+}
+
+TEST(PairedComparison, OfEqualsCriesWolfInAboutOneOfFifty) {
   const CancellationGuard guard;
   constexpr int kComparisons = 2000;
   int wolves = 0;
@@ -58,10 +76,19 @@ TEST(PairedComparison, OfEqualsCriesWolfInAboutOneOfTwenty) {
       ++wolves;
     }
   }
-  // Exact rate of the sign test at 100 pairs: 3.5 %. Five standard deviations are 2.1 points.
-  const double rate = static_cast<double>(wolves) / kComparisons;
-  EXPECT_GT(rate, 0.014);
-  EXPECT_LT(rate, 0.057);
+  EXPECT_LT(static_cast<double>(wolves) / kComparisons, 0.035);
+  EXPECT_GT(wolves, 5);
+}
+
+TEST(PairedComparison, OfEqualsCriesWolfSeldomUnderAutocorrelationToo) {
+  // 50 correlation times and more: (1 + rho) / (1 - rho) pairs each.
+  EXPECT_LT(share_of_differences(kSimulatedRuns, 0, 1, 400), 0.05);
+  EXPECT_LT(share_of_differences(kSimulatedRuns, 0.5, 1, 400), 0.05);
+  EXPECT_LT(share_of_differences(kSimulatedRuns, 0.9, 1, 1000), 0.05);
+}
+
+TEST(PairedComparison, FindsAFifthOfAPercentUnderNoiseOfThree) {
+  EXPECT_GT(share_of_differences(kSimulatedRuns / 20, 0, 1.002, 10'000), 0.95);
 }
 
 TEST(PairedComparison, FindsADifferenceThatIsThere) {
@@ -135,8 +162,8 @@ TEST(PairedComparison, KeepsTheSamplesOfEachInPairs) {
     EXPECT_EQ(comparison.b_ns()[i], static_cast<std::int64_t>(2 * (100 + i)));
   }
   const ComparisonResult result = comparison.result();
-  EXPECT_DOUBLE_EQ(result.ratio.ratio, 0.5);
-  EXPECT_EQ(result.ratio.pairs, 100U);
+  EXPECT_NEAR(result.ratio.ratio, 0.5, 1e-12);
+  EXPECT_EQ(result.pairs, 100U);
   EXPECT_EQ(result.a.min_ns, 100);
   EXPECT_EQ(result.b.min_ns, 200);
   EXPECT_EQ(result.verdict, ComparisonVerdict::kAFaster);
@@ -167,7 +194,8 @@ TEST(PairedComparison, RefusesNoPairsAndSpoiledOnes) {
 
 TEST(PairedComparison, FewPairsAndTiesShowNoDifference) {
   using Samples = std::vector<std::int64_t>;
-  EXPECT_EQ(compare_samples(Samples(5, 1), Samples(5, 9)).verdict,
+  EXPECT_EQ(compare_samples(Samples{1}, Samples{9}).verdict, ComparisonVerdict::kNoDifference);
+  EXPECT_EQ(compare_samples(Samples{1, 2}, Samples{9, 7}).verdict,
             ComparisonVerdict::kNoDifference);
   EXPECT_EQ(compare_samples(Samples(6, 1), Samples(6, 9)).verdict, ComparisonVerdict::kAFaster);
   EXPECT_EQ(compare_samples(Samples(6, 9), Samples(6, 1)).verdict, ComparisonVerdict::kBFaster);

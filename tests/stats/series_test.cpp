@@ -105,7 +105,7 @@ TEST(SeriesMean, OfFewSamplesIsStudents) {
   EXPECT_DOUBLE_EQ(estimate.mean, 11.5);
   EXPECT_EQ(*estimate.interval, *mean_interval(11.5, std::sqrt(21.0 / 3), 4));
   EXPECT_FALSE(mean_of_series(std::vector<std::int64_t>{5}).interval);
-  EXPECT_THROW((void)mean_of_series({}), Error);
+  EXPECT_THROW((void)mean_of_series(std::vector<std::int64_t>{}), Error);
 }
 
 TEST(SeriesQuantiles, OfConstantsAndIndependentSamplesAreThoseOfTheBinomial) {

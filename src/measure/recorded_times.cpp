@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "measure/recorded_times.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/math/distributions/students_t.hpp>
+#include <cmath>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <utility>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "hedge/error.h"
+#include "measure/google_benchmark.h"
+#include "result/result_json.h"
+#include "stats/series.h"
+
+namespace hedge {
+namespace {
+
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+constexpr std::size_t kMostBytes = 1U << 30U;
+constexpr double kLongestNs = 1e15;  ///< Eleven days; beyond it, a broken file.
+
+/// A duration in nanoseconds; below half of one it counts as none.
+std::int64_t nanoseconds(double value, double unit_ns, const std::string& where) {
+  const double ns = value * unit_ns;
+  if (!(ns >= 0) || ns > kLongestNs) {
+    throw bad_input(fmt::format("{}: {} is no duration", where, value));
+  }
+  return std::llround(ns);
+}
+
+RecordedTimes of_samples(std::string what, std::vector<std::int64_t> samples,
+                         const std::string& source) {
+  if (samples.empty()) throw bad_input(fmt::format("{}: holds no times", source));
+  const SeriesMean mean = mean_of_series(samples);
+  return {.what = std::move(what),
+          .samples_ns = std::move(samples),
+          .mean_ns = {mean.mean, mean.standard_error, mean.batches},
+          .result = {}};
+}
+
+double number_at(const json& object, const char* key, const std::string& where) {
+  const auto found = object.find(key);
+  if (found == object.end() || !found->is_number()) {
+    throw bad_input(fmt::format("{}: has no number '{}'", where, key));
+  }
+  return found->get<double>();
+}
+
+// ---- Hedge
+
+/// The standard error behind a 95 % interval of a mean; its batches are those that mean_of_series
+/// would have made of that many independent samples.
+MeanEstimate mean_of_result(const LatencyResult& latency, const std::string& source) {
+  if (!latency.mean) throw bad_input(fmt::format("{}: holds no latency", source));
+  MeanEstimate mean{.mean = *latency.mean * 1000, .standard_error = 0, .count = 0};
+  if (!latency.mean_ci95) return mean;
+  const double independent = static_cast<double>(latency.count.value_or(0)) /
+                             std::max(latency.autocorrelation_time.value_or(1), 1.0);
+  mean.count = static_cast<std::size_t>(std::clamp(independent / 10, 10.0, 200.0));
+  const double t = boost::math::quantile(
+      boost::math::students_t(static_cast<double>(mean.count - 1)), 0.975);
+  mean.standard_error = ((*latency.mean_ci95)[1] - (*latency.mean_ci95)[0]) * 1000 / 2 / t;
+  return mean;
+}
+
+/// A loop that nothing is known of but its mean gives way to the inferences beside it.
+const LatencyResult& telling_latency(const Result& result) {
+  const bool loop_alone = !result.latency_us->mean_ci95 && result.per_iteration_us;
+  return loop_alone ? *result.per_iteration_us : *result.latency_us;
+}
+
+RecordedTimes of_result(Result result, const std::string& source) {
+  if (!result.latency_us) throw bad_input(fmt::format("{}: holds no latency", source));
+  const LatencyResult& latency = telling_latency(result);
+  RecordedTimes times{.what = fmt::format("{} of {}", latency.scope.value_or("latency"),
+                                          result.model.file.value_or("a model")),
+                      .samples_ns = {},
+                      .mean_ns = mean_of_result(latency, source),
+                      .result = {}};
+  times.result = std::move(result);
+  return times;
+}
+
+RecordedTimes of_samples_json(const json& object, const std::string& source) {
+  const auto found = object.find("latency_ns");
+  if (found == object.end()) throw bad_input(fmt::format("{}: has no latency_ns", source));
+  auto samples = json_integers<std::int64_t>(*found);
+  for (const std::int64_t ns : samples) (void)nanoseconds(static_cast<double>(ns), 1, source);
+  return of_samples("samples", std::move(samples), source);
+}
+
+/// A number of the line, by its place among the commas.
+std::int64_t field(std::string_view line, std::size_t place, const std::string& where) {
+  for (; place > 0; --place) {
+    const std::size_t comma = line.find(',');
+    line = comma == line.npos ? std::string_view() : line.substr(comma + 1);
+  }
+  const auto value = parse_integer<std::int64_t>(line.substr(0, line.find(',')));
+  if (!value || *value < 0) throw bad_input(fmt::format("{}: no whole number", where));
+  return *value;
+}
+
+RecordedTimes of_samples_csv(std::string_view text, const std::string& source) {
+  std::vector<std::int64_t> samples;
+  bool paced = false;
+  for (std::size_t number = 1; !text.empty(); ++number) {
+    std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    line = trim(line);
+    if (number == 1) {
+      paced = line == "index,scheduled_ns,begin_ns,end_ns,after_idle";
+      if (!paced && line != "repetition,index,latency_ns") {
+        throw bad_input(fmt::format(
+            "{}: is neither JSON nor a file of --samples (first line '{}')", source,
+            printable(line.substr(0, 60))));
+      }
+      continue;
+    }
+    if (line.empty()) continue;
+    const std::string where = fmt::format("{}: line {}", source, number);
+    const std::int64_t ns = paced ? field(line, 3, where) - field(line, 2, where)
+                                  : field(line, 2, where);
+    samples.push_back(nanoseconds(static_cast<double>(ns), 1, where));
+  }
+  return of_samples(paced ? "service times" : "samples", std::move(samples), source);
+}
+
+// ---- trtexec
+
+RecordedTimes of_trtexec(const json& list, const std::string& source,
+                         const RecordedChoice& choice) {
+  if (choice.trtexec_time != "latency" && choice.trtexec_time != "compute") {
+    throw bad_input(fmt::format("--trtexec_time={}: there are latency and compute",
+                                choice.trtexec_time));
+  }
+  const std::string key = choice.trtexec_time + "Ms";
+  std::vector<std::int64_t> samples;
+  for (const json& times : list) {
+    const std::string where = fmt::format("{}: [{}]", source, samples.size());
+    samples.push_back(nanoseconds(number_at(times, key.c_str(), where), 1e6, where));
+  }
+  return of_samples("trtexec's " + choice.trtexec_time, std::move(samples), source);
+}
+
+// ---- Google Benchmark
+
+RecordedTimes of_google_benchmark(const json& object, const std::string& source,
+                                  const RecordedChoice& choice) {
+  const std::vector<GoogleBenchmark> all = google_benchmarks(object, source);
+  std::string names;
+  std::set<std::string> known;
+  for (const GoogleBenchmark& benchmark : all) {
+    if (known.insert(benchmark.name).second) names += (names.empty() ? "" : ", ") + benchmark.name;
+  }
+  if (choice.benchmark.empty() && known.size() > 1) {
+    throw bad_input(fmt::format("{}: holds several benchmarks; name one with --benchmark: {}",
+                                source, printable(names)));
+  }
+  const auto chosen = std::find_if(all.begin(), all.end(), [&](const GoogleBenchmark& benchmark) {
+    return choice.benchmark.empty() || benchmark.name == choice.benchmark;
+  });
+  if (chosen == all.end()) {
+    throw bad_input(fmt::format("{}: has no benchmark '{}'; there are: {}", source,
+                                choice.benchmark, printable(names)));
+  }
+  RecordedTimes times{.what = printable(chosen->name) + " of Google Benchmark",
+                      .samples_ns = {},
+                      .mean_ns = chosen->mean_ns,
+                      .result = {}};
+  if (!(times.mean_ns.mean > 0) || times.mean_ns.mean > kLongestNs) {
+    throw bad_input(fmt::format("{}: {}: {} ns is no duration", source, times.what,
+                                times.mean_ns.mean));
+  }
+  return times;
+}
+
+RecordedTimes of_json(const json& value, const std::string& source, const RecordedChoice& choice) {
+  if (value.is_object() && value.contains("benchmarks")) {
+    return of_google_benchmark(value, source, choice);
+  }
+  if (value.is_object() && value.value("schema", json()) == "hedge.samples/1") {
+    return of_samples_json(value, source);
+  }
+  if (value.is_array() && !value.empty() && value[0].is_object() && !value[0].contains("schema")) {
+    return of_trtexec(value, source, choice);
+  }
+  if (value.is_array() && value.size() > 1) {
+    throw bad_input(
+        fmt::format("{}: holds {} results; keep one of them", source, value.size()));
+  }
+  return of_result(result_from_json(value.is_array() && !value.empty() ? value[0] : value, source),
+                   source);
+}
+
+/// Where the file says it lies, or beside the result.
+std::optional<fs::path> samples_beside(const std::string& samples_file, const fs::path& result) {
+  std::error_code error;
+  for (const fs::path& path : {fs::path(samples_file), result.parent_path() / samples_file}) {
+    if (fs::is_regular_file(path, error)) return path;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+RecordedTimes recorded_times_from_text(std::string_view text, const std::string& source,
+                                       const RecordedChoice& choice) {
+  const std::string_view begin = text.substr(0, std::min<std::size_t>(text.size(), 64));
+  const std::string_view first = trim(begin);
+  if (!first.starts_with('{') && !first.starts_with('[')) return of_samples_csv(text, source);
+  json value;
+  try {
+    value = json::parse(text);
+  } catch (const json::exception& error) {
+    throw bad_input(fmt::format("{}: is no JSON: {}", source, json_reason(error)));
+  }
+  return of_json(value, source, choice);
+}
+
+RecordedTimes read_recorded_times(const std::string& file, const RecordedChoice& choice) {
+  RecordedTimes times = recorded_times_from_text(read_text_file(file, kMostBytes), file, choice);
+  if (!times.result) return times;
+  const std::optional<std::string> samples_file = telling_latency(*times.result).samples_file;
+  const auto samples = samples_file ? samples_beside(*samples_file, file) : std::nullopt;
+  if (!samples) return times;
+  RecordedTimes recorded =
+      recorded_times_from_text(read_text_file(*samples, kMostBytes), samples->string(), choice);
+  times.samples_ns = std::move(recorded.samples_ns);
+  times.mean_ns = recorded.mean_ns;
+  return times;
+}
+
+std::vector<std::string> different_conditions(const Result& a, const Result& b) {
+  std::vector<std::string> found;
+  const auto compare = [&](const char* what, const auto& left, const auto& right) {
+    if (left && right && *left != *right) {
+      found.push_back(fmt::format("{}: {} and {}", what, *left, *right));
+    }
+  };
+  compare("machine", a.machine.hostname, b.machine.hostname);
+  compare("CPU", a.machine.cpu, b.machine.cpu);
+  compare("GPU", a.machine.gpu, b.machine.gpu);
+  compare("governor", a.machine.governor, b.machine.governor);
+  compare("power mode", a.machine.power_mode, b.machine.power_mode);
+  compare("batch", a.config.batch, b.config.batch);
+  compare("threads", a.config.threads, b.config.threads);
+  compare("dataset", a.model.dataset, b.model.dataset);
+  if (a.latency_us && b.latency_us) compare("timed", a.latency_us->scope, b.latency_us->scope);
+  return found;
+}
+
+}  // namespace hedge

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "result/result.h"
+#include "stats/ratio.h"
+
+namespace hedge {
+
+/// Durations that somebody wrote down before.
+struct RecordedTimes {
+  std::string what;                      ///< "trtexec's latency", "BM_infer of Google Benchmark".
+  std::vector<std::int64_t> samples_ns;  ///< In order; empty where only the mean is known.
+  MeanEstimate mean_ns;                  ///< Of as many independent batches as its count says.
+  std::optional<Result> result;          ///< Of a result of Hedge: what was measured, and on what.
+};
+
+/// What to take of files that hold more than one set.
+struct RecordedChoice {
+  std::string benchmark;               ///< Name in Google Benchmark's files; empty: the only one.
+  std::string trtexec_time = "latency";  ///< "latency" (with copies), "compute".
+};
+
+/// Reads, by what the file says it is: a result of Hedge (JSON; its samples_file where that is
+/// found), samples of Hedge (CSV or JSON), Google Benchmark's JSON (each repetition a value; means
+/// and deviations where only aggregates were kept), the times that trtexec exports. Throws bad_input
+/// naming the file: another format, no times, a time that is no positive number, several sets and
+/// no choice.
+[[nodiscard]] RecordedTimes read_recorded_times(const std::string& file,
+                                                const RecordedChoice& choice = {});
+
+/// The same of the file's text; samples_file is not followed.
+[[nodiscard]] RecordedTimes recorded_times_from_text(std::string_view text,
+                                                     const std::string& source,
+                                                     const RecordedChoice& choice = {});
+
+/// In what the runs behind two results differ beside the model: machine, governor, power mode,
+/// threads, batch, what was timed; one text each, "threads: 1 and 2".
+[[nodiscard]] std::vector<std::string> different_conditions(const Result& a, const Result& b);
+
+}  // namespace hedge

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "stats/intervals.h"
+#include "stats/series.h"
+
+// How long A takes, over how long B takes. Below 1: A is faster.
+
+namespace hedge {
+
+/// Comparisons are acted upon, so that of equals at most one in twenty may be called different,
+/// also where autocorrelation is known from few samples; at 98 % it is one in fifty to one in
+/// forty.
+inline constexpr double kRatioConfidence = 0.98;
+
+/// Comparisons leave out this share of durations (or of ratios) at either end.
+inline constexpr double kRatioTrimmed = 0.05;
+
+struct RatioEstimate {
+  double ratio = 1;
+  std::optional<Interval> interval;  ///< At kRatioConfidence; nothing where too little is known.
+};
+
+/// From pairs measured side by side, in the order in which they were taken: the trimmed mean of the
+/// logarithms of a_ns[i] / b_ns[i] and its interval by Student's t (trimmed_mean_of_series, which
+/// respects autocorrelation). Swapping A and B inverts the answer exactly. Durations below 1 ns,
+/// the unit of the clock, count as 1 ns. Throws bad_input when the lengths differ or are 0.
+[[nodiscard]] RatioEstimate paired_ratio(std::span<const std::int64_t> a_ns,
+                                         std::span<const std::int64_t> b_ns);
+
+/// The ratio of two means that were measured apart, and its interval by Fieller's theorem with
+/// Welch's degrees of freedom (E. Fieller, Some problems in interval estimation, JRSS B 16, 1954).
+/// Nothing where B's mean may be 0 or a count is below 2. Throws bad_input unless both means are
+/// above 0.
+[[nodiscard]] RatioEstimate ratio_of_means(const MeanEstimate& a, const MeanEstimate& b);
+
+}  // namespace hedge
