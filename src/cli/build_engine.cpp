@@ -2,7 +2,7 @@
 // ONNX file to engine file.
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <array>
 #include <filesystem>
 #include <optional>
 #include <utility>
@@ -105,19 +105,21 @@ BestOptions best_options(const Program& program, const Options& options) {
           .progress = progress_of(program, "ranking layers")};
 }
 
+/// 0 for all.
+std::int64_t images_or_all(const char* flag, const std::string& text) {
+  return text == "all" ? 0 : parse_count(flag, text, 1, 1'000'000'000);
+}
+
 /// Before and after on the same test images.
-QuantizationReport report(const Program& program, const Options& options,
+QuantizationReport report(const Program& program, const Options& options, std::int64_t images,
                           const PreparedModel& model, const EngineContainer& container) {
   const auto dataset = open_test_images(model.info, options.calibration.data);
-  const auto size = static_cast<std::int64_t>(dataset->size());
   const Preprocessing prepare(*model.info.preprocessing);
   return report_quantization(
       model, container,
       {.dataset = *dataset,
        .prepare = prepare,
-       .images = options.report_images == "all"
-                     ? size
-                     : parse_count("--report_images", options.report_images, 1, 1'000'000'000),
+       .images = images > 0 ? images : static_cast<std::int64_t>(dataset->size()),
        .progress = progress_of(program, "report")});
 }
 
@@ -134,21 +136,16 @@ void print_engine(const Program& program, const std::filesystem::path& path,
 }
 
 void print_choice(const Program& program, const BestReport& best) {
-  std::size_t width = 5;
+  constexpr std::array kPrecisions{"fp32", "bf16", "int8"};
+  for (const char* precision : kPrecisions) program.print("{:>6} us  ", precision);
+  program.print("chosen  layer\n");
   for (const BestLayer& layer : best.layers) {
-    width = std::max(width, std::min<std::size_t>(layer.name.size(), 60));
-  }
-  program.print("{:<{}}", "layer", width);
-  for (const char* precision : {"fp32", "bf16", "int8"}) program.print("  {:>6} us", precision);
-  program.print("  chosen\n");
-  for (const BestLayer& layer : best.layers) {
-    program.print("{:<{}}", printable(layer.name).substr(0, 60), width);
-    for (const char* precision : {"fp32", "bf16", "int8"}) {
+    for (const char* precision : kPrecisions) {
       const auto time = layer.time_us.find(precision);
-      program.print("  {:>9}",
+      program.print("{:>9}  ",
                     time == layer.time_us.end() ? "-" : fmt::format("{:.2f}", time->second));
     }
-    program.print("  {}\n", layer.precision);
+    program.print("{:<6}  {}\n", layer.precision, printable(layer.name));
   }
   program.print("whole net ");
   for (const auto& [name, time] : best.time_us) program.print(" {} {:.1f} us,", name, time);
@@ -157,9 +154,11 @@ void print_choice(const Program& program, const BestReport& best) {
                 best.images, best.fp32_correct);
 }
 
-int build(const Program& program, const Options& options) {
+int build(Program& program, const Options& options) {
   check(program, options);
   const EngineBuildOptions stated = build_options(program, options);
+  const BestOptions stated_best = best_options(program, options);
+  const std::int64_t report_images = images_or_all("--report_images", options.report_images);
   const std::int64_t begin = SteadyClock::now_ns();
   PreparedModel model = prepare_model(options.onnx, stated);
   const bool chosen = model.build.precision == "best";
@@ -171,11 +170,14 @@ int build(const Program& program, const Options& options) {
           "{} goes with --precision=int8 or --best, and a model in floating point", flag));
     }
   }
+  if (!calibrated) warn_of_idle_flags(program.app(), "--calib_", "int8, calibrated here");
+  if (!chosen) warn_of_idle_flags(program.app(), "--best_", "--best");
+  if (!options.report) warn_of_idle_flags(program.app(), "--report_", "--report");
   std::optional<BestReport> best;
   const EngineContainer container = naming(options.onnx, [&] {
     make_int8(model, stated.int8);
     if (chosen) {
-      best = make_best(model, stated.int8, best_options(program, options));
+      best = make_best(model, stated.int8, stated_best);
     }
     return compile(model);
   });
@@ -195,7 +197,7 @@ int build(const Program& program, const Options& options) {
     json["best"] = nlohmann::ordered_json(nlohmann::json(*best));
   }
   if (options.report) {
-    const QuantizationReport changes = report(program, options, model, container);
+    const QuantizationReport changes = report(program, options, report_images, model, container);
     program.print_text(quantization_text(changes));
     json["quantization"] = nlohmann::ordered_json(nlohmann::json(changes));
   }

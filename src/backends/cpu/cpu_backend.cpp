@@ -8,6 +8,7 @@
 #include "backends/cpu/cpu_context.h"
 #include "backends/cpu/plan.h"
 #include "backends/cpu/tuner.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/module.h"
 #include "engine/backend.h"
@@ -69,7 +70,7 @@ void require_bytes(const Graph& graph, const std::string& precision) {
   if (precision != "int8" || std::any_of(graph.nodes.begin(), graph.nodes.end(), held)) return;
   throw bad_input(
       "precision int8: no layer of the model has its input and weights in 8 bits; calibrate it, or "
-      "give a model with Q/DQ nodes");
+      "give a model with Q/DQ nodes on both (weights as int8 with zero point 0)");
 }
 
 std::map<std::string, Type> types_of_layers(const std::map<std::string, std::string>& layers) {
@@ -98,7 +99,8 @@ std::map<std::string, std::string> read_words(const Section& section) {
   try {
     return json::parse(text, text + section.bytes.size()).get<std::map<std::string, std::string>>();
   } catch (const json::exception& error) {
-    throw bad_input(fmt::format("the engine's {} cannot be read: {}", section.name, error.what()));
+    throw bad_input(
+        fmt::format("the engine's {} cannot be read: {}", section.name, json_reason(error)));
   }
 }
 
