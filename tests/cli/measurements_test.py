@@ -171,7 +171,7 @@ class Measurements(unittest.TestCase):
         self.refused(["--preset=trtexek"], "--preset", "trtexec")
         self.refused(["--warmup=-1"], "--warmup")
         self.refused(["--warmup=soon"], "--warmup", "200ms")
-        self.refused(["--duration=3"], "--duration", "unit")
+        self.refused(["--duration=3"], "--duration", "30s")
         self.refused(["--duration=0s"], "--duration")
         self.refused(["--duration=1e99s"], "--duration")
         self.refused(["--repetitions=0"], "--repetitions")
