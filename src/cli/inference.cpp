@@ -145,8 +145,8 @@ class Run {
 
     Result& result = measured.result;
     result = describe_run("inference", engine_, *context, options_.model, batch);
-    result.config.iterations = std::min<std::int64_t>(
-        iterations, static_cast<std::int64_t>(samples.size()) * batch);
+    result.config.iterations =
+        std::min<std::int64_t>(iterations, static_cast<std::int64_t>(samples.size()) * batch);
     result.config.warmup_iterations = warm_up.runs;
     set_warm_up(warm_up, result);
     const std::string how = decoding(dataset_, options_.model);

@@ -66,8 +66,8 @@ class ClosedLoop {
   [[nodiscard]] std::size_t expected_samples() const {
     const double by_time =
         1.25 * static_cast<double>(plan_.bound.duration_ns) / std::max(expected_ns_, 1.0);
-    const double most = std::max(static_cast<double>(plan_.bound.iterations),
-                                 std::min(by_time, kMostExpected));
+    const double most =
+        std::max(static_cast<double>(plan_.bound.iterations), std::min(by_time, kMostExpected));
     return static_cast<std::size_t>(most);
   }
 
@@ -150,8 +150,7 @@ HeadlineResult headline_of(const MeasuringPlan& plan, const Measured& measured,
     std::sort(sorted.begin(), sorted.end());
     const double quantile = *plan.percentile / 100;
     const std::int64_t value = percentile(sorted, *plan.percentile);
-    const std::size_t independent =
-        independent_samples<std::int64_t>(measured.samples_ns, value);
+    const std::size_t independent = independent_samples<std::int64_t>(measured.samples_ns, value);
     headline.us = static_cast<double>(value) / 1000;
     evidence.goal = {.percent = *plan.percentile,
                      .needed = fewest_samples_for_upper(quantile),
@@ -226,12 +225,12 @@ void print(const Program& program, const MeasuringPlan& plan, const Result& resu
   program.print_text(warm_up_line(result));
   const LatencyResult& latency = *result.latency_us;
   if (latency.scope == kScopeLoop) {
-    program.print("latency    {:.3f} us an inference{}, amortised: {} inferences under {}\n",
-                  *latency.mean, interval_text(latency.mean_ci95), *latency.count,
-                  plan.timing == Timing::kBoth && plan.bound.duration_ns <= 0 &&
-                          plan.repetitions == 1
-                      ? "one timer"
-                      : "one timer a stretch");
+    program.print(
+        "latency    {:.3f} us an inference{}, amortised: {} inferences under {}\n", *latency.mean,
+        interval_text(latency.mean_ci95), *latency.count,
+        plan.timing == Timing::kBoth && plan.bound.duration_ns <= 0 && plan.repetitions == 1
+            ? "one timer"
+            : "one timer a stretch");
     if (result.per_iteration_us) {
       program.print_text(short_latency_line("each timed", *result.per_iteration_us));
       program.print_text(evidence_lines(*result.per_iteration_us));

@@ -56,14 +56,17 @@ std::string evidence_lines(const LatencyResult& latency) {
   const PercentileCounts& has = latency.independent_samples;
   const PercentileCounts& needs = latency.needed_samples;
   std::string missing;
-  for (const Percentile& p : {Percentile{"p50", has.p50, needs.p50}, {"p90", has.p90, needs.p90},
-                              {"p95", has.p95, needs.p95}, {"p99", has.p99, needs.p99},
+  for (const Percentile& p : {Percentile{"p50", has.p50, needs.p50},
+                              {"p90", has.p90, needs.p90},
+                              {"p95", has.p95, needs.p95},
+                              {"p99", has.p99, needs.p99},
                               {"p99.9", has.p999, needs.p999}}) {
     if (!p.needs) continue;
-    missing += missing.empty()
-                   ? fmt::format("{}too few: {} needs {} independent samples, these count as {}",
-                                 kIndent, p.name, *p.needs, p.has.value_or(0))
-                   : fmt::format("; {} needs {}, these are {}", p.name, *p.needs, p.has.value_or(0));
+    missing +=
+        missing.empty()
+            ? fmt::format("{}too few: {} needs {} independent samples, these count as {}", kIndent,
+                          p.name, *p.needs, p.has.value_or(0))
+            : fmt::format("; {} needs {}, these are {}", p.name, *p.needs, p.has.value_or(0));
   }
   if (!missing.empty()) text += missing + "\n";
   return text;
@@ -82,8 +85,8 @@ std::string short_latency_line(const std::string& title, const LatencyResult& la
 std::string headline_line(const Result& result) {
   if (!result.headline || !result.headline->us) return {};
   const HeadlineResult& headline = *result.headline;
-  std::string text = fmt::format("stands for {} {:.2f} us", headline.statistic.value_or("?"),
-                                 *headline.us);
+  std::string text =
+      fmt::format("stands for {} {:.2f} us", headline.statistic.value_or("?"), *headline.us);
   if (headline.upper99_us) {
     text += fmt::format(", and below {:.2f} us at 99 % confidence", *headline.upper99_us);
   }
@@ -137,9 +140,10 @@ std::string paced_lines(const Result& result) {
   if (paced.response_us) text += short_latency_line("response", *paced.response_us);
   text += fmt::format("{}from arrival to end", kIndent);
   if (paced.wake_up_us) text += fmt::format("; waking up takes {:.1f} us (p50)", *paced.wake_up_us);
-  return text + fmt::format("\nmissed     {} of {} requests began late because the one before was "
-                            "still running\n",
-                            paced.missed.value_or(0), requests);
+  return text + fmt::format(
+                    "\nmissed     {} of {} requests began late because the one before was "
+                    "still running\n",
+                    paced.missed.value_or(0), requests);
 }
 
 std::string split_line(const SplitResult& split) {
@@ -161,7 +165,8 @@ std::string usage_line(const Result& result) {
   const UsageResult& usage = *result.usage;
   const double cpu = usage.cpu_seconds.value_or(0);
   return fmt::format(
-      "cpu        {:.3f} s of CPU time in {:.3f} s ({:.0f} %), {:.2f} us an inference; preempted {} "
+      "cpu        {:.3f} s of CPU time in {:.3f} s ({:.0f} %), {:.2f} us an inference; preempted "
+      "{} "
       "time{}, waited {}\n",
       cpu, *usage.wall_seconds, 100 * cpu / *usage.wall_seconds,
       usage.cpu_us_per_inference.value_or(0), usage.preemptions.value_or(0),

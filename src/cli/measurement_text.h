@@ -20,7 +20,8 @@ namespace hedge::cli {
 /// Coefficient of variation, autocorrelation, and percentiles that the samples do not suffice for.
 [[nodiscard]] std::string evidence_lines(const LatencyResult& latency);
 /// Mean with its interval and the least one line of percentiles, under a title of 10 letters.
-[[nodiscard]] std::string short_latency_line(const std::string& title, const LatencyResult& latency);
+[[nodiscard]] std::string short_latency_line(const std::string& title,
+                                             const LatencyResult& latency);
 [[nodiscard]] std::string headline_line(const Result& result);
 [[nodiscard]] std::string repetitions_line(const Result& result);
 /// Segments and drift, where the level did not hold.

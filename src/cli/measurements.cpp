@@ -21,10 +21,12 @@ constexpr const char* kExamples =
     "  ./measurements --model=m.engine --duration=10s --strict\n"
     "  ./measurements --model=m.engine --rate=10/s --duration=60s\n"
     "\n"
-    "One image is loaded and preprocessed, inferences warm up until their time is steady, then the\n"
+    "One image is loaded and preprocessed, inferences warm up until their time is steady, then "
+    "the\n"
     "loop runs under one timer and its time is divided by the iterations. The same again with a\n"
     "timer around each inference gives percentiles. The verdict says whether the figures can be\n"
-    "relied on, and if not, why and what to do (docs/measuring.md). With --rate inferences come at\n"
+    "relied on, and if not, why and what to do (docs/measuring.md). With --rate inferences come "
+    "at\n"
     "a rate and the device sleeps in between. Ctrl-C prints what was measured so far (exit status\n"
     "130); --strict makes the verdict INVALID exit with status 3.\n";
 

@@ -31,9 +31,10 @@ std::int64_t duration_of(const std::string& text) {
 }  // namespace
 
 void add_warm_up_option(CLI::App& app, MeasuringOptions& options) {
-  app.add_option("--warmup", options.warm_up,
-                 "Untimed inferences before: auto (100, then until steady, at most 10 s), a number, "
-                 "or a time as 200ms (default auto)")
+  app.add_option(
+         "--warmup", options.warm_up,
+         "Untimed inferences before: auto (100, then until steady, at most 10 s), a number, "
+         "or a time as 200ms (default auto)")
       ->type_name("auto|N|TIME");
 }
 
@@ -119,9 +120,10 @@ bool is_paced(const MeasuringOptions& options) {
                                                        {"--repetitions", &options.repetitions},
                                                        {"--timing", &options.timing}}}) {
     if (!text->empty()) {
-      throw bad_input(fmt::format("--rate and {} exclude each other: it is for a loop that never "
-                                  "sleeps",
-                                  flag));
+      throw bad_input(
+          fmt::format("--rate and {} exclude each other: it is for a loop that never "
+                      "sleeps",
+                      flag));
     }
   }
   return true;

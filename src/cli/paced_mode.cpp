@@ -51,7 +51,8 @@ void print(const Program& program, const Result& result, const TimerOverhead& ov
   program.print_text(evidence_lines(*result.latency_us));
   program.print_text(regimes_lines(result));
   program.print_text(usage_line(result));
-  program.print("timed      infer() alone; the response adds the wait in the queue and waking up\n");
+  program.print(
+      "timed      infer() alone; the response adds the wait in the queue and waking up\n");
   program.print_text(timer_line(overhead));
   program.print_text(memory_line(*result.memory));
   program.print_text(machine_notes(result.machine));

@@ -28,8 +28,8 @@ class LatencyRecorder {
     samples_ns_.clear();
   }
 
-  /// Times one call of `callable()` and returns the time of its end by the clock. An exception of it
-  /// passes through, and no sample is kept.
+  /// Times one call of `callable()` and returns the time of its end by the clock. An exception of
+  /// it passes through, and no sample is kept.
   template <class Callable>
   std::int64_t time(Callable&& callable) {
     compiler_barrier();
@@ -95,8 +95,8 @@ struct NoProgress {
   void operator()(std::int64_t /*iterations*/, std::int64_t /*elapsed_ns*/) const noexcept {}
 };
 
-/// Times calls one by one into `recorder` until the bound is met or a cancellation came. Returns how
-/// long it took, what lies between the samples included.
+/// Times calls one by one into `recorder` until the bound is met or a cancellation came. Returns
+/// how long it took, what lies between the samples included.
 template <class Callable, NanosecondClock Clock, class Progress = NoProgress>
 std::int64_t record_calls(Callable&& callable, const RunBound& bound,
                           LatencyRecorder<Clock>& recorder, Clock clock = {},
@@ -111,8 +111,8 @@ std::int64_t record_calls(Callable&& callable, const RunBound& bound,
   return elapsed_ns;
 }
 
-/// A loop in stretches, a timer around each: as cheap as one around the whole, and tells whether the
-/// level held.
+/// A loop in stretches, a timer around each: as cheap as one around the whole, and tells whether
+/// the level held.
 struct LoopRun {
   LoopTiming total;
   std::vector<LoopTiming> stretches;  ///< In order; all but the last ones about equally long.
@@ -135,7 +135,8 @@ template <class Callable, NanosecondClock Clock = SteadyClock, class Progress = 
   LoopTiming& total = run.total;
   while (total.iterations < bound.iterations || total.total_ns < bound.duration_ns) {
     const std::int64_t left = bound.iterations - total.iterations;
-    const LoopTiming part = measure_calls(callable, by_time ? stretch : std::min(stretch, left), clock);
+    const LoopTiming part =
+        measure_calls(callable, by_time ? stretch : std::min(stretch, left), clock);
     if (part.iterations > 0) run.stretches.push_back(part);
     total.iterations += part.iterations;
     total.total_ns += part.total_ns;

@@ -49,7 +49,8 @@ std::vector<std::int64_t> picoseconds(const LoopRun& loop) {
   for (const LoopTiming& part : loop.stretches) longest = std::max(longest, part.iterations);
   std::vector<std::int64_t> means;
   for (const LoopTiming& part : loop.stretches) {
-    if (2 * part.iterations >= longest) means.push_back(std::llround(part.ns_per_iteration() * 1e3));
+    if (2 * part.iterations >= longest)
+      means.push_back(std::llround(part.ns_per_iteration() * 1e3));
   }
   return means;
 }
@@ -123,11 +124,11 @@ void set_warm_up(const WarmUp& warm_up, Result& result) {
 RegimesResult regimes_result(const Regimes& regimes) {
   RegimesResult result;
   for (const Segment& segment : regimes.segments) {
-    result.segments.push_back({.first = static_cast<std::int64_t>(segment.first),
-                               .count = static_cast<std::int64_t>(segment.count),
-                               .median_us = segment.median_ns / 1000,
-                               .step = segment.first == 0 ? std::nullopt
-                                                          : std::optional(segment.step)});
+    result.segments.push_back(
+        {.first = static_cast<std::int64_t>(segment.first),
+         .count = static_cast<std::int64_t>(segment.count),
+         .median_us = segment.median_ns / 1000,
+         .step = segment.first == 0 ? std::nullopt : std::optional(segment.step)});
   }
   result.drift = regimes.drift;
   return result;
@@ -170,7 +171,8 @@ PacedResult paced_result(const PacedRun& run, const PacedOptions& options,
   result.missed = run.missed;
   result.seconds = seconds(run.end_ns - run.begin_ns);
   if (run.end_ns > run.begin_ns) {
-    result.busy = static_cast<double>(run.busy_ns()) / static_cast<double>(run.end_ns - run.begin_ns);
+    result.busy =
+        static_cast<double>(run.busy_ns()) / static_cast<double>(run.end_ns - run.begin_ns);
   }
   result.response_us = latency_result(summarize(response), "arrival to end", overhead);
   if (!after_idle.empty()) {

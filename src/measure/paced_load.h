@@ -73,8 +73,8 @@ struct PacedRun {
   }
 };
 
-/// Sleeps until the steady clock shows `deadline_ns`, by absolute time, so that nothing adds up. May
-/// return before: when a cancellation came.
+/// Sleeps until the steady clock shows `deadline_ns`, by absolute time, so that nothing adds up.
+/// May return before: when a cancellation came.
 struct DeadlineSleeper {
   void operator()(std::int64_t deadline_ns) const noexcept;
 };
@@ -96,9 +96,8 @@ template <class Callable, NanosecondClock Clock = SteadyClock, class Sleeper = D
   ArrivalTimes arrivals(options.rate_per_s, options.arrivals, options.seed);
   PacedRun run;
   const double by_time = static_cast<double>(options.bound.duration_ns) * 1e-9 * options.rate_per_s;
-  run.samples.reserve(static_cast<std::size_t>(
-      std::min(std::max(options.bound.iterations, static_cast<std::int64_t>(by_time)) + 64,
-               kMostReserved)));
+  run.samples.reserve(static_cast<std::size_t>(std::min(
+      std::max(options.bound.iterations, static_cast<std::int64_t>(by_time)) + 64, kMostReserved)));
 
   const std::int64_t begin = clock.now_ns();
   std::int64_t arrival = arrivals.next();

@@ -17,8 +17,8 @@ namespace hedge {
 /// Says when durations have become steady: the medians of the last three windows agree within 2 %,
 /// or within three of their own standard errors where they are noisier than that. A window holds at
 /// least 5 samples, 40 ms, and a third of what came before it, so that the three cover more than
-/// half of a long warm-up and a ramp is not taken for a level. One slower than a quarter a second is,
-/// for nobody can wait long enough: find_regimes sees it afterwards. Pure: it reads no clock.
+/// half of a long warm-up and a ramp is not taken for a level. One slower than a quarter a second
+/// is, for nobody can wait long enough: find_regimes sees it afterwards. Pure: it reads no clock.
 class SteadyDetector {
  public:
   SteadyDetector();
@@ -73,14 +73,16 @@ struct WarmUp {
   std::optional<bool> settled;          ///< Absent where the rule did not ask for it.
 };
 
-/// Calls `callable()` by the rule, each call timed. A cancellation ends it after the call under way.
+/// Calls `callable()` by the rule, each call timed. A cancellation ends it after the call under
+/// way.
 template <class Callable, NanosecondClock Clock = SteadyClock>
 WarmUp warm_up_calls(Callable&& callable, const WarmUpRule& rule, Clock clock = {}) {
   WarmUp warm_up;
   SteadyDetector detector;
   const auto goes_on = [&] {
     if (cancellation_requested()) return false;
-    if (warm_up.runs < rule.least_runs && (!rule.until_steady || warm_up.duration_ns < rule.most_ns))
+    if (warm_up.runs < rule.least_runs &&
+        (!rule.until_steady || warm_up.duration_ns < rule.most_ns))
       return true;
     if (warm_up.duration_ns < rule.least_ns) return true;
     if (!rule.until_steady || detector.steady()) return false;

@@ -66,15 +66,15 @@ void judge_regimes(const Regimes& regimes, Reasons& reasons) {
         regimes.segments.begin(), regimes.segments.end(),
         [](const Segment& a, const Segment& b) { return std::abs(a.step) < std::abs(b.step); });
     const std::size_t changes = regimes.segments.size() - 1;
-    reasons.push_back(fmt::format(
-        "the level changed {} (by up to {:+.1f} %): {}; {}",
-        changes == 1 ? "once" : fmt::format("{} times", changes), 100 * largest->step,
-        level_text(regimes.segments), advice));
+    reasons.push_back(fmt::format("the level changed {} (by up to {:+.1f} %): {}; {}",
+                                  changes == 1 ? "once" : fmt::format("{} times", changes),
+                                  100 * largest->step, level_text(regimes.segments), advice));
   }
   if (regimes.drift) {
-    reasons.push_back(fmt::format("the level drifted by {:+.1f} % from begin to end; warm up longer "
-                                  "(--warmup=30s), {}",
-                                  100 * *regimes.drift, advice));
+    reasons.push_back(
+        fmt::format("the level drifted by {:+.1f} % from begin to end; warm up longer "
+                    "(--warmup=30s), {}",
+                    100 * *regimes.drift, advice));
   }
 }
 
@@ -111,15 +111,16 @@ void judge_goal(const RunEvidence& evidence, Reasons& reasons) {
         evidence.goal->independent));
   }
   if (evidence.cut_short) {
-    reasons.emplace_back("cut short by Ctrl-C: fewer samples than asked for; let it run to the end");
+    reasons.emplace_back(
+        "cut short by Ctrl-C: fewer samples than asked for; let it run to the end");
   }
 }
 
 void judge_paced(const PacedEvidence& paced, Reasons& reasons) {
   if (paced.busy > kMostBusy) {
-    reasons.push_back(fmt::format(
-        "the load cannot be kept up with: busy {:.0f} % of the time; lower --rate",
-        100 * paced.busy));
+    reasons.push_back(
+        fmt::format("the load cannot be kept up with: busy {:.0f} % of the time; lower --rate",
+                    100 * paced.busy));
   } else if (paced.periodic && static_cast<double>(paced.missed) >
                                    kMostMissed * static_cast<double>(paced.requests)) {
     reasons.push_back(
@@ -137,10 +138,10 @@ Validity judge(const RunEvidence& evidence) {
   if (evidence.summary) judge_samples(*evidence.summary, reasons);
   if (evidence.regimes) judge_regimes(*evidence.regimes, reasons);
   if (evidence.warm_up && evidence.warm_up->settled == false) {
-    reasons.push_back(
-        fmt::format("not steady after {} warm-up runs in {:.1f} s; warm up longer (--warmup=30s), "
-                    "lock the clocks, stop other programs",
-                    evidence.warm_up->runs, static_cast<double>(evidence.warm_up->duration_ns) * 1e-9));
+    reasons.push_back(fmt::format(
+        "not steady after {} warm-up runs in {:.1f} s; warm up longer (--warmup=30s), "
+        "lock the clocks, stop other programs",
+        evidence.warm_up->runs, static_cast<double>(evidence.warm_up->duration_ns) * 1e-9));
   }
   judge_timing(evidence, reasons);
   judge_goal(evidence, reasons);

@@ -24,8 +24,8 @@ inline constexpr double kMostMeanError = 0.05;
 inline constexpr double kMostVariation = 0.5;
 /// What the timer adds, as a fraction of the median sample.
 inline constexpr double kMostTimerShare = 0.05;
-/// How far the loop's mean may be from that of the same inferences timed one by one, the timer's own
-/// cost taken off, as a fraction.
+/// How far the loop's mean may be from that of the same inferences timed one by one, the timer's
+/// own cost taken off, as a fraction.
 inline constexpr double kMostLoopDifference = 0.1;
 /// Requests of a paced load that began late because of the one before, of periodic arrivals.
 inline constexpr double kMostMissed = 0.01;

@@ -249,8 +249,8 @@ struct Result {
   std::optional<LatencyResult> latency_us;
   std::optional<HeadlineResult> headline;
   std::optional<LatencyResult> per_iteration_us;  ///< Beside a loop: the same, one by one.
-  std::vector<double> repetitions_us;  ///< Mean of each, where there are several.
-  std::optional<double> cold_us;       ///< First inference after loading, in no other figure.
+  std::vector<double> repetitions_us;             ///< Mean of each, where there are several.
+  std::optional<double> cold_us;  ///< First inference after loading, in no other figure.
   std::optional<WarmUpResult> warmup;
   std::optional<RegimesResult> regimes;
   std::optional<PacedResult> paced;

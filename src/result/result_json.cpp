@@ -50,7 +50,7 @@ class Writer {
 
  private:
   template <class T>
-    requires HasFields<const T>
+  requires HasFields<const T>
   void put(const char* key, const std::vector<T>& list, bool /*keep_empty*/) {
     ordered_json array = ordered_json::array();
     for (const T& element : list) {
@@ -184,7 +184,7 @@ class Reader {
     for (std::size_t i = 0; i < list.size(); ++i) get(value[i], element(path, i), list[i]);
   }
   template <class T>
-    requires HasFields<T>
+  requires HasFields<T>
   void get(const json& value, const std::string& path, T& object) const {
     object = read<T>(value, path);
   }

@@ -21,10 +21,10 @@ struct LocalNoise {
 
 /// From the differences of means of neighbouring batches (as von Neumann's mean square successive
 /// difference, Annals of Mathematical Statistics 12, 1941): a step touches few of them and a slope
-/// moves all by the same, so neither is taken for noise as it would be by a variance. Batches double
-/// until the estimate grows by less than half, and what neighbours then still have in common is
-/// extrapolated away. The scale is the median absolute deviation, which lets half of the differences
-/// be out of the way. No noise below 3 values.
+/// moves all by the same, so neither is taken for noise as it would be by a variance. Batches
+/// double until the estimate grows by less than half, and what neighbours then still have in common
+/// is extrapolated away. The scale is the median absolute deviation, which lets half of the
+/// differences be out of the way. No noise below 3 values.
 [[nodiscard]] LocalNoise local_noise(std::span<const double> series);
 
 /// A straight line through a series.

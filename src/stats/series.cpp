@@ -138,8 +138,7 @@ std::optional<std::size_t> stretched_upper_rank(std::size_t count, std::size_t i
   const auto rank = quantile_upper_rank(independent, quantile, confidence);
   if (!rank || independent == count) return rank;
   const double stretch = static_cast<double>(count) / static_cast<double>(independent);
-  return std::min(count,
-                  static_cast<std::size_t>(std::ceil(static_cast<double>(*rank) * stretch)));
+  return std::min(count, static_cast<std::size_t>(std::ceil(static_cast<double>(*rank) * stretch)));
 }
 
 template <class T>

@@ -50,8 +50,8 @@ template <class T>
                                                               double quantile,
                                                               double confidence = 0.99);
 
-/// Both: stretched_quantile_ranks of as many samples as independent_samples counts. `estimate` is the
-/// sample quantile. Nothing when there are too few.
+/// Both: stretched_quantile_ranks of as many samples as independent_samples counts. `estimate` is
+/// the sample quantile. Nothing when there are too few.
 template <class T>
 [[nodiscard]] std::optional<RankInterval> quantile_ranks_of_series(std::span<const T> series,
                                                                    T estimate, double quantile,

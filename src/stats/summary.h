@@ -55,7 +55,8 @@ struct Summary {
   std::optional<Interval> p95_ci95_ns;
   std::optional<Interval> p99_ci95_ns;
   std::optional<Interval> p999_ci95_ns;
-  std::array<PercentileEvidence, kPercentiles.size()> evidence{};  ///< In the order of kPercentiles.
+  std::array<PercentileEvidence, kPercentiles.size()>
+      evidence{};  ///< In the order of kPercentiles.
 };
 
 /// The samples in the order in which they were taken. Sorts one copy of them and reads everything

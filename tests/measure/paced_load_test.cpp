@@ -31,14 +31,14 @@ PacedOptions periodic(double rate, std::int64_t requests) {
 TEST(RunPaced, SleepsUntilEachRequest) {
   const CancellationGuard guard;
   const FakeClock clock;
-  const auto run =
-      run_paced([&] { clock.advance(2 * kMillisecond); }, periodic(10, 5), clock,
-                sleeper(clock, 30'000));
+  const auto run = run_paced([&] { clock.advance(2 * kMillisecond); }, periodic(10, 5), clock,
+                             sleeper(clock, 30'000));
   ASSERT_EQ(run.samples.size(), 5U);
   EXPECT_EQ(run.missed, 0);
   for (std::size_t i = 0; i < 5; ++i) {
     const PacedSample& sample = run.samples[i];
-    EXPECT_EQ(sample.scheduled_ns - run.begin_ns, static_cast<std::int64_t>(i) * 100 * kMillisecond);
+    EXPECT_EQ(sample.scheduled_ns - run.begin_ns,
+              static_cast<std::int64_t>(i) * 100 * kMillisecond);
     EXPECT_EQ(sample.service_ns(), 2 * kMillisecond);
     EXPECT_EQ(sample.after_idle, i > 0);
     EXPECT_EQ(sample.response_ns(), (i > 0 ? 30'000 : 0) + 2 * kMillisecond);
@@ -53,13 +53,14 @@ TEST(RunPaced, CatchesUpAfterALateOneByAbsoluteDeadlines) {
   const FakeClock clock;
   int calls = 0;
   // The second request takes 250 ms: three, four come late, the fifth finds the server idle.
-  const auto run = run_paced(
-      [&] { clock.advance(++calls == 2 ? 250 * kMillisecond : 20 * kMillisecond); },
-      periodic(10, 6), clock, sleeper(clock));
+  const auto run =
+      run_paced([&] { clock.advance(++calls == 2 ? 250 * kMillisecond : 20 * kMillisecond); },
+                periodic(10, 6), clock, sleeper(clock));
   ASSERT_EQ(run.samples.size(), 6U);
   EXPECT_EQ(run.missed, 2);
   std::vector<std::int64_t> begins;
-  for (const PacedSample& s : run.samples) begins.push_back((s.begin_ns - run.begin_ns) / kMillisecond);
+  for (const PacedSample& s : run.samples)
+    begins.push_back((s.begin_ns - run.begin_ns) / kMillisecond);
   EXPECT_EQ(begins, (std::vector<std::int64_t>{0, 100, 350, 370, 400, 500}));
   EXPECT_EQ(run.samples[2].service_ns(), 20 * kMillisecond);
   EXPECT_EQ(run.samples[2].response_ns(), 170 * kMillisecond);
@@ -113,8 +114,9 @@ TEST(RunPaced, HandsIdleTimeToWhoWantsIt) {
   const CancellationGuard guard;
   const FakeClock clock;
   std::vector<std::int64_t> idle;
-  const auto run = run_paced([&] { clock.advance(kMillisecond); }, periodic(10, 3), clock,
-                             sleeper(clock), [&](std::int64_t next_ns) { idle.push_back(next_ns); });
+  const auto run =
+      run_paced([&] { clock.advance(kMillisecond); }, periodic(10, 3), clock, sleeper(clock),
+                [&](std::int64_t next_ns) { idle.push_back(next_ns); });
   ASSERT_EQ(idle.size(), 3U);  // Before the second, the third, and after the last.
   EXPECT_EQ(idle[0], run.samples[1].scheduled_ns);
   EXPECT_EQ(idle[2], run.end_ns);
@@ -176,9 +178,9 @@ TEST(PacedResult, TellsServiceAndResponseApart) {
   const FakeClock clock;
   int calls = 0;
   const PacedOptions options = periodic(10, 4);
-  const auto run = run_paced(
-      [&] { clock.advance(++calls == 2 ? 120 * kMillisecond : 20 * kMillisecond); }, options, clock,
-      sleeper(clock, kMillisecond));
+  const auto run =
+      run_paced([&] { clock.advance(++calls == 2 ? 120 * kMillisecond : 20 * kMillisecond); },
+                options, clock, sleeper(clock, kMillisecond));
   const PacedResult result = paced_result(run, options, TimerOverhead{});
   EXPECT_EQ(result.arrivals, "periodic");
   EXPECT_FALSE(result.seed);

@@ -54,17 +54,17 @@ TEST_P(Disturbed, RunsAreCutIntoSegmentsOrSaidToDrift) {
 
 INSTANTIATE_TEST_SUITE_P(
     Runs, Disturbed,
-    testing::Values(
-        Disturbance{"StepUpEarly", [](double u) { return u < 0.2 ? 1 : 1.05; }},
-        Disturbance{"StepUpInTheMiddle", [](double u) { return u < 0.5 ? 1 : 1.05; }},
-        Disturbance{"StepDownLate", [](double u) { return u < 0.8 ? 1 : 0.95; }},
-        Disturbance{"DriftUp", [](double u) { return 1 + 0.05 * u; }},
-        Disturbance{"DriftDown", [](double u) { return 1.05 - 0.05 * u; }},
-        // Heats up, throttles and cools down, again and again.
-        Disturbance{"Saw", [](double u) { return 1 + 0.15 * std::fmod(4 * u, 1.0); }},
-        Disturbance{"ThrottledForAFifth", [](double u) { return u > 0.4 && u < 0.6 ? 1.1 : 1; }},
-        Disturbance{"ToAndFroBetweenTwoClocks",
-                    [](double u) { return std::fmod(2 * u, 1.0) < 0.5 ? 1 : 1.08; }}),
+    testing::Values(Disturbance{"StepUpEarly", [](double u) { return u < 0.2 ? 1 : 1.05; }},
+                    Disturbance{"StepUpInTheMiddle", [](double u) { return u < 0.5 ? 1 : 1.05; }},
+                    Disturbance{"StepDownLate", [](double u) { return u < 0.8 ? 1 : 0.95; }},
+                    Disturbance{"DriftUp", [](double u) { return 1 + 0.05 * u; }},
+                    Disturbance{"DriftDown", [](double u) { return 1.05 - 0.05 * u; }},
+                    // Heats up, throttles and cools down, again and again.
+                    Disturbance{"Saw", [](double u) { return 1 + 0.15 * std::fmod(4 * u, 1.0); }},
+                    Disturbance{"ThrottledForAFifth",
+                                [](double u) { return u > 0.4 && u < 0.6 ? 1.1 : 1; }},
+                    Disturbance{"ToAndFroBetweenTwoClocks",
+                                [](double u) { return std::fmod(2 * u, 1.0) < 0.5 ? 1 : 1.08; }}),
     [](const auto& info) { return std::string(info.param.name); });
 
 struct Noise {
@@ -80,8 +80,7 @@ TEST_P(Steady, RunsAreSeldomInvalid) {
   NormalNoise random(21);
   int invalid = 0;
   for (int run = 0; run < kSimulatedRuns; ++run) {
-    const auto ns =
-        run_with([](double) { return 1.0; }, GetParam().count, GetParam().rho, random);
+    const auto ns = run_with([](double) { return 1.0; }, GetParam().count, GetParam().rho, random);
     RunEvidence evidence;
     evidence.summary = summarize(ns);
     evidence.regimes = find_regimes(ns);
@@ -146,7 +145,8 @@ TEST(FindRegimes, StepsOfTheClockAreNoRegime) {
 TEST(FindRegimes, ConstantsHoldTheirLevel) {
   const Regimes regimes = find_regimes(std::vector<std::int64_t>(1000, 5000));
   EXPECT_TRUE(regimes.steady());
-  EXPECT_EQ(regimes.segments[0], (Segment{.first = 0, .count = 1000, .median_ns = 5000, .step = 0}));
+  EXPECT_EQ(regimes.segments[0],
+            (Segment{.first = 0, .count = 1000, .median_ns = 5000, .step = 0}));
 }
 
 TEST(FindRegimes, OfFewSamplesSaysNothing) {

@@ -33,8 +33,9 @@ TEST(SamplesFile, OfALoop) {
 
   const std::string file = (folder.path() / "s.json").string();
   write_samples(file, std::vector<std::int64_t>{30, 10}, std::vector<std::int64_t>{0, 1});
-  EXPECT_EQ(json::parse(read_text_file(file)),
-            (json{{"schema", "hedge.samples/1"}, {"latency_ns", {30, 10}}, {"repetition", {0, 1}}}));
+  EXPECT_EQ(
+      json::parse(read_text_file(file)),
+      (json{{"schema", "hedge.samples/1"}, {"latency_ns", {30, 10}}, {"repetition", {0, 1}}}));
   write_samples(file, std::vector<std::int64_t>{}, {});
   EXPECT_EQ(json::parse(read_text_file(file)),
             (json{{"schema", "hedge.samples/1"}, {"latency_ns", json::array()}}));

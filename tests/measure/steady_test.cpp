@@ -22,8 +22,7 @@ std::optional<std::int64_t> time_to_steady(const std::function<double(double)>& 
   SteadyDetector detector;
   std::int64_t elapsed = 0;
   while (elapsed < most_ns) {
-    const auto ns =
-        static_cast<std::int64_t>(duration_of(static_cast<double>(elapsed) / kSecond));
+    const auto ns = static_cast<std::int64_t>(duration_of(static_cast<double>(elapsed) / kSecond));
     elapsed += ns;
     detector.add(ns);
     if (detector.steady()) return elapsed;
@@ -39,8 +38,8 @@ TEST(SteadyDetector, TakesThreeWindowsOfALevel) {
 
 TEST(SteadyDetector, WaitsForARampHoweverSlow) {
   for (const double seconds : {0.05, 0.3, 1.0}) {
-    const auto time = time_to_steady(
-        [&](double t) { return 100e3 * (1 + 0.5 * std::exp(-t / seconds)); });
+    const auto time =
+        time_to_steady([&](double t) { return 100e3 * (1 + 0.5 * std::exp(-t / seconds)); });
     ASSERT_TRUE(time) << seconds;
     const double left = 0.5 * std::exp(-static_cast<double>(*time) / kSecond / seconds);
     EXPECT_LT(left, 0.03) << seconds;
@@ -53,8 +52,7 @@ TEST(SteadyDetector, IsNotFooledByNoise) {
             500 * kMillisecond);
   // A spike in a window does not move its median.
   int n = 0;
-  EXPECT_EQ(time_to_steady([&](double) { return ++n % 10 == 0 ? 1.9e6 : 0.9e6; })
-                    .value_or(0) /
+  EXPECT_EQ(time_to_steady([&](double) { return ++n % 10 == 0 ? 1.9e6 : 0.9e6; }).value_or(0) /
                 kMillisecond,
             120);
 }
@@ -83,17 +81,15 @@ TEST(SteadyDetector, KeepsAFewOfVeryManySamples) {
 
 /// A context that takes `duration_of(run)` on the clock.
 FakeContext timed(const FakeClock& clock, std::function<std::int64_t(int)> duration_of) {
-  return FakeContext([clock, duration_of = std::move(duration_of)](int run) {
-    clock.advance(duration_of(run));
-  });
+  return FakeContext(
+      [clock, duration_of = std::move(duration_of)](int run) { clock.advance(duration_of(run)); });
 }
 
 TEST(WarmUp, KeepsTheColdStartApart) {
   const CancellationGuard guard;
   const FakeClock clock;
   auto context = timed(clock, [](int run) { return run == 1 ? 50 * kMillisecond : kMillisecond; });
-  const WarmUp warm_up =
-      warm_up_calls([&] { context.infer(); }, WarmUpRule::automatic(), clock);
+  const WarmUp warm_up = warm_up_calls([&] { context.infer(); }, WarmUpRule::automatic(), clock);
   EXPECT_EQ(warm_up.cold_ns, 50 * kMillisecond);
   EXPECT_EQ(warm_up.settled, true);
   EXPECT_EQ(warm_up.level_ns, 1e6);
@@ -108,8 +104,7 @@ TEST(WarmUp, EndsAtItsBoundsUnsettled) {
   const CancellationGuard guard;
   const FakeClock clock;
   auto growing = timed(clock, [](int run) { return run * kMillisecond; });
-  const WarmUp by_time =
-      warm_up_calls([&] { growing.infer(); }, WarmUpRule::automatic(), clock);
+  const WarmUp by_time = warm_up_calls([&] { growing.infer(); }, WarmUpRule::automatic(), clock);
   EXPECT_EQ(by_time.settled, false);
   EXPECT_GE(by_time.duration_ns, 10 * kSecond);
   EXPECT_LT(by_time.duration_ns, 11 * kSecond);

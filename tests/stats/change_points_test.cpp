@@ -92,8 +92,7 @@ TEST(ChangePoints, StayABatchAwayFromTheEndsAndEachOther) {
   std::vector<double> series(100, 1.0);
   series[0] = series[99] = 50;
   EXPECT_FALSE(change_points(series, {.long_run_stddev = 0.1, .batch = 1}, 4, 0.5).empty());
-  for (const std::size_t at :
-       change_points(series, {.long_run_stddev = 0.1, .batch = 8}, 4, 0.5)) {
+  for (const std::size_t at : change_points(series, {.long_run_stddev = 0.1, .batch = 8}, 4, 0.5)) {
     EXPECT_GE(at, 8U);
     EXPECT_LE(at, 92U);
   }

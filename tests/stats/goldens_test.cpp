@@ -44,8 +44,8 @@ TEST(StatisticsGoldens, Samples) {
           << percent << " % of " << what;
     }
     for (const auto& [confidence, ends] : golden["student"].items()) {
-      const auto interval = mean_interval(summary.mean_ns, *summary.stddev_ns, ns.size(),
-                                          std::stod(confidence));
+      const auto interval =
+          mean_interval(summary.mean_ns, *summary.stddev_ns, ns.size(), std::stod(confidence));
       ASSERT_TRUE(interval);
       expect_near(interval->lower, ends[0], what);
       expect_near(interval->upper, ends[1], what);

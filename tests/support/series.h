@@ -9,8 +9,8 @@
 
 namespace hedge {
 
-/// Standard normal values by G. Marsaglia's polar method, because the standard's distribution differs
-/// from library to library.
+/// Standard normal values by G. Marsaglia's polar method, because the standard's distribution
+/// differs from library to library.
 class NormalNoise {
  public:
   explicit NormalNoise(std::uint64_t seed) : random_(seed) {}
