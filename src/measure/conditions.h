@@ -69,6 +69,11 @@ struct Conditions {
 /// Reads what the files below `root` tell; about 1 ms on a board. Never throws.
 [[nodiscard]] Conditions snapshot_conditions(const std::filesystem::path& root = system_root());
 
+/// What changes fast, for many samples of a run: clocks, temperatures, cooling and CPU times alone,
+/// of the CPUs that `first` found.
+[[nodiscard]] Conditions sample_conditions(const Conditions& first,
+                                           const std::filesystem::path& root = system_root());
+
 /// Share of the CPUs' time between two snapshots of this process, in CPUs (1 is one CPU fully
 /// busy).
 struct CpuShares {

@@ -28,9 +28,10 @@ struct ConditionsRange {
   std::int64_t samples = 0;
   double seconds = 0;                             ///< From the first to the last.
   std::optional<Extremes<std::int64_t>> cpu_khz;  ///< Of any CPU.
-  /// Of the fastest CPU of each sample, which is the one that works.
+  /// Of the fastest CPU of each sample, which is the one that works; without the first and the last
+  /// sample, for the run has not begun or is over then, and clocks are those of an idle machine.
   std::optional<Extremes<std::int64_t>> busiest_cpu_khz;
-  std::map<std::string, Extremes<std::int64_t>> gpu_hz;
+  std::map<std::string, Extremes<std::int64_t>> gpu_hz;  ///< Likewise.
   std::map<std::string, Extremes<double>> celsius;
   std::map<std::string, std::int64_t> most_cooling;     ///< Highest state.
   std::map<std::string, std::int64_t> throttle_events;  ///< Rise within the run; 0 where none.
@@ -41,8 +42,11 @@ struct ConditionsRange {
   void add(const Conditions& sample);
 
  private:
+  void add_working_clocks();
+
   std::optional<Conditions> first_;
-  std::optional<Conditions> mark_;  ///< Where the present second of `most_others` began.
+  std::optional<Conditions> latest_;  ///< Its clocks count once another follows.
+  std::optional<Conditions> mark_;    ///< Where the present second of `most_others` began.
 };
 
 /// Takes snapshots at a low rate in a thread of its own, on absolute deadlines, one at once and one
