@@ -70,6 +70,26 @@ std::vector<std::string> header_of(std::string_view text, std::size_t line) {
   return words_of(text.substr(1, end - 1));
 }
 
+void begin_section(NvpModelConf& conf, const std::vector<std::string>& header, std::size_t line) {
+  if (header.empty()) return;
+  if (header[0] == "PM_CONFIG") conf.default_id = id_of(header, "DEFAULT", line);
+  if (header[0] != "POWER_MODEL") return;
+  NvpMode mode = mode_of(header, line);
+  if (conf.find(mode.id) != nullptr)
+    fail(line, fmt::format("a second power model with id {}", mode.id));
+  conf.modes.push_back(std::move(mode));
+}
+
+void add_line(NvpModelConf& conf, const std::vector<std::string>& header,
+              const std::vector<std::string>& words) {
+  if (header[0] == "POWER_MODEL" && words.size() >= 3) {
+    conf.modes.back().settings.push_back(setting_of(words));
+  } else if (header[0] == "PARAM" && words.size() >= 2) {
+    conf.parameters.push_back({attribute(header, "TYPE").value_or(""),
+                               attribute(header, "NAME").value_or(""), words[0], words[1]});
+  }
+}
+
 }  // namespace
 
 const NvpMode* NvpModelConf::find(int id) const {
@@ -79,38 +99,37 @@ const NvpMode* NvpModelConf::find(int id) const {
 }
 
 const NvpMode* NvpModelConf::find(std::string_view name) const {
-  const auto found = std::find_if(modes.begin(), modes.end(), [&](const NvpMode& mode) {
-    return to_lower(mode.name) == to_lower(name);
+  const std::string wanted = to_lower(name);
+  for (const std::string& form : {wanted, "mode_" + wanted}) {
+    const auto found = std::find_if(modes.begin(), modes.end(), [&](const NvpMode& mode) {
+      return to_lower(mode.name) == form;
+    });
+    if (found != modes.end()) return &*found;
+  }
+  return nullptr;
+}
+
+const NvpParameter* NvpModelConf::parameter_of(const NvpSetting& setting) const {
+  const auto found = std::find_if(parameters.begin(), parameters.end(), [&](const auto& known) {
+    return known.name == setting.parameter && known.argument == setting.argument;
   });
-  return found == modes.end() ? nullptr : &*found;
+  return found == parameters.end() ? nullptr : &*found;
 }
 
 NvpModelConf parse_nvpmodel_conf(std::string_view text) {
   NvpModelConf conf;
-  bool in_mode = false;
-  std::size_t number = 0;
-  while (!text.empty()) {
-    ++number;
+  std::vector<std::string> section;
+  for (std::size_t number = 1; !text.empty(); ++number) {
     const std::string_view whole = text.substr(0, text.find('\n'));
     text.remove_prefix(std::min(whole.size() + 1, text.size()));
     const std::string_view line = trim(whole.substr(0, whole.find('#')));
     if (line.empty()) continue;
     if (line.front() == '<') {
-      const std::vector<std::string> header = header_of(line, number);
-      in_mode = !header.empty() && header[0] == "POWER_MODEL";
-      if (in_mode) {
-        NvpMode mode = mode_of(header, number);
-        if (conf.find(mode.id) != nullptr)
-          fail(number, fmt::format("a second power model with id {}", mode.id));
-        conf.modes.push_back(std::move(mode));
-      } else if (!header.empty() && header[0] == "PM_CONFIG") {
-        conf.default_id = id_of(header, "DEFAULT", number);
-      }
-      continue;
+      section = header_of(line, number);
+      begin_section(conf, section, number);
+    } else if (!section.empty()) {
+      add_line(conf, section, words_of(line));
     }
-    if (!in_mode) continue;
-    const std::vector<std::string> words = words_of(line);
-    if (words.size() >= 3) conf.modes.back().settings.push_back(setting_of(words));
   }
   return conf;
 }

@@ -30,18 +30,30 @@ struct NvpMode {
   std::vector<NvpSetting> settings;
 };
 
+/// Where a setting goes, of a section `< PARAM TYPE=CLOCK NAME=GPU >`: "MAX_FREQ /sys/...".
+struct NvpParameter {
+  std::string type;
+  std::string name;
+  std::string argument;
+  std::string path;
+};
+
 struct NvpModelConf {
   std::vector<NvpMode> modes;  ///< In the order of the file.
+  std::vector<NvpParameter> parameters;
   std::optional<int> default_id;
 
   [[nodiscard]] const NvpMode* find(int id) const;
-  /// Letters of either case.
+  /// Letters of either case; "15W" finds MODE_15W too.
   [[nodiscard]] const NvpMode* find(std::string_view name) const;
+  /// Where `setting` goes; null where no section says.
+  [[nodiscard]] const NvpParameter* parameter_of(const NvpSetting& setting) const;
 };
 
-/// The blocks `< POWER_MODEL ID=n NAME=text >` with their "PARAMETER ARGUMENT value" lines, and
-/// `< PM_CONFIG DEFAULT=n >`; the other sections are the board's own. Throws bad_input with the
-/// line's number: a header without an end, a mode without id or name, two modes of one id.
+/// The blocks `< POWER_MODEL ID=n NAME=text >` with their "PARAMETER ARGUMENT value" lines, the
+/// blocks `< PARAM TYPE=text NAME=text >` and `< PM_CONFIG DEFAULT=n >`; the other sections are the
+/// board's own. Throws bad_input with the line's number: a header without an end, a mode without id
+/// or name, two modes of one id.
 [[nodiscard]] NvpModelConf parse_nvpmodel_conf(std::string_view text);
 
 /// The id in "pmode:0002" or "pmode:0002 fmode:quiet". Nothing where there is none.

@@ -77,27 +77,6 @@ std::optional<double> load_average(const fs::path& root) {
   return error == std::errc{} ? std::optional(value) : std::nullopt;
 }
 
-bool is_gpu(const fs::path& device) {
-  constexpr std::array<std::string_view, 7> kNames{"gpu",   "ga10b", "gv11b", "gp10b",
-                                                   "gm20b", "gb10b", "mali"};
-  const std::string name =
-      device.filename().string() + " " + read_system_line(device / "device/of_node/name");
-  return std::any_of(kNames.begin(), kNames.end(),
-                     [&](std::string_view part) { return name.find(part) != std::string::npos; });
-}
-
-std::vector<DeviceClock> gpu_clocks(const fs::path& root) {
-  std::vector<DeviceClock> clocks;
-  for (const fs::path& device : list_system_entries(root / "sys/class/devfreq")) {
-    if (!is_gpu(device)) continue;
-    clocks.push_back(
-        {printable(device.filename().string(), 60), read_system_line(device / "governor"),
-         read_system_integer(device / "cur_freq"), read_system_integer(device / "min_freq"),
-         read_system_integer(device / "max_freq")});
-  }
-  return clocks;
-}
-
 /// Of a laptop or a board with a battery: a mouse's has the scope "Device".
 std::optional<bool> on_battery(const fs::path& root) {
   std::optional<bool> on;
@@ -166,7 +145,7 @@ Conditions snapshot_conditions(const fs::path& root) {
   conditions.own_ticks = own_ticks(root);
   conditions.cpus = read_cpu_frequencies(root);
   if (const auto turbo = read_turbo(root)) conditions.turbo = turbo->on;
-  conditions.gpus = gpu_clocks(root);
+  conditions.gpus = read_gpu_clocks(root);
   conditions.load_average = load_average(root);
   read_heat(conditions, root);
   conditions.throttle_events = read_throttle_events(root);
@@ -192,7 +171,7 @@ Conditions sample_conditions(const Conditions& first, const fs::path& root) {
   for (const DeviceClock& known : first.gpus) {
     DeviceClock gpu;
     gpu.name = known.name;
-    gpu.current_hz = read_system_integer(root / "sys/class/devfreq" / known.name / "cur_freq");
+    gpu.current_hz = read_system_integer(known.folder / "cur_freq");
     sample.gpus.push_back(gpu);
   }
   read_heat(sample, root);

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/cpu_frequency.h"
+#include "base/device_clock.h"
 #include "base/system_files.h"
 
 namespace hedge {
@@ -33,15 +34,6 @@ struct CpuTimes {
   std::int64_t busy = 0;   ///< user, nice, system, irq, softirq.
   std::int64_t steal = 0;  ///< Taken by other guests of the host.
   std::int64_t total = 0;  ///< With idle and iowait.
-};
-
-/// A clock of devfreq: the GPU of a Jetson.
-struct DeviceClock {
-  std::string name;  ///< "17000000.ga10b"
-  std::string governor;
-  std::optional<std::int64_t> current_hz;
-  std::optional<std::int64_t> min_hz;
-  std::optional<std::int64_t> max_hz;
 };
 
 /// The snapshot of one moment.

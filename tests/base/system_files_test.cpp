@@ -123,6 +123,18 @@ TEST(NvpModel, FindsByIdAndByNameOfEitherCase) {
   EXPECT_EQ(conf.find("7w")->id, 3);
   EXPECT_EQ(conf.find(1), nullptr);
   EXPECT_EQ(conf.find("MAXN"), nullptr);
+  const auto prefixed = parse_nvpmodel_conf("< POWER_MODEL ID=2 NAME=MODE_15W >");
+  EXPECT_EQ(prefixed.find("15W")->id, 2);
+}
+
+TEST(NvpModel, KnowsWhereSettingsGo) {
+  const NvpModelConf conf = parse_nvpmodel_conf(kConf);
+  ASSERT_EQ(conf.parameters.size(), 1U);
+  const NvpSetting& online = conf.modes[0].settings[0];
+  ASSERT_NE(conf.parameter_of(online), nullptr);
+  EXPECT_EQ(conf.parameter_of(online)->path, "/sys/devices/system/cpu/cpu0/online");
+  EXPECT_EQ(conf.parameter_of(online)->type, "FILE");
+  EXPECT_EQ(conf.parameter_of(conf.modes[0].settings[1]), nullptr);
 }
 
 TEST(NvpModel, RefusesWhatItCannotTellApart) {

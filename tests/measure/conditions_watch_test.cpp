@@ -20,7 +20,7 @@ Conditions sample(double seconds, std::int64_t khz, std::int64_t gpu_hz = 0) {
   CpuFrequency busy;
   busy.current_khz = khz;
   conditions.cpus = {idle, busy};
-  if (gpu_hz > 0) conditions.gpus = {{"gpu", "", gpu_hz, {}, {}}};
+  if (gpu_hz > 0) conditions.gpus = {{"gpu", {}, "", gpu_hz, {}, {}}};
   return conditions;
 }
 
