@@ -186,7 +186,7 @@ int run_action(const Program& program, const Options& options) {
   const bool takes_command = options.action == "run" || options.action == "compare";
   if (!takes_command && !options.command.empty())
     throw bad_input(fmt::format("power {}: takes no command behind --", options.action));
-  if (!program.json_file().empty() && options.action != "show" && options.action != "compare")
+  if (!program.json_file().empty() && (options.action == "set" || options.action == "restore"))
     throw bad_input(fmt::format("power {}: has no result to write with --json", options.action));
   return found->second(program, options);
 }
