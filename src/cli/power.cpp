@@ -128,9 +128,21 @@ int set(const Program& program, const Options& options) {
   return kExitSuccess;
 }
 
+/// What root has set is root's to restore; without rights the default is another file.
+void require_own_state(const Options& options) {
+  const std::filesystem::path system = system_root() / "run/hedge/power.json";
+  std::error_code error;
+  if (options.state.empty() && PowerStateFile({}, system_root()).path() != system &&
+      std::filesystem::exists(system, error)) {
+    throw bad_input(fmt::format("to restore what {} holds needs root: `sudo {}`", system.string(),
+                                options.command_line));
+  }
+}
+
 int restore(const Program& program, const Options& options) {
   if (!request_of(options).empty())
     throw bad_input("power restore: takes no settings, it brings back those before `set`");
+  require_own_state(options);
   program.show_notes();
   const HeldSignals held;
   PowerSession session(options.state, system_root());

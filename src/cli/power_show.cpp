@@ -143,6 +143,7 @@ nlohmann::ordered_json to_json(const Shown& shown, const json& conditions) {
 }  // namespace
 
 int show_power(const Program& program, const std::string& state_file) {
+  program.show_notes();  // What a killed run left is told before anything is refused.
   const Shown shown = look(state_file);
   const Conditions& conditions = shown.conditions;
   const json clocks = conditions_to_json(conditions);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <exception>
 #include <set>
 #include <system_error>
 #include <utility>
@@ -29,7 +30,7 @@ template <class Action>
 void attempt(std::vector<std::string>& lines, Action action) {
   try {
     action();
-  } catch (const Error& error) {
+  } catch (const std::exception& error) {
     lines.emplace_back(error.what());
   }
 }

@@ -62,7 +62,7 @@ void PowerSession::change(const PowerRequest& request, const char* clocks_suffix
   file_.write(state_);
   try {
     warn_all(apply_power(plan, *state_.run));
-  } catch (const Error&) {
+  } catch (...) {
     (void)undo();
     throw;
   }

@@ -146,6 +146,10 @@ ToolAnswer run_tool(const fs::path& program, const std::vector<std::string>& arg
     ::dup2(input.read_end(), STDIN_FILENO);
     ::dup2(output.write_end(), STDOUT_FILENO);
     ::dup2(output.write_end(), STDERR_FILENO);
+    sigset_t children{};  // A script waits for its own.
+    ::sigemptyset(&children);
+    ::sigaddset(&children, SIGCHLD);
+    ::sigprocmask(SIG_UNBLOCK, &children, nullptr);
     replace_process(program, arguments);
     ::_exit(127);
   }

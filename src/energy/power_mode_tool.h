@@ -21,8 +21,8 @@ struct ToolAnswer {
 };
 
 /// Runs a vendor's program to its end. It reads "no" where it asks something (nvpmodel: whether to
-/// reboot) and inherits the signal mask. Throws runtime_failure where it cannot be started and
-/// where it has not ended after `limit` (it is killed then).
+/// reboot) and inherits the signal mask but for SIGCHLD. Throws runtime_failure where it cannot be
+/// started and where it has not ended after `limit` (it is killed then).
 [[nodiscard]] ToolAnswer run_tool(const std::filesystem::path& program,
                                   const std::vector<std::string>& arguments,
                                   std::chrono::seconds limit = std::chrono::seconds(60));

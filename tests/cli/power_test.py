@@ -648,6 +648,7 @@ for _ in range(1000):
         process.communicate(timeout=20)
         self.assertIn("settings still stand: `sudo hedge power restore`",
                       self.power("show", **nobody).stderr)
+        self.assertIn("needs root", self.power("restore", status=2, **nobody).stderr)
         self.assertIn("restored", self.power("show").stderr)
 
     # ---- free against locked
