@@ -146,7 +146,6 @@ Validity judge(const RunEvidence& evidence) {
   judge_timing(evidence, reasons);
   judge_goal(evidence, reasons);
   if (evidence.paced) judge_paced(*evidence.paced, reasons);
-  reasons.insert(reasons.end(), evidence.build_notes.begin(), evidence.build_notes.end());
   reasons.insert(reasons.end(), evidence.serious_conditions.begin(),
                  evidence.serious_conditions.end());
   validity.verdict = reasons.empty() ? Verdict::kValid : Verdict::kInvalid;

@@ -74,6 +74,8 @@ class Measurements(unittest.TestCase):
         self.assertIn("settled", result["warmup"])
         self.assertGreater(result["usage"]["cpu_seconds"], 0)
         self.assertEqual(result["headline"], {"statistic": "mean", "us": result["latency_us"]["mean"]})
+        for moment in ("before", "during", "after"):
+            self.assertTrue(result["conditions"][moment], moment)
         self.assertEqual(sum(s["count"] for s in result["regimes"]["segments"]), 2000)
 
     def test_presets_and_what_overrides_them(self):

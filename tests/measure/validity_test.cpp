@@ -144,11 +144,8 @@ TEST(Judge, APacedLoadThatCameLate) {
   expect_reason(evidence, {"kept up with", "96 %", "--rate"});
 }
 
-TEST(Judge, BuildAndConditionsInTheirOwnWords) {
+TEST(Judge, ConditionsInTheirOwnWords) {
   RunEvidence evidence;
-  evidence.build_notes = {"built without optimisation"};
-  expect_reason(evidence, {"built without optimisation"});
-  evidence.build_notes.clear();
   evidence.serious_conditions = {"the CPU was throttled: cool it"};
   expect_reason(evidence, {"the CPU was throttled: cool it"});
 }
@@ -157,7 +154,7 @@ TEST(Judge, TellsEveryReason) {
   RunEvidence evidence;
   evidence.summary = summarize(quiet(10));
   evidence.cut_short = true;
-  evidence.build_notes = {"a", "b"};
+  evidence.serious_conditions = {"a", "b"};
   EXPECT_EQ(judge(evidence).reasons.size(), 4U);
 }
 
