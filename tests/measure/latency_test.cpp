@@ -144,6 +144,18 @@ TEST(MeasureLoop, NoIterationIsNoLatency) {
   EXPECT_EQ(context.runs(), 0);
 }
 
+TEST(LatencyRecorder, GivesItsSamplesAway) {
+  LatencyRecorder<FakeClock> recorder(4, FakeClock(5));
+  recorder.time([] {});
+  const std::int64_t* const store = recorder.samples_ns().data();
+  const std::vector<std::int64_t> taken = recorder.take();
+  EXPECT_EQ(taken, std::vector<std::int64_t>{5});
+  EXPECT_EQ(taken.data(), store);  // Not copied.
+  EXPECT_TRUE(recorder.samples_ns().empty());
+  recorder.time([] {});
+  EXPECT_EQ(recorder.samples_ns().size(), 1U);
+}
+
 TEST(LatencyRecorder, TellsWhenACallEnded) {
   const FakeClock clock;
   LatencyRecorder<FakeClock> recorder(1, clock);
