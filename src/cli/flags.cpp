@@ -4,11 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
-#include <cmath>
 #include <filesystem>
-#include <string_view>
 #include <utility>
 
 #include "base/text.h"
@@ -48,28 +45,6 @@ double parse_number(const std::string& flag, const std::string& text, double low
     throw bad_input(fmt::format("{}={}: give a number from {} to {}", flag, text, low, high));
   }
   return value;
-}
-
-std::int64_t parse_duration_ns(const std::string& flag, const std::string& text,
-                               std::int64_t low_ns, std::int64_t high_ns) {
-  constexpr std::array<std::pair<std::string_view, double>, 6> kUnits{
-      {{"ms", 1e6}, {"us", 1e3}, {"ns", 1}, {"min", 60e9}, {"h", 3600e9}, {"s", 1e9}}};
-  for (const auto& [unit, ns] : kUnits) {
-    if (!text.ends_with(unit)) continue;
-    double value = 0;
-    const char* const last = text.data() + text.size() - unit.size();
-    const auto [end, error] = std::from_chars(text.data(), last, value);
-    if (error != std::errc{} || end != last) break;
-    if (!(value * ns >= static_cast<double>(low_ns) &&
-          value * ns <= static_cast<double>(high_ns))) {
-      throw bad_input(fmt::format("{}={}: out of range; give a time {} {:g} s", flag, text,
-                                  low_ns > 0 ? "above 0 and up to" : "up to",
-                                  static_cast<double>(high_ns) * 1e-9));
-    }
-    return std::llround(value * ns);
-  }
-  throw bad_input(
-      fmt::format("{}={}: give a time with its unit, as 3s, 200ms or 2min", flag, text));
 }
 
 std::vector<std::int64_t> parse_counts(const std::string& flag, const std::string& text,

@@ -22,10 +22,6 @@ inline constexpr std::int64_t kMostImages = 4096;
 [[nodiscard]] double parse_number(const std::string& flag, const std::string& text, double low,
                                   double high);
 
-/// A time with its unit, "3s", "1.5s", "200ms", "50us" or "2min", in nanoseconds, likewise.
-[[nodiscard]] std::int64_t parse_duration_ns(const std::string& flag, const std::string& text,
-                                             std::int64_t low_ns, std::int64_t high_ns);
-
 /// The original's --maxBatchSize; nothing where it was not given. Throws bad_input for a larger
 /// batch.
 void require_batch_within(const std::string& max_batch_size,

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "cli/measuring_options.h"
 #include "cli/model_options.h"
 #include "cli/program.h"
+#include "cli/watched_conditions.h"
 #include "data/label_file.h"
 #include "data/scores_file.h"
 #include "hedge/error.h"
@@ -23,7 +25,6 @@
 #include "measure/samples_file.h"
 #include "measure/usage.h"
 #include "measure/validity.h"
-#include "result/machine.h"
 #include "result/result_json.h"
 
 namespace hedge::cli {
@@ -125,6 +126,8 @@ class Run {
     }
 
     load_batch(dataset_, prepare_, 0, batch, context->input(), timers.preprocess);
+    program_.show_notes();
+    WatchedConditions conditions;
     const WarmUp warm_up =
         warm_up_calls([&] { context->infer(); }, parse_warm_up(options_.measuring.warm_up));
     timers.preprocess.clear();
@@ -158,8 +161,9 @@ class Run {
           accuracy.without_class()));
       log(LogLevel::kWarning, result.warnings.back());
     }
+    std::vector<std::string> serious = conditions.finish(result);
     if (!samples.empty()) {
-      judge_latency(samples, warm_up, overhead, result);
+      judge_latency(samples, warm_up, overhead, std::move(serious), result);
       result.throughput_per_s = static_cast<double>(batch) * 1e6 / *result.latency_us->mean;
       result.split_us = split_of(timers, batch);
       result.usage = usage_result(used, static_cast<std::int64_t>(samples.size()));
@@ -208,14 +212,15 @@ class Run {
 
  private:
   static void judge_latency(std::span<const std::int64_t> samples, const WarmUp& warm_up,
-                            const TimerOverhead& overhead, Result& result) {
+                            const TimerOverhead& overhead, std::vector<std::string> serious,
+                            Result& result) {
     RunEvidence evidence;
     evidence.summary = summarize(samples);
     evidence.regimes = find_regimes(samples, overhead.resolution_ns);
     evidence.warm_up = warm_up;
     evidence.timer = overhead;
     evidence.cut_short = cancellation_requested();
-    evidence.build_notes = build_notes();
+    evidence.serious_conditions = std::move(serious);
     result.latency_us = latency_result(*evidence.summary, kScopeInfer, overhead);
     result.regimes = regimes_result(*evidence.regimes);
     result.validity = judge(evidence);

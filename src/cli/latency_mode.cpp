@@ -13,13 +13,13 @@
 #include "base/cancellation.h"
 #include "cli/measurement_text.h"
 #include "cli/measuring_options.h"
+#include "cli/watched_conditions.h"
 #include "hedge/error.h"
 #include "measure/latency.h"
 #include "measure/latency_result.h"
 #include "measure/samples_file.h"
 #include "measure/usage.h"
 #include "measure/validity.h"
-#include "result/machine.h"
 #include "result/result_json.h"
 #include "stats/intervals.h"
 #include "stats/series.h"
@@ -39,6 +39,12 @@ struct Measured {
   ProcessUsage usage;
   std::int64_t inferences = 0;
 };
+
+double mean_of(std::span<const std::int64_t> ns) {
+  double sum = 0;
+  for (const std::int64_t sample : ns) sum += static_cast<double>(sample);
+  return sum / static_cast<double>(ns.size());
+}
 
 class ClosedLoop {
  public:
@@ -89,8 +95,9 @@ class ClosedLoop {
       recorder_.clear();
       record_calls(infer, plan_.bound, recorder_, SteadyClock{}, show);
       const auto samples = recorder_.samples_ns();
-      append(samples, repetition);
-      if (!mean_ns && !samples.empty()) mean_ns = summarize(samples).mean_ns;
+      measured_.inferences += static_cast<std::int64_t>(samples.size());
+      if (!mean_ns && !samples.empty()) mean_ns = mean_of(samples);
+      keep_samples(repetition);
       part_done();
     }
     measured_.usage += process_usage() - begin;
@@ -117,12 +124,14 @@ class ClosedLoop {
     all.stretches.insert(all.stretches.end(), loop.stretches.begin(), loop.stretches.end());
     measured_.inferences += loop.total.iterations;
   }
-  void append(std::span<const std::int64_t> samples, std::int64_t repetition) {
-    measured_.samples_ns.insert(measured_.samples_ns.end(), samples.begin(), samples.end());
-    if (plan_.repetitions > 1) {
-      measured_.repetition_of.resize(measured_.samples_ns.size(), repetition);
+  void keep_samples(std::int64_t repetition) {
+    if (plan_.repetitions == 1) {
+      measured_.samples_ns = recorder_.take();
+      return;
     }
-    measured_.inferences += static_cast<std::int64_t>(samples.size());
+    const auto samples = recorder_.samples_ns();
+    measured_.samples_ns.insert(measured_.samples_ns.end(), samples.begin(), samples.end());
+    measured_.repetition_of.resize(measured_.samples_ns.size(), repetition);
   }
 
   ExecutionContext& context_;
@@ -172,10 +181,11 @@ HeadlineResult headline_of(const MeasuringPlan& plan, const Measured& measured,
 
 /// Fills in what was measured and its verdict.
 void set_measured(const MeasuringPlan& plan, const Measured& measured, const WarmUp& warm_up,
-                  const TimerOverhead& overhead, std::int64_t batch, Result& result) {
+                  const TimerOverhead& overhead, std::int64_t batch,
+                  std::vector<std::string> serious, Result& result) {
   RunEvidence evidence;
   evidence.warm_up = warm_up;
-  evidence.build_notes = build_notes();
+  evidence.serious_conditions = std::move(serious);
   evidence.cut_short = cancellation_requested();
   std::optional<Summary> summary;
   if (!measured.samples_ns.empty()) summary = summarize(measured.samples_ns);
@@ -259,6 +269,7 @@ int measure_latency(const Program& program, const MeasuredModel& model, const Me
                     const EvidenceOptions& evidence) {
   const TimerOverhead overhead = timer_overhead();
   program.show_notes();
+  WatchedConditions conditions;
   const WarmUp warm_up = warm_up_calls([&] { model.context.infer(); }, plan.warm_up);
   const Measured measured =
       ClosedLoop(program, model.context, plan, warm_up.level_ns.value_or(1e6)).run();
@@ -272,7 +283,7 @@ int measure_latency(const Program& program, const MeasuredModel& model, const Me
                                  : static_cast<std::int64_t>(measured.samples_ns.size());
   result.config.warmup_iterations = warm_up.runs;
   set_warm_up(warm_up, result);
-  set_measured(plan, measured, warm_up, overhead, model.batch, result);
+  set_measured(plan, measured, warm_up, overhead, model.batch, conditions.finish(result), result);
   result.memory = memory_result(model.context);
   if (!evidence.samples.empty()) {
     write_samples(evidence.samples, measured.samples_ns, measured.repetition_of);

@@ -7,6 +7,7 @@
 #include <limits>
 #include <utility>
 
+#include "cli/duration.h"
 #include "cli/flags.h"
 #include "cli/program.h"
 #include "hedge/error.h"
@@ -24,7 +25,7 @@ bool is_number(const std::string& text) {
 }
 
 std::int64_t duration_of(const std::string& text) {
-  return parse_duration_ns("--duration", text, 1, kLongest_ns);
+  return parse_duration("--duration", text, 1, kLongest_ns);
 }
 
 }  // namespace
@@ -76,7 +77,11 @@ WarmUpRule parse_warm_up(const std::string& text) {
   if (is_number(text)) {
     return WarmUpRule::runs(parse_count("--warmup", text, 0, kMostWarmUpRuns));
   }
-  return WarmUpRule::duration(parse_duration_ns("--warmup", text, 0, kLongest_ns));
+  if (text.find_first_of("0123456789") != 0) {
+    throw bad_input(
+        fmt::format("--warmup={}: give auto, a number of runs, or a time as 200ms", text));
+  }
+  return WarmUpRule::duration(parse_duration("--warmup", text, 0, kLongest_ns));
 }
 
 MeasuringPlan plan_of(const MeasuringOptions& options, std::int64_t images) {

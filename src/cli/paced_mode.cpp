@@ -2,25 +2,29 @@
 // The open loop of `measurements --rate`: a device that mostly sleeps.
 #include <fmt/format.h>
 
+#include <chrono>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "base/cancellation.h"
 #include "cli/latency_mode.h"
 #include "cli/measurement_text.h"
 #include "cli/measuring_options.h"
+#include "cli/watched_conditions.h"
 #include "hedge/error.h"
 #include "measure/latency_result.h"
 #include "measure/samples_file.h"
 #include "measure/usage.h"
 #include "measure/validity.h"
-#include "result/machine.h"
 #include "result/result_json.h"
 
 namespace hedge::cli {
 namespace {
 
 void set_measured(const PacedRun& run, const PacedOptions& paced, const WarmUp& warm_up,
-                  const TimerOverhead& overhead, std::int64_t batch, Result& result) {
+                  const TimerOverhead& overhead, std::int64_t batch,
+                  std::vector<std::string> serious, Result& result) {
   std::vector<std::int64_t> service;
   service.reserve(run.samples.size());
   for (const PacedSample& sample : run.samples) service.push_back(sample.service_ns());
@@ -30,7 +34,7 @@ void set_measured(const PacedRun& run, const PacedOptions& paced, const WarmUp& 
   evidence.warm_up = warm_up;
   evidence.timer = overhead;
   evidence.cut_short = cancellation_requested();
-  evidence.build_notes = build_notes();
+  evidence.serious_conditions = std::move(serious);
   result.latency_us = latency_result(*evidence.summary, kScopeInfer, overhead);
   result.regimes = regimes_result(*evidence.regimes);
   result.paced = paced_result(run, paced, overhead);
@@ -65,6 +69,8 @@ int measure_paced(const Program& program, const MeasuredModel& model, const Warm
                   const PacedOptions& paced, const EvidenceOptions& evidence) {
   const TimerOverhead overhead = timer_overhead();
   program.show_notes();
+  // A look at the conditions takes as long as some inferences and wakes the device up.
+  WatchedConditions conditions(std::chrono::seconds(2));
   const auto infer = [&] { model.context.infer(); };
   const WarmUp warm_up = warm_up_calls(infer, rule);
   const ProcessUsage begin = process_usage();
@@ -89,7 +95,7 @@ int measure_paced(const Program& program, const MeasuredModel& model, const Warm
   result.config.warmup_iterations = warm_up.runs;
   result.config.flags["warmup"] = describe(rule);
   set_warm_up(warm_up, result);
-  set_measured(run, paced, warm_up, overhead, model.batch, result);
+  set_measured(run, paced, warm_up, overhead, model.batch, conditions.finish(result), result);
   result.usage = usage_result(used, *result.config.iterations);
   result.memory = memory_result(model.context);
   if (!evidence.samples.empty()) {

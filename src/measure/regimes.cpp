@@ -60,11 +60,17 @@ double median_of(std::span<const double> values) {
   return *middle;
 }
 
-/// By the quarters of two segments that face each other: of a saw the whole ones look alike.
+double relative_change(double before, double after) {
+  return before > 0 ? after / before - 1 : 0;
+}
+
+/// From one segment to the next, whichever is larger: by their medians, or by those of the quarters
+/// that face each other, for of a saw the whole ones look alike.
 double relative_step(std::span<const double> before, std::span<const double> after) {
-  const double low = median_of(before.last((before.size() + 3) / 4));
-  const double high = median_of(after.first((after.size() + 3) / 4));
-  return low > 0 ? high / low - 1 : 0;
+  const double whole = relative_change(median_of(before), median_of(after));
+  const double near = relative_change(median_of(before.last((before.size() + 3) / 4)),
+                                      median_of(after.first((after.size() + 3) / 4)));
+  return std::abs(near) > std::abs(whole) ? near : whole;
 }
 
 std::vector<Segment> segments_of(std::span<const std::int64_t> ns, const Blocks& blocks,
@@ -89,17 +95,16 @@ std::vector<Segment> segments_of(std::span<const std::int64_t> ns, const Blocks&
   return segments;
 }
 
-/// The segment that begins with the least change where that is below kLeastChange by either
-/// measure: a single block beside it was further off. 0: none.
+/// The segment that begins with the least step below kLeastChange: single blocks beside it were
+/// further off. 0: none.
 std::size_t weakest_change(const std::vector<Segment>& segments) {
   std::size_t weakest = 0;
   double least = kLeastChange;
   for (std::size_t i = 1; i < segments.size(); ++i) {
-    const double whole = segments[i].median_ns / std::max(segments[i - 1].median_ns, 1.0) - 1;
-    const double change = std::max(std::abs(segments[i].step), std::abs(whole));
-    if (change >= least) continue;
+    const double step = std::abs(segments[i].step);
+    if (step >= least) continue;
     weakest = i;
-    least = change;
+    least = step;
   }
   return weakest;
 }

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::size_t kFewestSamples = 5;
 constexpr std::size_t kMostSamples = 4096;  // A power of two, for thinning.
-constexpr std::int64_t kLeast_ns = 20'000'000;
+constexpr std::int64_t kLeast_ns = 40'000'000;
 constexpr std::int64_t kShareOfBefore = 3;  // One third.
 constexpr double kTolerance = 0.02;
 constexpr double kErrors = 3;

@@ -16,8 +16,9 @@ namespace hedge {
 
 /// Says when durations have become steady: the medians of the last three windows agree within 2 %,
 /// or within three of their own standard errors where they are noisier than that. A window holds at
-/// least 5 samples, 20 ms, and a third of what came before it, so that the three cover more than
-/// half of a long warm-up and a slow ramp is not taken for a level. Pure: it reads no clock.
+/// least 5 samples, 40 ms, and a third of what came before it, so that the three cover more than
+/// half of a long warm-up and a ramp is not taken for a level. One slower than a quarter a second
+/// is, for nobody can wait long enough: find_regimes sees it afterwards. Pure: it reads no clock.
 class SteadyDetector {
  public:
   SteadyDetector();

@@ -58,8 +58,7 @@ struct RunEvidence {
   std::optional<PercentileGoal> goal;
   bool cut_short = false;  ///< By Ctrl-C.
   std::optional<PacedEvidence> paced;
-  std::vector<std::string> build_notes;         ///< build_notes() of result/machine.h.
-  std::vector<std::string> serious_conditions;  ///< Each a sentence with advice.
+  std::vector<std::string> serious_conditions;  ///< Severity::kSerious, each with advice.
 };
 
 /// VALID, or INVALID with every reason and what to do about it, in the order of RunEvidence.
