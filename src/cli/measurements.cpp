@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Latency of one image over and over: one timer around the whole loop, beside a timer an iteration.
+// One image over and over: latency by one timer around the whole loop, beside a timer an iteration;
+// or energy, by a power meter beside the loop.
 #include <fmt/format.h>
 
 #include "base/cancellation.h"
+#include "cli/energy_mode.h"
 #include "cli/flags.h"
 #include "cli/model_options.h"
 #include "cli/program.h"
@@ -21,7 +23,15 @@ constexpr const char* kExamples =
     "One image is loaded and preprocessed, 100 untimed inferences warm up, then the loop runs "
     "under\n"
     "one timer and its time is divided by the iterations. The same again with a timer around each\n"
-    "inference shows what that timer costs.\n";
+    "inference shows what that timer costs.\n"
+    "\n"
+    "  ./measurements --energy --model=resnet8_cifar_fp32.engine                until Ctrl-C\n"
+    "  ./measurements --energy --duration=30s --meter=csv:power.csv --marker=auto --model=...\n"
+    "\n"
+    "Energy: the power at rest (--idle), the same loop beside a power meter, and at rest again. "
+    "Gross "
+    "is\n"
+    "all that the meter's rails drew, net what was above rest; docs/energy.md tells more.\n";
 
 struct Options {
   ModelOptions model;
@@ -31,14 +41,33 @@ struct Options {
   std::string warm_up = std::to_string(kDefaultWarmUpRuns);
   bool latency = HEDGE_DEFAULT_LATENCY != 0;
   bool energy = HEDGE_DEFAULT_ENERGY != 0;
+  bool endless = false;  ///< No --iterations was given.
+  EnergyOptions energy_options;
 };
 
+/// Whose meter comes first.
+bool runs_on_gpu(const Engine& engine) {
+  const std::string& backend = engine.info().backend;
+  return backend == "cuda" || backend == "tensorrt";
+}
+
+int measure_energy(const Program& program, const Options& options, const EnergyMode& mode,
+                   const Engine& engine, ExecutionContext& context, std::int64_t warm_up_runs) {
+  std::int64_t warmed_up = 0;
+  MeteredRun run =
+      mode.run([&] { context.infer(); }, [&] { warmed_up = warm_up(context, warm_up_runs); });
+  Result result =
+      describe_run("measurements", engine, context, options.model, batch_of(engine, options.batch));
+  result.config.warmup_iterations = warmed_up;
+  result.memory = memory_result(context);
+  program.print_text(model_line(result));
+  return mode.report(std::move(run), std::move(result));
+}
+
 int measure(const Program& program, const Options& options) {
-  if (options.energy) {
-    throw bad_input("energy is not measured yet; --latency measures latency");
-  }
-  if (!options.latency) {
-    throw bad_input("nothing to measure: built with LATENCY=0 and ENERGY=0; give --latency");
+  if (!options.latency && !options.energy) {
+    throw bad_input(
+        "nothing to measure: built with LATENCY=0 and ENERGY=0; give --latency or --energy");
   }
   const std::int64_t warm_up_runs = parse_count("--warmup", options.warm_up, 0, 1'000'000'000);
   const auto engine = open_engine(options.model);
@@ -55,6 +84,13 @@ int measure(const Program& program, const Options& options) {
   const Image image = dataset->image(0);
   for (std::size_t at = 0; at < input.size(); at += image_size) {
     prepare(image, input.subspan(at, image_size));
+  }
+  if (options.energy) {
+    const EnergyMode mode(program, options.energy_options,
+                          {.iterations = options.endless ? 0 : iterations,
+                           .threads = thread_count(options.model.threads),
+                           .gpu = runs_on_gpu(*engine)});
+    return measure_energy(program, options, mode, *engine, *context, warm_up_runs);
   }
   const TimerOverhead overhead = timer_overhead();
   LatencyRecorder<> timer(static_cast<std::size_t>(iterations));
@@ -98,7 +134,7 @@ int measure(const Program& program, const Options& options) {
 int main(int argc, char** argv) {
   using namespace hedge::cli;
   Program program("measurements",
-                  "Measure the latency of a model on one image, amortised over a loop", kExamples);
+                  "Measure latency or energy of a model on one image, over and over", kExamples);
   Options options;
   CLI::App& app = program.app();
   add_model_options(app, options.model);
@@ -117,7 +153,13 @@ int main(int argc, char** argv) {
       },
       "Measure latency");
   app.add_flag_callback(
-      "--energy", [&] { options.energy = true; }, "Measure energy (comes later)");
+      "--energy", [&] { options.energy = true; },
+      "Measure energy and latency, until Ctrl-C unless --iterations or --duration bound it");
+  add_energy_flags(app, options.energy_options);
   program.add_json_flag("schema hedge.result/1");
-  return program.run(argc, argv, [&] { return measure(program, options); });
+  return program.run(argc, argv, [&] {
+    options.endless = app.count("--iterations") == 0;
+    if (!options.energy) refuse_energy_flags(app);
+    return measure(program, options);
+  });
 }
