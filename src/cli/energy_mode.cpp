@@ -188,6 +188,7 @@ void EnergyMode::open_meter_named(const std::string& name) {
   if (meter_) return;
   no_meter_ = fmt::format("no meter, so energy stays unknown ({})", choice.reason);
   log(LogLevel::kWarning, no_meter_);
+  idle_ns_ = 0;  // A baseline of what is not measured.
 }
 
 void EnergyMode::say_start() const {

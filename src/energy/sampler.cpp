@@ -69,8 +69,22 @@ void MeterReader::read(std::int64_t now_ns, std::int64_t done) {
   for (std::size_t i = 0; i < readings_.size(); ++i) recording_.rails[i].add(readings_[i]);
 }
 
+namespace {
+
+std::vector<bool> counting_rails(const PowerMeter* meter) {
+  std::vector<bool> counts;
+  if (meter == nullptr) return counts;
+  for (const Rail& rail : meter->rails()) counts.push_back(rail.in_total);
+  return counts;
+}
+
+}  // namespace
+
 Sampler::Sampler(PowerMeter* meter, const std::atomic<std::int64_t>& done, const Options& options)
-    : options_(options), reader_(meter, options.period_ns), thread_([this, &done] { run(done); }) {}
+    : options_(options),
+      counts_(counting_rails(meter)),
+      reader_(meter, options.period_ns),
+      thread_([this, &done] { run(done); }) {}
 
 Sampler::~Sampler() {
   if (thread_.joinable()) (void)stop();
@@ -119,17 +133,25 @@ void Sampler::run(const std::atomic<std::int64_t>& done) {
   reader_.read(SteadyClock::now_ns(), done.load(std::memory_order_relaxed));
 }
 
-std::optional<double> Sampler::recent_watts(std::int64_t span_ns) const {
+std::vector<std::optional<double>> Sampler::recent_rail_watts(std::int64_t span_ns) const {
   const std::lock_guard lock(mutex_);
   const std::int64_t now = SteadyClock::now_ns();
-  const std::vector<RailTrace>& rails = reader_.recording().rails;
+  std::vector<std::optional<double>> watts;
+  for (const RailTrace& rail : reader_.recording().rails) {
+    const RailEnergy energy = integrate(rail, {now - span_ns, now});
+    watts.push_back(energy.joules ? std::optional(*energy.joules / energy.seconds) : std::nullopt);
+  }
+  return watts;
+}
+
+std::optional<double> Sampler::recent_watts(std::int64_t span_ns) const {
+  const std::vector<std::optional<double>> rails = recent_rail_watts(span_ns);
   if (rails.empty()) return std::nullopt;
   double watts = 0;
-  for (const RailTrace& rail : rails) {
-    if (!rail.rail().in_total) continue;
-    const RailEnergy energy = integrate(rail, {now - span_ns, now});
-    if (!energy.joules) return std::nullopt;
-    watts += *energy.joules / energy.seconds;
+  for (std::size_t i = 0; i < rails.size(); ++i) {
+    if (!counts_[i]) continue;
+    if (!rails[i]) return std::nullopt;
+    watts += *rails[i];
   }
   return watts;
 }

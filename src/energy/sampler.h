@@ -84,12 +84,15 @@ class Sampler {
   /// Mean watts of the rails that count, over the last `span_ns`, while it runs. Nothing where a
   /// rail does not tell.
   [[nodiscard]] std::optional<double> recent_watts(std::int64_t span_ns) const;
+  /// The same of each rail, also of those that do not count.
+  [[nodiscard]] std::vector<std::optional<double>> recent_rail_watts(std::int64_t span_ns) const;
 
  private:
   void run(const std::atomic<std::int64_t>& done);
   void keep_to_last_cpu() const;
 
   Options options_;
+  std::vector<bool> counts_;
   mutable std::mutex mutex_;  ///< Between the sampler and who watches it, never the load.
   std::condition_variable wake_;
   bool stop_ = false;
