@@ -102,7 +102,7 @@ void warn_of_rail(const RailTrace& rail, const RailEnergy& energy,
         fmt::format("{}: {:.2f} of {:.2f} s without a reading, filled in from what surrounds them",
                     name, energy.gap_seconds, energy.seconds));
   }
-  if (energy.distinct_samples < 2) {
+  if (energy.distinct_samples < 2 && !energy.half_width) {
     warnings.push_back(fmt::format(
         "{}: the reading never changed; the sensor is stuck, or slower than the run", name));
   }

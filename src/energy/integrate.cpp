@@ -62,7 +62,7 @@ Scatter scatter_of(std::span<const double> values) {
   constexpr std::size_t kFewestForTrend = 10;
   constexpr double kUnits = 1e9;  // whole nanowatts
   Scatter scatter;
-  if (values.size() < 2) return scatter;
+  if (values.size() < 2) return scatter;  // all zero: one value does not scatter
   const auto [low, high] = std::minmax_element(values.begin(), values.end());
   scatter.lowest = *low;
   scatter.highest = *high;
@@ -182,7 +182,9 @@ Area area_of(std::span<const Node> nodes, const Window& window, std::int64_t gap
 
 void integrate_watts(const RailTrace& trace, const Window& window, RailEnergy& energy) {
   const auto points = around(trace.points(), window);
-  const double refresh = refresh_ns(points).value_or(0);
+  auto known = refresh_ns(points);
+  if (!known) known = refresh_ns(trace.points());
+  const double refresh = known.value_or(0);
   const std::vector<Node> nodes = corners(points, refresh);
   const Area area = area_of(nodes, window, std::max(trace.gap_ns(), std::int64_t(refresh)));
   const double missing = energy.seconds - area.covered_s;
@@ -194,9 +196,15 @@ void integrate_watts(const RailTrace& trace, const Window& window, RailEnergy& e
   energy.joules = area.joules / area.covered_s * energy.seconds;
 
   const Scatter scatter = scatter_of(refreshed_values(points, window, refresh));
-  if (energy.distinct_samples < 2 || !scatter.mean_half_width) return;
   const double step = step_doubt(trace.rail().resolution, scatter) * energy.seconds;
   const double refresh_s = refresh * kNano;
+  if (energy.distinct_samples < 2 || !scatter.mean_half_width) {
+    // Power that stays within a step, as at rest, of a sensor that moves at other times.
+    constexpr double kFewestRefreshes = 3;
+    const bool steady = step > 0 && refresh > 0 && energy.seconds > kFewestRefreshes * refresh_s;
+    if (steady) energy.half_width = kZ95 * step;
+    return;
+  }
   const double lag = std::fabs(scatter.rise) * refresh_s / 2 / std::numbers::sqrt3;
   const double edges = scatter.stddev * refresh_s / std::numbers::sqrt2;
   const double gaps = scatter.stddev * energy.gap_seconds;

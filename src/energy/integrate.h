@@ -23,7 +23,8 @@ struct Window {
 struct RailEnergy {
   std::optional<double> joules;
   /// Of the 95 % interval, joules. Holds what sampling, the sensor's steps and the edges of the
-  /// window leave open, not the gain error of the sensor. Absent below two distinct samples.
+  /// window leave open, not the gain error of the sensor. Absent below two distinct samples, unless
+  /// the sensor's step is known and it moves at other times.
   std::optional<double> half_width;
   double seconds = 0;
   std::int64_t distinct_samples = 0;  ///< Of the sensor, in the window.
