@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "cli/duration.h"
+#include "cli/energy_text.h"
 #include "cli/flags.h"
 #include "cli/model_options.h"
 #include "energy/power_csv.h"
@@ -33,27 +34,8 @@ constexpr std::string_view kCsv = "csv:";
 constexpr std::int64_t kHour_ns = 3'600'000'000'000;
 constexpr std::array kFlags{"--meter", "--idle", "--duration", "--marker", "--sample-rate"};
 
-std::string interval_text(const std::optional<Range>& range, double scale, int digits) {
-  if (!range) return "";
-  return fmt::format(" [{:.{}f}, {:.{}f}]", (*range)[0] * scale, digits, (*range)[1] * scale,
-                     digits);
-}
-
-std::string one(const std::string& unit) {
-  const bool vowel = std::string_view("aeiou").find(unit.front()) != std::string_view::npos;
-  return (vowel ? "an " : "a ") + unit;
-}
-
 std::string time_text(double ns) {
   return ns < 1000 ? fmt::format("{:.2f} ns", ns) : fmt::format("{:.3f} us", ns / 1000);
-}
-
-/// Energy of one call with its interval in the same unit.
-std::string per_call_text(double millijoules, const std::optional<Range>& range) {
-  const double joules = millijoules * 1e-3;
-  if (!range) return joules_text(joules);
-  return fmt::format("{} [{}, {}]", joules_text(joules), joules_text((*range)[0] * 1e-3),
-                     joules_text((*range)[1] * 1e-3));
 }
 
 /// Loggers write late: the file is read again as long as it grows.
@@ -72,56 +54,6 @@ auto while_growing(const std::string& file, const Use& use) {
       size = now;
     }
   }
-}
-
-std::string energy_lines(const EnergyResult& energy, const std::string& unit) {
-  std::string text;
-  if (energy.mj_per_inference) {
-    text += fmt::format("energy     {} {}", per_call_text(*energy.mj_per_inference, energy.ci95),
-                        one(unit));
-    if (energy.mj_per_inference_net) {
-      text += fmt::format("; above idle {}",
-                          per_call_text(*energy.mj_per_inference_net, energy.net_ci95));
-    }
-    text += "\n";
-  } else {
-    text += "energy     unknown\n";
-  }
-  if (energy.mean_watts) {
-    text += fmt::format("           {:.3f} W mean{} over {:.2f} s, {:.4g} J\n", *energy.mean_watts,
-                        interval_text(energy.mean_watts_ci95, 1, 3), energy.seconds.value_or(0),
-                        energy.joules_total.value_or(0));
-  }
-  if (energy.idle_watts) {
-    text += fmt::format("           {:.3f} W idle{}\n", *energy.idle_watts,
-                        interval_text(energy.idle_watts_ci95, 1, 3));
-  }
-  return text;
-}
-
-std::string meter_lines(const EnergyResult& energy) {
-  std::string text = fmt::format("meter      {}", energy.meter.value_or("?"));
-  if (energy.covers) text += fmt::format(": {}", *energy.covers);
-  text += "\n";
-  if (energy.distinct_samples) {
-    text += fmt::format("           {} distinct samples", *energy.distinct_samples);
-    if (energy.refresh_seconds) {
-      text += fmt::format(", a new one after {:.3g} ms", *energy.refresh_seconds * 1e3);
-    }
-    text += "\n";
-  }
-  if (energy.gain_error) {
-    text += fmt::format("           intervals leave out the sensor's gain error: {}\n",
-                        *energy.gain_error);
-  }
-  if (!energy.rail_details || energy.rail_details->size() < 2) return text;
-  for (const auto& [name, rail] : energy.rail_details->items()) {
-    text += rail.contains("mean_watts")
-                ? fmt::format("  rail     {}: {:.3f} W", name, rail["mean_watts"].get<double>())
-                : fmt::format("  rail     {}: unknown", name);
-    text += rail["counts"].get<bool>() ? "\n" : " (not added)\n";
-  }
-  return text;
 }
 
 }  // namespace
@@ -261,8 +193,8 @@ int EnergyMode::report(MeteredRun run, Result result) const {
   const double batch = static_cast<double>(result.config.batch.value_or(1));
   result.throughput_per_s = batch * 1e9 / run.loop.ns_per_iteration();
   program_.print("latency    {} {}, amortised: {} under one timer, {:.1f}/s\n",
-                 time_text(run.loop.ns_per_iteration()), one(workload_.unit), run.loop.iterations,
-                 1e9 / run.loop.ns_per_iteration());
+                 time_text(run.loop.ns_per_iteration()), one_of(workload_.unit),
+                 run.loop.iterations, 1e9 / run.loop.ns_per_iteration());
   warn_of_late_readings(run, result);
   if (!no_meter_.empty()) result.warnings.push_back(no_meter_);
   std::string failure;

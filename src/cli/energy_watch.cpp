@@ -5,14 +5,13 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
-#include <cmath>
 #include <cstdio>
 #include <limits>
 #include <utility>
 
 #include "base/clock.h"
+#include "cli/energy_text.h"
 
 namespace hedge::cli {
 namespace {
@@ -21,18 +20,6 @@ constexpr std::int64_t kEvery_ns = 500'000'000;
 constexpr std::int64_t kMeanOver_ns = 2'000'000'000;
 
 }  // namespace
-
-std::string joules_text(double joules) {
-  struct Unit {
-    double size;
-    const char* name;
-  };
-  constexpr std::array kUnits{Unit{1, "J"}, Unit{1e-3, "mJ"}, Unit{1e-6, "uJ"}, Unit{1e-9, "nJ"}};
-  const double size = std::fabs(joules);
-  const auto fits = std::find_if(kUnits.begin(), kUnits.end() - 1,
-                                 [&](const Unit& unit) { return size >= unit.size; });
-  return fmt::format("{:.4g} {}", joules / fits->size, fits->name);
-}
 
 EnergyWatch::EnergyWatch(const Program& program, MeteredLoad& load, std::string unit,
                          std::int64_t duration_ns)

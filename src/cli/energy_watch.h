@@ -39,7 +39,4 @@ class EnergyWatch {
   std::thread thread_;
 };
 
-/// Joules with three or four digits: "12.35 mJ", "431.0 uJ".
-[[nodiscard]] std::string joules_text(double joules);
-
 }  // namespace hedge::cli

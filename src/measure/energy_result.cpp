@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "measure/energy_result.h"
 
+#include <fmt/format.h>
+
 #include <cmath>
+
+#include "base/json.h"
+#include "hedge/error.h"
 
 namespace hedge {
 namespace {
@@ -87,7 +92,55 @@ json timeline_json(const MeteredRun& run) {
   if (run.windows.idle_before) add("idle_before", *run.windows.idle_before);
   add("load", run.windows.load);
   if (run.windows.idle_after) add("idle_after", *run.windows.idle_after);
+  for (const LoadSegment& segment : run.markers) {
+    timeline["markers"].push_back(
+        {wall(segment.window.begin_ns), wall(segment.window.end_ns), segment.busy});
+  }
   return timeline;
+}
+
+namespace {
+
+/// Throws nlohmann's exception where it is none, and bad_input where it makes no sense.
+Window window_from(const json& span) {
+  constexpr double kMost = 7.2e9;  // the year 2198
+  const auto ns = [](double seconds) {
+    if (!(seconds >= 0 && seconds <= kMost)) throw bad_input("a time is out of range");
+    return static_cast<std::int64_t>(seconds * 1e9);
+  };
+  const Window window{ns(span.at(0).get<double>()), ns(span.at(1).get<double>())};
+  if (window.end_ns <= window.begin_ns) throw bad_input("a span ends before it begins");
+  return window;
+}
+
+}  // namespace
+
+MeteredRun run_from_timeline(const json& timeline, std::int64_t iterations,
+                             const std::string& source) {
+  MeteredRun run;
+  try {
+    run.windows.load = window_from(timeline.at("load"));
+    const auto rest = [&](const char* name) -> std::optional<Window> {
+      if (!timeline.contains(name)) return std::nullopt;
+      return window_from(timeline.at(name));
+    };
+    run.windows.idle_before = rest("idle_before");
+    run.windows.idle_after = rest("idle_after");
+    for (const json& marker : timeline.value("markers", json::array())) {
+      run.markers.push_back({window_from(marker), marker.at(2).get<bool>()});
+    }
+  } catch (const json::exception& error) {
+    throw bad_input(fmt::format("{}: config.timeline: {}", source, json_reason(error)));
+  } catch (const Error& error) {
+    throw bad_input(fmt::format("{}: config.timeline: {}", source, error.what()));
+  }
+  const Window& load = run.windows.load;
+  run.begin = {load.begin_ns, load.begin_ns};
+  run.end = {load.end_ns, load.end_ns};
+  run.recording.progress.add(load.begin_ns, 0);
+  run.recording.progress.add(load.end_ns, iterations);
+  run.loop = {iterations, load.end_ns - load.begin_ns};
+  return run;
 }
 
 }  // namespace hedge

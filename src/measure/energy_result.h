@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
+#include <string>
+
 #include "energy/energy_summary.h"
 #include "energy/power_meter.h"
 #include "measure/metered_run.h"
@@ -13,7 +16,13 @@ namespace hedge {
                                          const Recording& recording);
 
 /// When the load did what, in seconds since 1970: the spans "idle_before", "load" and "idle_after",
-/// each {begin, end}, for who joins it with a log of his own.
+/// each [begin, end], and "markers", a list of [begin, end, busy]. For joining an external meter's
+/// log later.
 [[nodiscard]] nlohmann::json timeline_json(const MeteredRun& run);
+
+/// A run as far as its timeline tells, with the time of day for its clock and `iterations` spread
+/// evenly over the load. Throws bad_input with `source`, a file's name.
+[[nodiscard]] MeteredRun run_from_timeline(const nlohmann::json& timeline, std::int64_t iterations,
+                                           const std::string& source);
 
 }  // namespace hedge
