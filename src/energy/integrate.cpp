@@ -48,10 +48,8 @@ struct Scatter {
 /// Least squares over equally spaced values: the line's rise from the first to the last.
 double rise_of(std::span<const double> values) {
   const double n = static_cast<double>(values.size());
-  double sum = 0;
   double product = 0;
   for (std::size_t i = 0; i < values.size(); ++i) {
-    sum += values[i];
     product += values[i] * (static_cast<double>(i) - (n - 1) / 2);
   }
   const double squares = n * (n * n - 1) / 12;

@@ -79,6 +79,11 @@ struct Case {
   double most_error;
 };
 
+void PrintTo(const Case& c, std::ostream* out) {
+  const char* kinds[] = {"instant", "average", "counter"};
+  *out << kinds[static_cast<int>(c.kind)] << " at " << c.hertz << " Hz";
+}
+
 class EnergyOfSimulatedLoad : public testing::TestWithParam<Case> {};
 
 /// 4,000 runs over all cases together.
