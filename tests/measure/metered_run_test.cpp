@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cstdlib>
 #include <limits>
 #include <string>
 #include <thread>
@@ -185,6 +186,43 @@ TEST(EnergyResultForm, UnitsAreThoseOfTheSchema) {
   EXPECT_LT((*result.ci95)[0], *result.mj_per_inference);
   EXPECT_GT((*result.ci95)[1], *result.mj_per_inference);
   EXPECT_FALSE(result.covers.has_value());
+}
+
+// ---------------------------------------------------------------------------------------- timeline
+
+TEST(Timeline, IsReadAsItWasWritten) {
+  MeteredRun run = run_at_steady_100s();
+  run.windows.idle_before = Window{102 * kS, 104 * kS};
+  run.markers = {{{105 * kS, 106 * kS}, false}, {{106 * kS, 107 * kS}, true}};
+  const MeteredRun read = run_from_timeline(timeline_json(run), 500, "r.json");
+  // Its clock is the time of day.
+  const auto near = [](std::int64_t a, std::int64_t b) { return std::abs(a - b) < 1000; };
+  EXPECT_TRUE(near(read.windows.load.begin_ns, 1110 * kS));
+  EXPECT_TRUE(near(read.windows.load.end_ns, 1130 * kS));
+  ASSERT_TRUE(read.windows.idle_before.has_value());
+  EXPECT_TRUE(near(read.windows.idle_before->end_ns, 1104 * kS));
+  EXPECT_FALSE(read.windows.idle_after.has_value());
+  ASSERT_EQ(read.markers.size(), 2U);
+  EXPECT_FALSE(read.markers[0].busy);
+  EXPECT_TRUE(read.markers[1].busy);
+  EXPECT_NEAR(read.recording.progress.at(1120 * kS).value(), 250, 0.01);
+}
+
+TEST(Timeline, RefusesWhatMakesNoSense) {
+  using nlohmann::json;
+  for (const json& timeline :
+       {json{3}, json::object(), json{{"load", "noon"}}, json{{"load", {1}}},
+        json{{"load", {2, 1}}}, json{{"load", {-1, 1}}}, json{{"load", {1, 1e300}}},
+        json{{"load", {1, 2}}, {"idle_after", {"a", "b"}}}, json{{"load", {1, 2}}, {"markers", 7}},
+        json{{"load", {1, 2}}, {"markers", {{1, 2}}}}}) {
+    try {
+      (void)run_from_timeline(timeline, 1, "r.json");
+      ADD_FAILURE() << timeline.dump();
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::kBadInput);
+      EXPECT_EQ(std::string(error.what()).find("r.json: config.timeline: "), 0U) << error.what();
+    }
+  }
 }
 
 }  // namespace
