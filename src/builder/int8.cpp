@@ -23,6 +23,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// Below it the largest values of an activation have hardly been seen.
+constexpr std::int64_t kFewImages = 100;
+
 fs::path cache_path(const EngineInfo& info, const Int8Options& options) {
   if (!options.cache.empty()) return options.cache;
   const bool named = !info.dataset.empty() && !is_own_dataset(info.dataset);
@@ -100,10 +103,20 @@ Ranges find_ranges(const PreparedModel& model, const Int8Options& options) {
       .images = std::min(options.images, static_cast<std::int64_t>(images.dataset->size())),
       .source = images.source,
       .test_images = images.test_images};
+  if (ranges.info.images < kFewImages) {
+    log(LogLevel::kWarning,
+        fmt::format("calibrated on {} {}: the ranges cut off what others reach; some hundreds are "
+                    "usual",
+                    ranges.info.images, ranges.info.images == 1 ? "image" : "images"));
+  }
   if (options.write_cache) {
     write_calibration_cache(file, cache_of(ranges.thresholds, model.graph, header));
     ranges.info.cache = file.string();
     ranges.info.cache_sha256 = file_hash(file);
+  } else {
+    log(LogLevel::kInfo,
+        fmt::format("ranges by {} on {} images ({}), not kept; build_engine --int8 keeps them",
+                    ranges.info.method, ranges.info.images, ranges.info.source));
   }
   return ranges;
 }

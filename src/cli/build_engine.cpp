@@ -2,7 +2,7 @@
 // ONNX file to engine file.
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <array>
 #include <filesystem>
 #include <optional>
 #include <utility>
@@ -134,21 +134,16 @@ void print_engine(const Program& program, const std::filesystem::path& path,
 }
 
 void print_choice(const Program& program, const BestReport& best) {
-  std::size_t width = 5;
+  constexpr std::array kPrecisions{"fp32", "bf16", "int8"};
+  for (const char* precision : kPrecisions) program.print("{:>6} us  ", precision);
+  program.print("chosen  layer\n");
   for (const BestLayer& layer : best.layers) {
-    width = std::max(width, std::min<std::size_t>(layer.name.size(), 60));
-  }
-  program.print("{:<{}}", "layer", width);
-  for (const char* precision : {"fp32", "bf16", "int8"}) program.print("  {:>6} us", precision);
-  program.print("  chosen\n");
-  for (const BestLayer& layer : best.layers) {
-    program.print("{:<{}}", printable(layer.name).substr(0, 60), width);
-    for (const char* precision : {"fp32", "bf16", "int8"}) {
+    for (const char* precision : kPrecisions) {
       const auto time = layer.time_us.find(precision);
-      program.print("  {:>9}",
+      program.print("{:>9}  ",
                     time == layer.time_us.end() ? "-" : fmt::format("{:.2f}", time->second));
     }
-    program.print("  {}\n", layer.precision);
+    program.print("{:<6}  {}\n", layer.precision, printable(layer.name));
   }
   program.print("whole net ");
   for (const auto& [name, time] : best.time_us) program.print(" {} {:.1f} us,", name, time);
@@ -157,7 +152,18 @@ void print_choice(const Program& program, const BestReport& best) {
                 best.images, best.fp32_correct);
 }
 
-int build(const Program& program, const Options& options) {
+/// A script may pass the same flags for every precision, so those without effect are no error.
+void warn_of_idle_flags(const CLI::App& app, const std::string& prefix, const std::string& needs) {
+  const auto idle = app.get_options([&](const CLI::Option* option) {
+    return option->count() > 0 && option->get_name().starts_with(prefix);
+  });
+  std::vector<std::string> names;
+  for (const CLI::Option* option : idle) names.push_back(option->get_name());
+  if (names.empty()) return;
+  log(LogLevel::kWarning, fmt::format("{} without effect: for {}", join_words(names), needs));
+}
+
+int build(Program& program, const Options& options) {
   check(program, options);
   const EngineBuildOptions stated = build_options(program, options);
   const std::int64_t begin = SteadyClock::now_ns();
@@ -171,6 +177,9 @@ int build(const Program& program, const Options& options) {
           "{} goes with --precision=int8 or --best, and a model in floating point", flag));
     }
   }
+  if (!calibrated) warn_of_idle_flags(program.app(), "--calib_", "int8, calibrated here");
+  if (!chosen) warn_of_idle_flags(program.app(), "--best_", "--best");
+  if (!options.report) warn_of_idle_flags(program.app(), "--report_", "--report");
   std::optional<BestReport> best;
   const EngineContainer container = naming(options.onnx, [&] {
     make_int8(model, stated.int8);

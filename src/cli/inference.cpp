@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -10,14 +11,20 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "cli/flags.h"
+#include "cli/measurement_text.h"
+#include "cli/measuring_options.h"
 #include "cli/model_options.h"
 #include "cli/program.h"
+#include "cli/watched_conditions.h"
 #include "data/label_file.h"
 #include "data/scores_file.h"
 #include "hedge/error.h"
 #include "measure/accuracy.h"
 #include "measure/latency.h"
 #include "measure/latency_result.h"
+#include "measure/samples_file.h"
+#include "measure/usage.h"
+#include "measure/validity.h"
 #include "result/result_json.h"
 
 namespace hedge::cli {
@@ -30,13 +37,14 @@ constexpr const char* kExamples =
     "\n"
     "An iteration is one image. Timed is infer() alone; reading and preprocessing the image and\n"
     "looking at the scores are outside. More iterations than images begin again with the first;\n"
-    "accuracy counts each image once. Ctrl-C prints what was measured so far (exit status 130).\n";
+    "accuracy counts each image once. The verdict says whether the latencies can be relied on\n"
+    "(docs/measuring.md). Ctrl-C prints what was measured so far (exit status 130).\n";
 
 struct Options {
   ModelOptions model;
   std::string iterations = "10000";
   std::string batches;
-  std::string warm_up = std::to_string(kDefaultWarmUpRuns);
+  MeasuringOptions measuring;
   std::string max_batch_size;
   std::string predictions;
   std::string scores;
@@ -48,14 +56,47 @@ struct Measured {
   std::vector<float> scores;
 };
 
+/// Durations of the parts of an iteration, each by a timer of its own: infer()'s stays alone.
+struct Timers {
+  explicit Timers(std::int64_t images, std::int64_t inferences)
+      : preprocess(static_cast<std::size_t>(images)),
+        infer(static_cast<std::size_t>(inferences)),
+        decide(static_cast<std::size_t>(inferences)) {}
+  LatencyRecorder<> preprocess;  ///< Of one image.
+  LatencyRecorder<> infer;
+  LatencyRecorder<> decide;  ///< Arg-max and counting, of the whole batch.
+};
+
 /// Writes `batch` images from number `first` on into the input; the set begins again at its end.
+/// Preprocessing is timed, reading the image is not.
 void load_batch(const Dataset& dataset, const Preprocessing& prepare, std::int64_t first,
-                std::int64_t batch, std::span<float> input) {
+                std::int64_t batch, std::span<float> input, LatencyRecorder<>& timer) {
   const std::size_t size = input.size() / static_cast<std::size_t>(batch);
   for (std::int64_t i = 0; i < batch; ++i) {
     const auto index = static_cast<std::size_t>(first + i) % dataset.size();
-    prepare(dataset.image(index), input.subspan(static_cast<std::size_t>(i) * size, size));
+    const Image image = dataset.image(index);
+    timer.time([&] { prepare(image, input.subspan(static_cast<std::size_t>(i) * size, size)); });
   }
+}
+
+double median_us(std::span<const std::int64_t> ns) {
+  std::vector<std::int64_t> sorted(ns.begin(), ns.end());
+  std::sort(sorted.begin(), sorted.end());
+  return static_cast<double>(percentile(sorted, 50)) / 1000;
+}
+
+/// Medians of one inference: preprocessing that of its whole batch.
+SplitResult split_of(const Timers& timers, std::int64_t batch) {
+  const auto images = timers.preprocess.samples_ns();
+  std::vector<std::int64_t> preprocess(timers.infer.samples_ns().size());
+  for (std::size_t i = 0; i < preprocess.size() * static_cast<std::size_t>(batch); ++i) {
+    preprocess[i / static_cast<std::size_t>(batch)] += images[i];
+  }
+  SplitResult split;
+  split.preprocess = median_us(preprocess);
+  split.compute = median_us(timers.infer.samples_ns());
+  split.decide = median_us(timers.decide.samples_ns());
+  return split;
 }
 
 class Run {
@@ -72,34 +113,45 @@ class Run {
     const auto size = static_cast<std::int64_t>(dataset_.size());
     const std::int64_t iterations = parse_iterations(options_.iterations, size);
     const std::int64_t counted = std::min(iterations, size);
-    const std::int64_t warm_up_runs = parse_count("--warmup", options_.warm_up, 0, 1'000'000'000);
     const auto context =
         engine_.create_context({.threads = thread_count(options_.model.threads), .batch = batch});
     const TimerOverhead overhead = timer_overhead();
     Accuracy accuracy(classes_, {.keep_predictions = !options_.predictions.empty(),
                                  .expected_images = static_cast<std::size_t>(counted)});
-    LatencyRecorder<> timer(static_cast<std::size_t>((iterations + batch - 1) / batch));
+    const std::int64_t inferences = (iterations + batch - 1) / batch;
+    Timers timers(inferences * batch, inferences);
     Measured measured;
     if (!options_.scores.empty()) {
       measured.scores.reserve(static_cast<std::size_t>(counted * classes_));
     }
 
-    load_batch(dataset_, prepare_, 0, batch, context->input());
-    const std::int64_t warmed_up = warm_up(*context, warm_up_runs);
+    load_batch(dataset_, prepare_, 0, batch, context->input(), timers.preprocess);
+    program_.show_notes();
+    WatchedConditions conditions;
+    const WarmUp warm_up =
+        warm_up_calls([&] { context->infer(); }, parse_warm_up(options_.measuring.warm_up));
+    timers.preprocess.clear();
+    const ProcessUsage begin = process_usage();
     ProgressBar progress(program_, "measuring", iterations);
     for (std::int64_t first = 0; first < iterations && !cancellation_requested(); first += batch) {
-      load_batch(dataset_, prepare_, first, batch, context->input());
-      timer.time([&] { context->infer(); });
+      load_batch(dataset_, prepare_, first, batch, context->input(), timers.preprocess);
+      timers.infer.time([&] { context->infer(); });
       const std::int64_t last = std::min(first + batch, counted);
-      for (std::int64_t i = first; i < last; ++i) add(i, i - first, *context, accuracy, measured);
+      timers.decide.time([&] {
+        for (std::int64_t i = first; i < last; ++i) add(i, i - first, *context, accuracy, measured);
+      });
       progress.update(first);
     }
 
+    const ProcessUsage used = process_usage() - begin;
+    const auto samples = timers.infer.samples_ns();
+
     Result& result = measured.result;
     result = describe_run("inference", engine_, *context, options_.model, batch);
-    result.config.iterations = std::min<std::int64_t>(
-        iterations, static_cast<std::int64_t>(timer.samples_ns().size()) * batch);
-    result.config.warmup_iterations = warmed_up;
+    result.config.iterations =
+        std::min<std::int64_t>(iterations, static_cast<std::int64_t>(samples.size()) * batch);
+    result.config.warmup_iterations = warm_up.runs;
+    set_warm_up(warm_up, result);
     const std::string how = decoding(dataset_, options_.model);
     if (!how.empty()) result.config.flags["decoding"] = how;
     result.accuracy = accuracy.result();
@@ -109,10 +161,16 @@ class Run {
           accuracy.without_class()));
       log(LogLevel::kWarning, result.warnings.back());
     }
-    if (!timer.samples_ns().empty()) {
-      const Summary summary = summarize(timer.samples_ns());
-      result.latency_us = latency_result(summary, kScopeInfer, overhead);
-      result.throughput_per_s = static_cast<double>(batch) * 1e9 / summary.mean_ns;
+    std::vector<std::string> serious = conditions.finish(result);
+    if (!samples.empty()) {
+      judge_latency(samples, warm_up, overhead, std::move(serious), result);
+      result.throughput_per_s = static_cast<double>(batch) * 1e6 / *result.latency_us->mean;
+      result.split_us = split_of(timers, batch);
+      result.usage = usage_result(used, static_cast<std::int64_t>(samples.size()));
+      if (!options_.measuring.samples.empty()) {
+        write_samples(options_.measuring.samples, samples, {});
+        result.latency_us->samples_file = options_.measuring.samples;
+      }
     }
     result.memory = memory_result(*context);
     const auto predictions = accuracy.predictions();
@@ -124,8 +182,10 @@ class Run {
   void print(const Result& result) const {
     program_.print_text(model_line(result));
     program_.print_text(accuracy_line(*result.accuracy));
+    program_.print_text(warm_up_line(result));
     if (result.latency_us) {
       program_.print_text(latency_lines(*result.latency_us));
+      program_.print_text(evidence_lines(*result.latency_us));
       program_.print("           {:.1f} images a second at the mean\n", *result.throughput_per_s);
       program_.print(
           "timed      infer() alone, {} image{} each; preprocessing and the look at the "
@@ -140,13 +200,32 @@ class Run {
       if (const auto how = result.config.flags.find("decoding"); how != result.config.flags.end()) {
         program_.print("decoding   {}\n", how->second.get<std::string>());
       }
+      program_.print_text(regimes_lines(result));
+      program_.print_text(split_line(*result.split_us));
+      program_.print_text(usage_line(result));
       program_.print_text(timer_line(overhead_));
     }
     program_.print_text(memory_line(*result.memory));
     program_.print_text(machine_notes(result.machine));
+    if (result.validity) program_.print_text(verdict_lines(*result.validity));
   }
 
  private:
+  static void judge_latency(std::span<const std::int64_t> samples, const WarmUp& warm_up,
+                            const TimerOverhead& overhead, std::vector<std::string> serious,
+                            Result& result) {
+    RunEvidence evidence;
+    evidence.summary = summarize(samples);
+    evidence.regimes = find_regimes(samples, overhead.resolution_ns);
+    evidence.warm_up = warm_up;
+    evidence.timer = overhead;
+    evidence.cut_short = cancellation_requested();
+    evidence.serious_conditions = std::move(serious);
+    result.latency_us = latency_result(*evidence.summary, kScopeInfer, overhead);
+    result.regimes = regimes_result(*evidence.regimes);
+    result.validity = judge(evidence);
+  }
+
   /// Image `index` of the dataset lies at `slot` of the batch.
   void add(std::int64_t index, std::int64_t slot, const ExecutionContext& context,
            Accuracy& accuracy, Measured& measured) const {
@@ -169,11 +248,15 @@ class Run {
 
 int measure_all(const Program& program, const Options& options) {
   if (!options.scores.empty()) require_scores_extension(options.scores);
+  const MeasuringOptions& measuring = options.measuring;
+  if (!measuring.samples.empty()) require_samples_extension(measuring.samples);
+  (void)parse_warm_up(measuring.warm_up);
   require_distinct({{"--model", options.model.model},
                     {"--predictions", options.predictions},
                     {"--scores", options.scores},
+                    {"--samples", measuring.samples},
                     {"--json", program.json_file()}});
-  for (const std::string& file : {options.predictions, options.scores}) {
+  for (const std::string& file : {options.predictions, options.scores, measuring.samples}) {
     if (!file.empty()) require_writable(file);
   }
   const auto engine = open_engine(options.model);
@@ -181,6 +264,9 @@ int measure_all(const Program& program, const Options& options) {
                            ? std::vector{engine->info().batch}
                            : parse_counts("--batch", options.batches, 1, kMostImages);
   require_batch_within(options.max_batch_size, batches);
+  if (batches.size() > 1 && !measuring.samples.empty()) {
+    throw bad_input("--samples: holds those of one batch size; give one with --batch");
+  }
   auto images = open_dataset(*engine, options.model);
   require_same_classes(*engine, *images, options.model);
   const auto size = static_cast<std::int64_t>(images->size());
@@ -209,7 +295,12 @@ int measure_all(const Program& program, const Options& options) {
     write_scores(options.scores, measured.scores, static_cast<std::size_t>(class_count(*engine)));
   }
   program.write_json_text(results_to_text(results));
-  return cancellation_requested() ? kExitCancelled : kExitSuccess;
+  if (cancellation_requested()) return kExitCancelled;
+  const auto invalid = [](const Result& result) {
+    return result.validity && result.validity->verdict == Verdict::kInvalid;
+  };
+  const auto first = std::find_if(results.begin(), results.end(), invalid);
+  return first == results.end() ? kExitSuccess : status_of(*first->validity, measuring.strict);
 }
 
 }  // namespace
@@ -231,8 +322,8 @@ int main(int argc, char** argv) {
       ->type_name("N[,N...]");
   app.add_option("--maxBatchSize", options.max_batch_size, "Refuse batches above it")
       ->type_name("N");
-  app.add_option("--warmup", options.warm_up, "Untimed inferences before (default 100)")
-      ->type_name("N");
+  add_warm_up_option(app, options.measuring);
+  add_evidence_options(app, options.measuring);
   app.add_option("--predictions", options.predictions,
                  "Write the predicted class of each image, one a line")
       ->type_name("FILE");

@@ -39,7 +39,8 @@ struct Options {
   std::string classes;
   std::string measurement = "latency";
   std::string iterations = "20000";
-  bool endless = false;  ///< Energy without a number of iterations.
+  bool all = false;  ///< No number of iterations was given.
+  std::string duration;
   EnergyOptions energy;
   std::string seed = "1";
 };
@@ -122,9 +123,12 @@ int measure_latency(const Program& program, Decisions& decisions, std::size_t cl
 
 int measure_energy(const Program& program, const Options& options, Decisions& decisions,
                    std::int64_t iterations, Result result) {
-  const EnergyMode mode(program, options.energy,
+  const std::int64_t duration_ns = parse_energy_duration(options.duration);
+  const EnergyMode mode(program, energy_settings_of(options.energy),
                         {.unit = "decision",
-                         .iterations = options.endless ? 0 : iterations,
+                         .iterations = options.all ? 0 : iterations,
+                         .duration_ns = duration_ns,
+                         .endless = options.all && duration_ns == 0,
                          .stride = static_cast<std::int64_t>(kRows)});
   MeteredRun run = mode.run([&] { decisions.decide(); }, [&] { decisions.warm_up(); });
   if (run.loop.iterations > 0) {
@@ -173,11 +177,18 @@ int main(int argc, char** argv) {
                  "Decisions (default 20000; of energy as many as there are until Ctrl-C)")
       ->type_name("N");
   app.add_option("--seed", options.seed, "Of the random scores (default 1)")->type_name("N");
+  app.add_option("--duration", options.duration, "Of energy: end after that time (30s, 5min)")
+      ->type_name("TIME");
   add_energy_flags(app, options.energy);
   program.add_json_flag("schema hedge.result/1");
   return program.run(argc, argv, [&] {
-    options.endless = app.count("iterations") == 0;
-    if (options.measurement != "energy") refuse_energy_flags(app);
+    options.all = app.count("iterations") == 0;
+    if (options.measurement != "energy") {
+      refuse_energy_flags(app);
+      if (!options.duration.empty()) {
+        throw hedge::bad_input("--duration: is for energy; latency takes --iterations");
+      }
+    }
     return measure(program, options);
   });
 }

@@ -19,6 +19,7 @@ namespace hedge::cli {
 inline constexpr int kExitSuccess = 0;
 inline constexpr int kExitFailure = 1;   ///< At run time.
 inline constexpr int kExitBadInput = 2;  ///< Bad usage or a bad file.
+inline constexpr int kExitInvalid = 3;   ///< Measured, but --strict and the verdict is INVALID.
 inline constexpr int kExitCancelled = 130;
 
 /// What all programs share: --help, --version, --quiet, --verbose, warnings on stderr, Ctrl-C, and

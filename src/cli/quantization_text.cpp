@@ -10,8 +10,6 @@
 namespace hedge::cli {
 namespace {
 
-constexpr std::size_t kMostNameColumns = 40;
-
 std::string decibels(const std::optional<double>& value) {
   return value ? fmt::format("{:.1f}", *value) : "-";
 }
@@ -23,23 +21,18 @@ double percent(std::int64_t part, std::int64_t total) {
 }  // namespace
 
 std::string quantization_text(const QuantizationReport& report) {
-  std::size_t width = 5;
-  for (const LayerQuantization& layer : report.layers) {
-    width = std::max(width, std::min(layer.name.size(), kMostNameColumns));
-  }
+  // Names come last and whole, for --keep.
   std::string text =
-      fmt::format("{:<{}}  {:<9}  {:<5}  {:>12}  {:>11}  {:>10}  {:>10}\n", "layer", width,
-                  "precision", "input", "scale", "saturated %", "input dB", "weights dB");
+      fmt::format("{:<9}  {:<5}  {:>12}  {:>11}  {:>10}  {:>10}  {}\n", "precision", "input",
+                  "scale", "saturated %", "input dB", "weights dB", "layer");
   for (const LayerQuantization& layer : report.layers) {
-    const std::string name = printable(layer.name).substr(0, kMostNameColumns);
-    if (!layer.held) {
-      text += fmt::format("{:<{}}  {}\n", name, width, layer.precision);
-      continue;
-    }
-    text += fmt::format("{:<{}}  {:<9}  {:<5}  {:>12.6g}  {:>11.4f}  {:>10}  {:>10}\n", name, width,
-                        layer.precision, to_string(layer.held->type), layer.held->scales.front(),
-                        100 * layer.saturated, decibels(layer.input_sqnr_db),
-                        decibels(layer.weights_sqnr_db));
+    const bool held = layer.held.has_value();
+    text += fmt::format("{:<9}  {:<5}  {:>12}  {:>11}  {:>10}  {:>10}  {}\n", layer.precision,
+                        held ? to_string(layer.held->type) : "-",
+                        held ? fmt::format("{:.6g}", layer.held->scales.front()) : "-",
+                        held ? fmt::format("{:.4f}", 100 * layer.saturated) : "-",
+                        decibels(layer.input_sqnr_db), decibels(layer.weights_sqnr_db),
+                        printable(layer.name));
   }
   const PairedAnswers& answers = report.answers;
   text += fmt::format(

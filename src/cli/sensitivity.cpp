@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "base/naming.h"
@@ -39,22 +38,17 @@ struct Options {
 };
 
 void print_layers(const Program& program, const SensitivityReport& report) {
-  std::size_t width = 5;
-  for (const LayerSensitivity& layer : report.layers) {
-    width = std::max(width, std::min<std::size_t>(layer.layer.size(), 60));
-  }
   const auto share = [&](std::int64_t count) {
     return 100 * static_cast<double>(count) / static_cast<double>(report.images);
   };
   program.print("fp32       {:.2f} % top-1 on {} images\n", share(report.fp32_correct),
                 report.images);
-  program.print("{:<{}}  {:>9}  {:>12}  {:>15}\n", "layer", width, "scores dB", "top-1 change",
-                "other class");
+  program.print("{:>9}  {:>12}  {:>13}  {}\n", "scores dB", "top-1 change", "other class", "layer");
   for (const LayerSensitivity& layer : report.layers) {
-    program.print("{:<{}}  {:>9}  {:>+10.2f} %  {:>13.2f} %\n",
-                  printable(layer.layer).substr(0, 60), width,
+    program.print("{:>9}  {:>+10.2f} %  {:>11.2f} %  {}\n",
                   layer.scores_sqnr_db ? fmt::format("{:.1f}", *layer.scores_sqnr_db) : "-",
-                  share(layer.correct - report.fp32_correct), share(layer.changed));
+                  share(layer.correct - report.fp32_correct), share(layer.changed),
+                  printable(layer.layer));
   }
 }
 

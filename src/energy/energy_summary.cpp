@@ -93,18 +93,26 @@ void warn_of_rail(const RailTrace& rail, const RailEnergy& energy,
                     "filled in from what surrounds it",
                     name, rail.resets(), rail.resets() == 1 ? "" : "s"));
   }
-  if (!energy.joules) {
-    warnings.push_back(fmt::format("{}: energy unknown: {}", name, energy.unknown_reason));
-    return;
-  }
   if (energy.gap_seconds > 0) {
     warnings.push_back(
         fmt::format("{}: {:.2f} of {:.2f} s without a reading, filled in from what surrounds them",
                     name, energy.gap_seconds, energy.seconds));
   }
-  if (energy.distinct_samples < 2 && !energy.half_width) {
-    warnings.push_back(fmt::format(
-        "{}: the reading never changed; the sensor is stuck, or slower than the run", name));
+}
+
+void add_doubts(const EnergySummary& summary, const RunWindows& windows, bool aligned,
+                std::vector<std::string>& doubts) {
+  if (!summary.gross.joules) {
+    doubts.push_back(fmt::format("energy unknown: {}", summary.gross.unknown_reason));
+  } else if (!summary.gross.half_width) {
+    doubts.emplace_back(
+        "the reading never changed: the sensor is stuck, or slower than the run; run it for "
+        "longer");
+  } else if (!aligned && !windows.beats) {
+    doubts.push_back(
+        fmt::format("the load of {:.2f} s saw fewer than three refreshes of the meter; run it for "
+                    "longer",
+                    windows.load.seconds()));
   }
 }
 
@@ -126,11 +134,13 @@ void warn_of_idle(const std::optional<IdlePower>& before, const std::optional<Id
 
 EnergySummary summarize_energy(const Recording& recording, const RunWindows& windows) {
   EnergySummary summary;
-  const auto aligned = window_from_ticks(recording, windows.load);
+  std::optional<Window> aligned;
+  if (!windows.beats) aligned = window_from_ticks(recording, windows.load);
   summary.window = aligned.value_or(windows.load);
   const auto first = recording.progress.at(summary.window.begin_ns);
   const auto last = recording.progress.at(summary.window.end_ns);
   if (first && last) summary.inferences = *last - *first;
+  if (windows.beats) summary.inferences = static_cast<double>(*windows.beats);
   summary.rails = energies_in(recording, summary.window);
   summary.gross = total_energy(recording.rails, summary.rails);
   const auto before = power_in(recording, windows.idle_before);
@@ -142,12 +152,7 @@ EnergySummary summarize_energy(const Recording& recording, const RunWindows& win
       warn_of_rail(recording.rails[i], summary.rails[i], summary.warnings);
     }
   }
-  if (!aligned && summary.gross.joules) {
-    summary.warnings.push_back(
-        fmt::format("the load of {:.2f} s saw fewer than three refreshes of the meter; run it for "
-                    "longer",
-                    windows.load.seconds()));
-  }
+  add_doubts(summary, windows, aligned.has_value(), summary.doubts);
   warn_of_idle(before, after, summary.warnings);
   return summary;
 }

@@ -16,6 +16,9 @@ struct RunWindows {
   Window load;
   std::optional<Window> idle_before;
   std::optional<Window> idle_after;
+  /// Inferences of a load that works in beats, of which ticks would cut some: its figures are of
+  /// the whole load.
+  std::optional<std::int64_t> beats{};
 };
 
 /// Mean watts while the load rests, and the half width of its 95 % interval.
@@ -33,13 +36,14 @@ struct EnergySummary {
   std::optional<IdlePower> idle;
   TotalEnergy net;
   std::vector<std::string> warnings;
+  std::vector<std::string> doubts;  ///< Why the energy cannot be relied on, each with advice.
 };
 
 /// Works out the energy of a load from what was recorded. The window is the longest one from tick
 /// to tick of the slowest rail that counts; where the load is too short for that, the load itself,
 /// with what its edges leave open. The idle power is the mean of the windows before and after; half
-/// of their difference is part of its doubt. Gaps, resets, a sensor that never moved and an idle
-/// power that changed are told as warnings.
+/// of their difference is part of its doubt. Gaps, resets and an idle power that
+/// changed are told as warnings; energy without an interval, or none, is a doubt.
 [[nodiscard]] EnergySummary summarize_energy(const Recording& recording, const RunWindows& windows);
 
 }  // namespace hedge

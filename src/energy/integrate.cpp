@@ -178,6 +178,16 @@ Area area_of(std::span<const Node> nodes, const Window& window, std::int64_t gap
   return area;
 }
 
+/// By how much the power changes across an edge of the window, watts: when, within a refresh, is
+/// not known.
+double jump_at(std::span<const TracePoint> points, std::int64_t edge) {
+  const auto after =
+      std::lower_bound(points.begin(), points.end(), edge,
+                       [](const TracePoint& point, std::int64_t t) { return point.time_ns < t; });
+  if (after == points.begin() || after == points.end()) return 0;
+  return std::fabs(after->value - (after - 1)->value);
+}
+
 void integrate_watts(const RailTrace& trace, const Window& window, RailEnergy& energy) {
   const auto points = around(trace.points(), window);
   auto known = refresh_ns(points);
@@ -204,7 +214,9 @@ void integrate_watts(const RailTrace& trace, const Window& window, RailEnergy& e
     return;
   }
   const double lag = std::fabs(scatter.rise) * refresh_s / 2 / std::numbers::sqrt3;
-  const double edges = scatter.stddev * refresh_s / std::numbers::sqrt2;
+  const double edges =
+      std::hypot(jump_at(points, window.begin_ns), jump_at(points, window.end_ns)) * refresh_s /
+      std::numbers::sqrt3;
   const double gaps = scatter.stddev * energy.gap_seconds;
   energy.half_width =
       std::sqrt(square(*scatter.mean_half_width * energy.seconds) +

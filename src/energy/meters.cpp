@@ -95,9 +95,8 @@ std::vector<MeterStatus> find_meters(const MeterOptions& options) {
   return found;
 }
 
-MeterChoice open_meter(const std::string& name, const MeterOptions& options) {
-  if (name == "auto") return open_best(options);
-  std::vector<std::unique_ptr<PowerMeter>> meters;
+void require_meter_name(const std::string& name) {
+  if (name == "auto") return;
   const std::vector<std::string> parts = split(name, '+');
   for (auto part = parts.begin(); part != parts.end(); ++part) {
     require_known(*part);
@@ -109,7 +108,13 @@ MeterChoice open_meter(const std::string& name, const MeterOptions& options) {
           fmt::format("meter {} in '{}' sees what the others see too; name it alone", *part, name));
     }
   }
-  for (const std::string& part : parts) {
+}
+
+MeterChoice open_meter(const std::string& name, const MeterOptions& options) {
+  require_meter_name(name);
+  if (name == "auto") return open_best(options);
+  std::vector<std::unique_ptr<PowerMeter>> meters;
+  for (const std::string& part : split(name, '+')) {
     MeterProbe result = probe(part, options);
     if (!result.meter) return {nullptr, fmt::format("{}: {}", part, result.reason)};
     meters.push_back(std::move(result.meter));

@@ -35,6 +35,9 @@ struct MeterStatus {
 /// "ina3221, nvml, rapl, battery".
 [[nodiscard]] std::vector<std::string> meter_names();
 
+/// Throws bad_input for a name that open_meter would refuse.
+void require_meter_name(const std::string& name);
+
 /// The best one that is there for "auto", or the one with that name; several joined by '+'
 /// ("rapl+nvml") are read as one. The reason where there is none. Throws bad_input for a name that
 /// is none of meter_names().

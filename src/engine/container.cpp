@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "engine/engine_info_json.h"
 
 static_assert(std::endian::native == std::endian::little, "engine files are little-endian");
@@ -194,7 +195,7 @@ EngineContainer parse_container(std::span<const std::byte> bytes, std::shared_pt
     metadata.at("engine").get_to(container.info);
     container.layer_choices = metadata.at("layer_choices");
   } catch (const json::exception& error) {
-    throw corrupted(name, fmt::format("the metadata cannot be read: {}", error.what()));
+    throw corrupted(name, fmt::format("the metadata cannot be read: {}", json_reason(error)));
   } catch (const Error& error) {
     throw corrupted(name, error.what());
   }

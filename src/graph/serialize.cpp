@@ -256,7 +256,7 @@ Graph deserialize(std::span<const std::byte> structure, std::span<const std::byt
     infer_shapes(graph);
     return graph;
   } catch (const json::exception& error) {
-    throw bad_input(fmt::format("the graph of the engine cannot be read: {}", error.what()));
+    throw bad_input(fmt::format("the graph of the engine cannot be read: {}", json_reason(error)));
   }
 }
 

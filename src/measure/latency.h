@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -27,9 +28,10 @@ class LatencyRecorder {
     samples_ns_.clear();
   }
 
-  /// Times one call of `callable()`. An exception of it passes through, and no sample is kept.
+  /// Times one call of `callable()` and returns the time of its end by the clock. An exception of
+  /// it passes through, and no sample is kept.
   template <class Callable>
-  void time(Callable&& callable) {
+  std::int64_t time(Callable&& callable) {
     compiler_barrier();
     const std::int64_t begin = clock_.now_ns();
     compiler_barrier();
@@ -38,6 +40,7 @@ class LatencyRecorder {
     const std::int64_t end = clock_.now_ns();
     compiler_barrier();
     samples_ns_.push_back(end - begin);
+    return end;
   }
 
   /// In the order of recording. Valid until the next time() or clear().
@@ -79,6 +82,68 @@ template <class Callable, NanosecondClock Clock = SteadyClock>
   timing.total_ns = clock.now_ns() - begin;
   timing.iterations = done;
   return timing;
+}
+
+/// How much is to be measured: both are met, whatever takes longer.
+struct RunBound {
+  std::int64_t iterations = 1;
+  std::int64_t duration_ns = 0;
+};
+
+/// What loops tell between two samples or two stretches, for a progress bar.
+struct NoProgress {
+  void operator()(std::int64_t /*iterations*/, std::int64_t /*elapsed_ns*/) const noexcept {}
+};
+
+/// Times calls one by one into `recorder` until the bound is met or a cancellation came. Returns
+/// how long it took, what lies between the samples included.
+template <class Callable, NanosecondClock Clock, class Progress = NoProgress>
+std::int64_t record_calls(Callable&& callable, const RunBound& bound,
+                          LatencyRecorder<Clock>& recorder, Clock clock = {},
+                          Progress&& progress = {}) {
+  const std::int64_t begin = clock.now_ns();
+  std::int64_t elapsed_ns = 0;
+  for (std::int64_t done = 0; done < bound.iterations || elapsed_ns < bound.duration_ns; ++done) {
+    if (cancellation_requested()) break;
+    elapsed_ns = recorder.time(callable) - begin;
+    progress(done + 1, elapsed_ns);
+  }
+  return elapsed_ns;
+}
+
+/// A loop in stretches, a timer around each: as cheap as one around the whole, and tells whether
+/// the level held.
+struct LoopRun {
+  LoopTiming total;
+  std::vector<LoopTiming> stretches;  ///< In order; all but the last ones about equally long.
+};
+
+/// measure_calls in stretches until the bound is met: of 50 ms or so, and of a hundredth of the
+/// iterations where no duration is asked for. `expected_ns` is what a call is thought to take. What
+/// lies between two stretches is in no time. A cancellation ends it after the call under way.
+template <class Callable, NanosecondClock Clock = SteadyClock, class Progress = NoProgress>
+[[nodiscard]] LoopRun measure_stretches(Callable&& callable, const RunBound& bound,
+                                        double expected_ns, Clock clock = {},
+                                        Progress&& progress = {}) {
+  constexpr double kStretch_ns = 50e6;
+  constexpr std::int64_t kStretches = 100;
+  auto stretch = static_cast<std::int64_t>(std::min(kStretch_ns / std::max(expected_ns, 1.0), 1e9));
+  const bool by_time = bound.duration_ns > 0;
+  if (!by_time) stretch = std::min(stretch, bound.iterations / kStretches);
+  stretch = std::max<std::int64_t>(stretch, 1);
+  LoopRun run;
+  LoopTiming& total = run.total;
+  while (total.iterations < bound.iterations || total.total_ns < bound.duration_ns) {
+    const std::int64_t left = bound.iterations - total.iterations;
+    const LoopTiming part =
+        measure_calls(callable, by_time ? stretch : std::min(stretch, left), clock);
+    if (part.iterations > 0) run.stretches.push_back(part);
+    total.iterations += part.iterations;
+    total.total_ns += part.total_ns;
+    if (cancellation_requested()) break;
+    progress(total.iterations, total.total_ns);
+  }
+  return run;
 }
 
 /// measure_calls of `context.infer()`, a virtual call, on the input as it stands.

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "measure/latency_result.h"
 
+#include <algorithm>
+#include <cmath>
 #include <utility>
+#include <vector>
 
 #include "hedge/error.h"
+#include "stats/series.h"
 
 namespace hedge {
 namespace {
@@ -15,6 +19,40 @@ double us(std::int64_t ns) {
 std::optional<Range> us(const std::optional<Interval>& ns) {
   if (!ns) return std::nullopt;
   return Range{ns->lower / 1000, ns->upper / 1000};
+}
+
+double seconds(std::int64_t ns) {
+  return static_cast<double>(ns) * 1e-9;
+}
+
+void set_evidence(const Summary& summary, LatencyResult& result) {
+  PercentileCounts& has = result.independent_samples;
+  PercentileCounts& needs = result.needed_samples;
+  std::optional<std::int64_t>* const all[][2] = {{&has.p50, &needs.p50},
+                                                 {&has.p90, &needs.p90},
+                                                 {&has.p95, &needs.p95},
+                                                 {&has.p99, &needs.p99},
+                                                 {&has.p999, &needs.p999}};
+  for (std::size_t i = 0; i < summary.evidence.size(); ++i) {
+    const PercentileEvidence& evidence = summary.evidence[i];
+    *all[i][0] = static_cast<std::int64_t>(evidence.independent);
+    if (evidence.independent < evidence.needed) {
+      *all[i][1] = static_cast<std::int64_t>(evidence.needed);
+    }
+  }
+}
+
+/// Picoseconds an iteration, of the stretches that are as long as most: what is left over at the
+/// end is noisier. Whole nanoseconds would be too coarse for a loop.
+std::vector<std::int64_t> picoseconds(const LoopRun& loop) {
+  std::int64_t longest = 0;
+  for (const LoopTiming& part : loop.stretches) longest = std::max(longest, part.iterations);
+  std::vector<std::int64_t> means;
+  for (const LoopTiming& part : loop.stretches) {
+    if (2 * part.iterations >= longest)
+      means.push_back(std::llround(part.ns_per_iteration() * 1e3));
+  }
+  return means;
 }
 
 }  // namespace
@@ -35,6 +73,9 @@ LatencyResult latency_result(const Summary& summary, std::string scope,
   result.p999 = us(summary.p999_ns);
   result.ci95 = {us(summary.p50_ci95_ns), us(summary.p90_ci95_ns), us(summary.p95_ci95_ns),
                  us(summary.p99_ci95_ns), us(summary.p999_ci95_ns)};
+  result.cv = summary.coefficient_of_variation;
+  result.autocorrelation_time = summary.autocorrelation_time;
+  set_evidence(summary, result);
   result.scope = std::move(scope);
   result.timer_overhead = us(overhead.sample_ns);
   return result;
@@ -47,6 +88,98 @@ LatencyResult latency_result(const LoopTiming& loop, const TimerOverhead& overhe
   result.mean = loop.ns_per_iteration() / 1000;
   result.scope = kScopeLoop;
   result.timer_overhead = us(overhead.sample_ns) / static_cast<double>(loop.iterations);
+  return result;
+}
+
+LatencyResult latency_result(const LoopRun& loop, const TimerOverhead& overhead) {
+  LatencyResult result = latency_result(loop.total, overhead);
+  result.timer_overhead = us(overhead.sample_ns) * static_cast<double>(loop.stretches.size()) /
+                          static_cast<double>(loop.total.iterations);
+  const std::vector<std::int64_t> means = picoseconds(loop);
+  if (means.size() < 2) return result;
+  if (const auto interval = mean_of_series(means).interval) {
+    result.mean_ci95 = Range{interval->lower / 1e6, interval->upper / 1e6};
+  }
+  return result;
+}
+
+std::optional<Regimes> find_regimes(const LoopRun& loop) {
+  const std::vector<std::int64_t> means = picoseconds(loop);
+  if (means.size() < kFewestToJudge) return std::nullopt;
+  Regimes regimes = find_regimes(means);
+  for (Segment& segment : regimes.segments) segment.median_ns /= 1e3;
+  return regimes;
+}
+
+void set_warm_up(const WarmUp& warm_up, Result& result) {
+  WarmUpResult told;
+  told.runs = warm_up.runs;
+  told.seconds = seconds(warm_up.duration_ns);
+  if (warm_up.level_ns) told.steady_us = *warm_up.level_ns / 1000;
+  told.settled = warm_up.settled;
+  result.warmup = told;
+  if (warm_up.cold_ns) result.cold_us = us(*warm_up.cold_ns);
+}
+
+RegimesResult regimes_result(const Regimes& regimes) {
+  RegimesResult result;
+  for (const Segment& segment : regimes.segments) {
+    result.segments.push_back(
+        {.first = static_cast<std::int64_t>(segment.first),
+         .count = static_cast<std::int64_t>(segment.count),
+         .median_us = segment.median_ns / 1000,
+         .step = segment.first == 0 ? std::nullopt : std::optional(segment.step)});
+  }
+  result.drift = regimes.drift;
+  return result;
+}
+
+UsageResult usage_result(const ProcessUsage& usage, std::int64_t inferences) {
+  UsageResult result;
+  result.wall_seconds = seconds(usage.wall_ns);
+  result.cpu_seconds = seconds(usage.cpu_ns);
+  result.user_seconds = seconds(usage.user_ns);
+  result.system_seconds = seconds(usage.system_ns);
+  if (inferences > 0) {
+    result.cpu_us_per_inference = us(usage.cpu_ns) / static_cast<double>(inferences);
+  }
+  result.waits = usage.waits;
+  result.preemptions = usage.preemptions;
+  result.page_faults = usage.page_faults;
+  return result;
+}
+
+PacedResult paced_result(const PacedRun& run, const PacedOptions& options,
+                         const TimerOverhead& overhead) {
+  std::vector<std::int64_t> response;
+  std::vector<std::int64_t> after_idle;
+  std::vector<std::int64_t> wake_up;
+  response.reserve(run.samples.size());
+  for (const PacedSample& sample : run.samples) {
+    response.push_back(sample.response_ns());
+    if (!sample.after_idle) continue;
+    after_idle.push_back(sample.service_ns());
+    wake_up.push_back(sample.begin_ns - sample.scheduled_ns);
+  }
+  PacedResult result;
+  result.rate_per_s = options.rate_per_s;
+  result.arrivals = options.arrivals == Arrivals::kPoisson ? "poisson" : "periodic";
+  if (options.arrivals == Arrivals::kPoisson) {
+    result.seed = static_cast<std::int64_t>(options.seed);
+  }
+  result.requests = static_cast<std::int64_t>(run.samples.size());
+  result.missed = run.missed;
+  result.seconds = seconds(run.end_ns - run.begin_ns);
+  if (run.end_ns > run.begin_ns) {
+    result.busy =
+        static_cast<double>(run.busy_ns()) / static_cast<double>(run.end_ns - run.begin_ns);
+  }
+  result.response_us = latency_result(summarize(response), "arrival to end", overhead);
+  if (!after_idle.empty()) {
+    result.after_idle_us = latency_result(summarize(after_idle), kScopeInfer, overhead);
+    std::sort(wake_up.begin(), wake_up.end());
+    result.wake_up_us = us(percentile(wake_up, 50));
+  }
   return result;
 }
 

@@ -94,6 +94,19 @@ class MeteredLoad {
     run_.windows.load.end_ns = SteadyClock::now_ns();
     worked_ = true;
   }
+  /// A load that works in beats: `body(count)` calls `count()` after each of them, in this thread,
+  /// and returns its window, which is then taken whole.
+  template <class Body>
+  void work_in_beats(Body&& body) {
+    const auto count = [&] {
+      done_.store(done_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    };
+    const std::int64_t before = done();
+    run_.windows.load = body(count);
+    run_.windows.beats = done() - before;
+    run_.loop = {*run_.windows.beats, run_.windows.load.end_ns - run_.windows.load.begin_ns};
+    worked_ = true;
+  }
   /// Ends work() soon. From any thread.
   void stop_work() noexcept { stop_.store(true, std::memory_order_relaxed); }
 

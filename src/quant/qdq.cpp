@@ -207,6 +207,12 @@ class Absorber {
 
   void run() {
     for (Node& node : graph_.nodes) {
+      if (is_op(node, "Cast")) skip_cast(node);
+    }
+    for (Node& node : graph_.nodes) {
+      if (is_op(node, "Clip")) move_clip(node);
+    }
+    for (Node& node : graph_.nodes) {
       if (is_op(node, "DequantizeLinear")) absorb(node);
     }
     check_weights();
@@ -247,6 +253,58 @@ class Absorber {
     return q;
   }
 
+  /// PyTorch's converted models cast what is 8 bits already.
+  void skip_cast(const Node& node) {
+    const DataType from = graph_.value(node.inputs[0]).type.type;
+    if (from == graph_.value(node.outputs[0]).type.type) {
+      replace_uses(graph_, node.outputs[0], node.inputs[0]);
+    }
+  }
+
+  /// PyTorch's fake quantisation of fewer than 256 levels (reduce_range) clips the integers.
+  /// Rounding keeps the order of numbers and a bound lies on a level, so clipping the floats before
+  /// is the same.
+  void move_clip(Node& clip) {
+    const auto type = graph_.value(clip.inputs[0]).type.type;
+    if (type != DataType::kInt8 && type != DataType::kUInt8) return;
+    const GraphIndex index(graph_);
+    const auto stored = static_cast<std::size_t>(clip.inputs[0]);
+    if (index.producer[stored] < 0 || index.consumers[stored].size() != 1 ||
+        index.is_output[stored]) {
+      return;
+    }
+    Node& quantize = graph_.nodes[static_cast<std::size_t>(index.producer[stored])];
+    if (!is_op(quantize, "QuantizeLinear")) return;
+    const auto q = parameters(quantize, type);
+    const auto lower = bound(clip, 1, type == DataType::kInt8 ? -128 : 0);
+    const auto upper = bound(clip, 2, type == DataType::kInt8 ? 127 : 255);
+    if (!q || q->scales.size() > 1 || !lower || !upper) return;
+    const auto level = [&](std::int64_t stored_as) {
+      const auto x = static_cast<float>(stored_as - q->zero_point) * q->scales.front();
+      return graph_.add_constant(clip.name + "_bound", Tensor::from<float>({}, std::span(&x, 1)));
+    };
+    const ValueId x = quantize.inputs[0];
+    const ValueId clipped =
+        graph_.add_value(graph_.value(x).name + "_clipped", graph_.value(x).type);
+    std::swap(quantize.op, clip.op);
+    std::swap(quantize.attributes, clip.attributes);
+    std::swap(quantize.name, clip.name);
+    clip.inputs = quantize.inputs;
+    clip.inputs[0] = clipped;
+    quantize.inputs = {x, level(*lower), level(*upper)};
+    quantize.outputs = {clipped};
+  }
+
+  /// A bound of a Clip of integers; nothing where it is not constant.
+  [[nodiscard]] std::optional<std::int64_t> bound(const Node& clip, std::size_t input,
+                                                  std::int64_t otherwise) const {
+    if (!has_input(clip, input)) return otherwise;
+    if (!graph_.is_constant(clip.inputs[input])) return std::nullopt;
+    const auto values = graph_.value(clip.inputs[input]).constant->to_int64();
+    if (values.size() != 1) return std::nullopt;
+    return values.front();
+  }
+
   void absorb(Node& dequantize) {
     const ValueId stored = dequantize.inputs[0];
     const DataType type = graph_.value(stored).type.type;
@@ -270,15 +328,22 @@ class Absorber {
     const ValueId seen = dequantize.outputs[0];
     Value& value = graph_.value(x);
     const auto& readers = index.consumers[static_cast<std::size_t>(x)];
-    const bool alone = std::all_of(readers.begin(), readers.end(), [&](std::int32_t reader) {
-      return is_op(graph_.nodes[static_cast<std::size_t>(reader)], "QuantizeLinear");
-    });
-    if (!alone || value.constant || (value.quantization && *value.quantization != *q) ||
-        index.is_output[static_cast<std::size_t>(x)] ||
-        index.is_output[static_cast<std::size_t>(seen)]) {
+    const bool rounded_for_all =
+        value.quantization ? value.quantization == q
+                           : std::all_of(readers.begin(), readers.end(), [&](std::int32_t reader) {
+                               const Node& node = graph_.nodes[static_cast<std::size_t>(reader)];
+                               return is_op(node, "QuantizeLinear") && parameters(node, type) == q;
+                             });
+    if (!rounded_for_all || value.constant || index.is_output[static_cast<std::size_t>(x)]) {
       return;  // Somebody sees the value unrounded, or rounded otherwise: the pair stays.
     }
     value.quantization = q;
+    if (index.is_output[static_cast<std::size_t>(seen)]) {  // The rounded value under that name.
+      dequantize.op = &get_operator("Identity");
+      dequantize.inputs = {x};
+      dequantize.attributes = {};
+      return;
+    }
     replace_uses(graph_, seen, x);
   }
 

@@ -151,6 +151,29 @@ void quantize_weights(Graph& graph, Node& node) {
   graph.value(node.inputs[1]).quantization = q;
 }
 
+/// A bias in steps of input scale times weight scale, which is what integer sums hold: so that all
+/// who execute the model, with sums in integers or in floating point, compute the same. One that
+/// takes more than 32 bits stays as it is.
+void round_bias(Graph& graph, Node& node) {
+  if (node.inputs.size() < 3 || node.inputs[2] == kNoValue) return;
+  const auto bias = constant_floats(graph, node.inputs[2]);
+  const std::vector<float>& weight_scales = graph.value(node.inputs[1]).quantization->scales;
+  const bool scaled = node.attributes.get_float("alpha", 1) != 1 ||
+                      node.attributes.get_float("beta", 1) != 1;  // Gemm's
+  if (!bias || bias->size() != weight_scales.size() || scaled) return;
+  const float input_scale = graph.value(node.inputs[0]).quantization->scales.front();
+  std::vector<float> rounded(bias->begin(), bias->end());
+  for (std::size_t i = 0; i < rounded.size(); ++i) {
+    const float step = input_scale * weight_scales[i];
+    const float count = std::nearbyint(rounded[i] / step);
+    if (std::fabs(count) < 0x1p31F) rounded[i] = count * step;
+  }
+  const Value& old = graph.value(node.inputs[2]);
+  const std::string name = old.name;
+  node.inputs[2] = graph.add_constant(
+      name, Tensor::from<float>(old.constant->shape(), std::span<const float>(rounded)));
+}
+
 }  // namespace
 
 std::vector<std::string> quantizable_layers(const Graph& graph) {
@@ -217,7 +240,9 @@ void quantize(Graph& graph, const std::map<std::string, double>& thresholds,
   std::set<std::string> names;
   for (const Node* node : int8) names.insert(node->name);
   for (Node& node : graph.nodes) {
-    if (has_weights(graph, node) && names.contains(node.name)) quantize_weights(graph, node);
+    if (!has_weights(graph, node) || !names.contains(node.name)) continue;
+    quantize_weights(graph, node);
+    if (is_int8(graph, node)) round_bias(graph, node);
   }
 }
 

@@ -34,10 +34,10 @@ struct QuantizeOptions {
 
 /// Makes an optimised float graph one of INT8 (Value::quantization). Weights get a scale for each
 /// output channel, max|w|/127, and are rounded; activations threshold/127 in int8, or threshold/255
-/// in uint8 where the graph shows that they are never negative (behind a ReLU). Views and max-pools
-/// share one scale with their input, the inputs of a Concat one with each other.
-/// `thresholds` by the names of the values. Throws bad_input naming: layers of `keep` that do not
-/// exist, activations without a threshold.
+/// in uint8 where the graph shows that they are never negative (behind a ReLU); biases are rounded
+/// to multiples of input scale times weight scale. Views and max-pools share one scale with their
+/// input, the inputs of a Concat one with each other. `thresholds` by the names of the values.
+/// Throws bad_input naming: layers of `keep` that do not exist, activations without a threshold.
 void quantize(Graph& graph, const std::map<std::string, double>& thresholds,
               const QuantizeOptions& options);
 

@@ -5,54 +5,18 @@
 
 #include <algorithm>
 #include <array>
-#include <fstream>
-#include <iterator>
-#include <set>
 #include <string_view>
-#include <system_error>
 #include <utility>
 
+#include "base/cpu_frequency.h"
+#include "base/nvpmodel.h"
+#include "base/system_files.h"
 #include "base/text.h"
 
 namespace hedge {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// Files of /proc and /sys say that they are empty, so they are neither mapped nor sized first.
-/// Empty when it cannot be read.
-std::string read_system_file(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return {};
-  std::string text(std::istreambuf_iterator<char>(file), {});
-  return file.bad() ? std::string() : text;
-}
-
-std::string read_line(const fs::path& path) {
-  const std::string text = read_system_file(path);
-  return std::string(trim(std::string_view(text).substr(0, text.find('\n'))));
-}
-
-/// Calls `visit(key, value)` for each "key<separator>value" line.
-template <class Visit>
-void for_each_pair(std::string_view text, char separator, Visit&& visit) {
-  while (!text.empty()) {
-    const std::string_view line = text.substr(0, text.find('\n'));
-    text.remove_prefix(std::min(line.size() + 1, text.size()));
-    const std::size_t middle = line.find(separator);
-    if (middle == std::string_view::npos) continue;
-    visit(trim(line.substr(0, middle)), trim(line.substr(middle + 1)));
-  }
-}
-
-/// First value of `key`; empty when there is none.
-std::string value_of(std::string_view text, char separator, std::string_view key) {
-  std::string found;
-  for_each_pair(text, separator, [&](std::string_view name, std::string_view value) {
-    if (found.empty() && name == key) found = value;
-  });
-  return found;
-}
 
 unsigned parse_hex(std::string_view text) {
   if (text.starts_with("0x")) text.remove_prefix(2);
@@ -116,7 +80,7 @@ std::string arm_cores(std::string_view cpuinfo) {
 
 std::string board_name(const fs::path& root) {
   for (const char* file : {"proc/device-tree/model", "sys/firmware/devicetree/base/model"}) {
-    if (std::string name = read_line(root / file); !name.empty()) return name;
+    if (std::string name = read_system_line(root / file); !name.empty()) return name;
   }
   return {};
 }
@@ -137,25 +101,6 @@ std::string os_name(const fs::path& root) {
   const bool quoted = name.size() >= 2 && (name.front() == '"' || name.front() == '\'') &&
                       name.back() == name.front();
   return quoted ? name.substr(1, name.size() - 2) : name;
-}
-
-/// The governors of all CPUs, each once, "performance" or "performance, schedutil".
-std::string governors(const fs::path& root) {
-  std::set<std::string> names;
-  std::error_code error;
-  fs::directory_iterator entry(root / "sys/devices/system/cpu", error);
-  for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
-    std::string name = read_line(entry->path() / "cpufreq/scaling_governor");
-    if (!name.empty()) names.insert(std::move(name));
-  }
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
-  return text;
-}
-
-bool boosts(const fs::path& root) {
-  const fs::path cpu = root / "sys/devices/system/cpu";
-  return read_line(cpu / "intel_pstate/no_turbo") == "0" || read_line(cpu / "cpufreq/boost") == "1";
 }
 
 bool virtual_machine(std::string_view cpuinfo) {
@@ -203,18 +148,20 @@ std::vector<std::string> build_notes() {
 MachineFacts collect_machine_facts(const std::filesystem::path& root) {
   const std::string cpuinfo = read_system_file(root / "proc/cpuinfo");
   MachineFacts machine;
-  machine.hostname = unless_empty(read_line(root / "proc/sys/kernel/hostname"));
+  machine.hostname = unless_empty(read_system_line(root / "proc/sys/kernel/hostname"));
   machine.cpu = unless_empty(cpu_name(cpuinfo, board_name(root)));
   if (const std::int64_t cores = count_cores(cpuinfo); cores > 0) machine.cores = cores;
   machine.os = unless_empty(os_name(root));
-  machine.governor = unless_empty(governors(root));
+  machine.governor = unless_empty(governor_text(read_cpu_frequencies(root)));
+  machine.power_mode = unless_empty(current_power_mode(root));
 
   if (machine.governor && *machine.governor != "performance") {
     machine.notes.push_back(
         fmt::format("CPU frequency governor is {}, not performance: latencies vary with the load",
                     *machine.governor));
   }
-  if (boosts(root)) machine.notes.emplace_back("turbo boost is on: clocks vary with temperature");
+  if (const auto turbo = read_turbo(root); turbo && turbo->on)
+    machine.notes.emplace_back("turbo boost is on: clocks vary with temperature");
   if (virtual_machine(cpuinfo))
     machine.notes.emplace_back("virtual machine: neighbours can disturb");
   for (std::string& note : build_notes()) machine.notes.push_back(std::move(note));

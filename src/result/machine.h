@@ -7,14 +7,15 @@
 #include <string>
 #include <vector>
 
+#include "base/system_files.h"
 #include "result/result.h"
 
 namespace hedge {
 
 /// What the system files below `root` (/proc, /sys, /etc) tell of the machine, and of this build:
-/// hostname, cpu, cores, os, governor and notes. GPU, driver and power mode are for whoever knows
-/// the vendor's library. Never throws: what cannot be read is absent. `root` is there for tests.
-[[nodiscard]] MachineFacts collect_machine_facts(const std::filesystem::path& root = "/");
+/// hostname, cpu, cores, os, governor, power mode and notes. GPU and driver are for whoever knows
+/// the vendor's library. Never throws: what cannot be read is absent.
+[[nodiscard]] MachineFacts collect_machine_facts(const std::filesystem::path& root = system_root());
 
 /// Name of the CPU from the text of /proc/cpuinfo. x86: "model name". arm64 has none, so the cores'
 /// part numbers are named, big.LITTLE with counts: "4x Cortex-A76 + 4x Cortex-A55". `board` (of

@@ -78,6 +78,16 @@ struct PercentileIntervals {
   bool operator==(const PercentileIntervals&) const = default;
 };
 
+/// Numbers of samples, by percentile.
+struct PercentileCounts {
+  std::optional<std::int64_t> p50;
+  std::optional<std::int64_t> p90;
+  std::optional<std::int64_t> p95;
+  std::optional<std::int64_t> p99;
+  std::optional<std::int64_t> p999;
+  bool operator==(const PercentileCounts&) const = default;
+};
+
 /// Microseconds of one inference (of the whole batch). `measure/latency_result.h` fills it.
 struct LatencyResult {
   std::optional<std::int64_t> count;
@@ -92,6 +102,11 @@ struct LatencyResult {
   std::optional<double> p99;
   std::optional<double> p999;
   PercentileIntervals ci95;
+  std::optional<double> cv;  ///< Coefficient of variation: stddev / mean.
+  /// In samples: so many say as much about the mean as one that is independent.
+  std::optional<double> autocorrelation_time;
+  PercentileCounts independent_samples;  ///< That the samples count as, for each percentile.
+  PercentileCounts needed_samples;       ///< Of percentiles without interval: what it takes.
   std::optional<std::string> scope;      ///< kScopeInfer, kScopePreprocessAndInfer, kScopeLoop.
   std::optional<double> timer_overhead;  ///< What the timer itself adds to each sample.
   std::optional<std::string> samples_file;
@@ -100,6 +115,67 @@ struct LatencyResult {
 inline constexpr const char* kScopeInfer = "infer";
 inline constexpr const char* kScopePreprocessAndInfer = "preprocess+infer";
 inline constexpr const char* kScopeLoop = "loop";  ///< Amortised: one timer around all iterations.
+
+/// The untimed inferences before.
+struct WarmUpResult {
+  std::optional<std::int64_t> runs;
+  std::optional<double> seconds;
+  std::optional<double> steady_us;  ///< Median of its last window.
+  std::optional<bool> settled;      ///< Absent where nobody asked for it.
+  bool operator==(const WarmUpResult&) const = default;
+};
+
+/// What stands for the run: the statistic of its preset.
+struct HeadlineResult {
+  std::optional<std::string> statistic;  ///< "mean", "p90", "median of repetitions".
+  std::optional<double> us;
+  std::optional<double> upper99_us;  ///< Above it at 1 % error: p90 of `single-stream`.
+  bool operator==(const HeadlineResult&) const = default;
+};
+
+/// Consecutive samples between two changes of the level.
+struct SegmentResult {
+  std::int64_t first = 0;  ///< Index of its first sample (of a loop: stretch).
+  std::int64_t count = 0;
+  double median_us = 0;
+  std::optional<double> step;  ///< From the level before, a fraction; absent of the first one.
+  bool operator==(const SegmentResult&) const = default;
+};
+
+/// What became of the level.
+struct RegimesResult {
+  std::vector<SegmentResult> segments;
+  std::optional<double> drift;  ///< From begin to end, a fraction; where there is no step.
+  bool operator==(const RegimesResult&) const = default;
+};
+
+/// Requests at a rate of their own.
+struct PacedResult {
+  std::optional<double> rate_per_s;
+  std::optional<std::string> arrivals;  ///< "periodic", "poisson".
+  std::optional<std::int64_t> seed;     ///< Of poisson.
+  std::optional<std::int64_t> requests;
+  std::optional<std::int64_t> missed;  ///< Began late because the one before was still running.
+  std::optional<double> seconds;       ///< Of the window, idle time included.
+  std::optional<double> busy;          ///< Share of the window in which a request was served.
+  std::optional<double> wake_up_us;    ///< Median from arrival to begin, of those after idle.
+  std::optional<LatencyResult> response_us;    ///< From arrival to end.
+  std::optional<LatencyResult> after_idle_us;  ///< Service of the requests that ended an idle time.
+  bool operator==(const PacedResult&) const = default;
+};
+
+/// What the process used while it measured, all its threads together.
+struct UsageResult {
+  std::optional<double> wall_seconds;
+  std::optional<double> cpu_seconds;
+  std::optional<double> user_seconds;
+  std::optional<double> system_seconds;
+  std::optional<double> cpu_us_per_inference;
+  std::optional<std::int64_t> waits;        ///< Voluntary context switches.
+  std::optional<std::int64_t> preemptions;  ///< Involuntary ones.
+  std::optional<std::int64_t> page_faults;
+  bool operator==(const UsageResult&) const = default;
+};
 
 /// Medians, microseconds.
 struct SplitResult {
@@ -184,6 +260,14 @@ struct Result {
   RunConfig config;
   std::optional<AccuracyResult> accuracy;
   std::optional<LatencyResult> latency_us;
+  std::optional<HeadlineResult> headline;
+  std::optional<LatencyResult> per_iteration_us;  ///< Beside a loop: the same, one by one.
+  std::vector<double> repetitions_us;             ///< Mean of each, where there are several.
+  std::optional<double> cold_us;  ///< First inference after loading, in no other figure.
+  std::optional<WarmUpResult> warmup;
+  std::optional<RegimesResult> regimes;
+  std::optional<PacedResult> paced;
+  std::optional<UsageResult> usage;
   std::optional<SplitResult> split_us;
   std::optional<double> throughput_per_s;  ///< Images (not batches) a second.
   std::optional<MemoryResult> memory;

@@ -68,6 +68,15 @@ void fields(Visitor& visit, T& intervals) {
   visit("p999", intervals.p999);
 }
 
+template <class Visitor, MaybeConst<PercentileCounts> T>
+void fields(Visitor& visit, T& counts) {
+  visit("p50", counts.p50);
+  visit("p90", counts.p90);
+  visit("p95", counts.p95);
+  visit("p99", counts.p99);
+  visit("p999", counts.p999);
+}
+
 template <class Visitor, MaybeConst<LatencyResult> T>
 void fields(Visitor& visit, T& latency) {
   visit("count", latency.count);
@@ -82,9 +91,68 @@ void fields(Visitor& visit, T& latency) {
   visit("p99", latency.p99);
   visit("p999", latency.p999);
   visit("ci95", latency.ci95);
+  visit("cv", latency.cv);
+  visit("autocorrelation_time", latency.autocorrelation_time);
+  visit("independent_samples", latency.independent_samples);
+  visit("needed_samples", latency.needed_samples);
   visit("scope", latency.scope);
   visit("timer_overhead", latency.timer_overhead);
   visit("samples_file", latency.samples_file);
+}
+
+template <class Visitor, MaybeConst<WarmUpResult> T>
+void fields(Visitor& visit, T& warm_up) {
+  visit("runs", warm_up.runs);
+  visit("seconds", warm_up.seconds);
+  visit("steady_us", warm_up.steady_us);
+  visit("settled", warm_up.settled);
+}
+
+template <class Visitor, MaybeConst<HeadlineResult> T>
+void fields(Visitor& visit, T& headline) {
+  visit("statistic", headline.statistic);
+  visit("us", headline.us);
+  visit("upper99_us", headline.upper99_us);
+}
+
+template <class Visitor, MaybeConst<SegmentResult> T>
+void fields(Visitor& visit, T& segment) {
+  visit("first", segment.first);
+  visit("count", segment.count);
+  visit("median_us", segment.median_us);
+  visit("step", segment.step);
+}
+
+template <class Visitor, MaybeConst<RegimesResult> T>
+void fields(Visitor& visit, T& regimes) {
+  visit("segments", regimes.segments);
+  visit("drift", regimes.drift);
+}
+
+template <class Visitor, MaybeConst<PacedResult> T>
+void fields(Visitor& visit, T& paced) {
+  visit("rate_per_s", paced.rate_per_s);
+  visit("arrivals", paced.arrivals);
+  visit("seed", paced.seed);
+  visit("requests", paced.requests);
+  visit("missed", paced.missed);
+  visit("seconds", paced.seconds);
+  visit("busy", paced.busy);
+  visit("wake_up_us", paced.wake_up_us);
+  visit("response_us", paced.response_us);
+  visit("after_idle_us", paced.after_idle_us);
+}
+
+template <class Visitor, MaybeConst<UsageResult> T>
+void fields(Visitor& visit, T& usage) {
+  visit("wall_seconds", usage.wall_seconds);
+  visit("cpu_seconds", usage.cpu_seconds);
+  visit("user_seconds", usage.user_seconds);
+  visit("system_seconds", usage.system_seconds);
+  visit("cpu_us_per_inference", usage.cpu_us_per_inference);
+  visit("waits", usage.waits);
+  visit("preemptions", usage.preemptions);
+  visit("page_faults", usage.page_faults);
 }
 
 template <class Visitor, MaybeConst<SplitResult> T>
@@ -162,6 +230,14 @@ void fields(Visitor& visit, T& result) {
   visit("config", result.config);
   visit("accuracy", result.accuracy);
   visit("latency_us", result.latency_us);
+  visit("headline", result.headline);
+  visit("per_iteration_us", result.per_iteration_us);
+  visit("repetitions_us", result.repetitions_us);
+  visit("cold_us", result.cold_us);
+  visit("warmup", result.warmup);
+  visit("regimes", result.regimes);
+  visit("paced", result.paced);
+  visit("usage", result.usage);
   visit("split_us", result.split_us);
   visit("throughput_per_s", result.throughput_per_s);
   visit("memory", result.memory);

@@ -49,6 +49,19 @@ class Writer {
   }
 
  private:
+  template <class T>
+  requires HasFields<const T>
+  void put(const char* key, const std::vector<T>& list, bool /*keep_empty*/) {
+    ordered_json array = ordered_json::array();
+    for (const T& element : list) {
+      ordered_json inner = ordered_json::object();
+      Writer writer(inner);
+      fields(writer, element);
+      array.push_back(std::move(inner));
+    }
+    object_[key] = std::move(array);
+  }
+
   /// An empty object says something only where it was there on purpose (`keep_empty`).
   template <class T>
   void put(const char* key, const T& value, bool keep_empty) {
@@ -169,6 +182,11 @@ class Reader {
     if (!value.is_array()) fail(path, "a list", value);
     list.resize(value.size());
     for (std::size_t i = 0; i < list.size(); ++i) get(value[i], element(path, i), list[i]);
+  }
+  template <class T>
+  requires HasFields<T>
+  void get(const json& value, const std::string& path, T& object) const {
+    object = read<T>(value, path);
   }
   void get(const json& value, const std::string& path, json& object) const {
     if (!value.is_object()) fail(path, "an object", value);

@@ -26,6 +26,18 @@ void require_open_unit(double value, const char* what) {
   }
 }
 
+/// The least count from 1 for which `enough` holds; it must hold from there on.
+template <class Enough>
+std::size_t first_that_holds(const Enough& enough) {
+  std::size_t holds = 1;
+  while (!enough(holds)) holds *= 2;
+  for (std::size_t fails = holds / 2; holds - fails > 1;) {
+    const std::size_t middle = fails + (holds - fails) / 2;
+    (enough(middle) ? holds : fails) = middle;
+  }
+  return holds;
+}
+
 }  // namespace
 
 Interval wilson_interval(std::int64_t successes, std::int64_t total, double confidence) {
@@ -79,6 +91,44 @@ std::optional<RankInterval> quantile_ranks(std::size_t count, double quantile, d
     (from(middle) <= tail ? upper : fails) = middle;
   }
   return RankInterval{lower, upper};
+}
+
+std::size_t fewest_samples(double quantile, double confidence) {
+  require_open_unit(quantile, "quantile");
+  require_open_unit(confidence, "confidence");
+  // The first sample must lie below the quantile and the last above it, but for a tail each: all
+  // samples are on one side with probability (1 - quantile)^n and quantile^n.
+  const double tail = std::log((1 - confidence) / 2);
+  const double n = std::max(tail / std::log(quantile), tail / std::log1p(-quantile));
+  // Rounding must not ask for one more than a whole number.
+  return static_cast<std::size_t>(std::max(std::ceil(n - 1e-9 * n), 1.0));
+}
+
+std::optional<std::size_t> quantile_upper_rank(std::size_t count, double quantile,
+                                               double confidence) {
+  require_open_unit(quantile, "quantile");
+  require_open_unit(confidence, "confidence");
+  if (count < 2) return std::nullopt;
+  const Binomial above(static_cast<double>(count), 1 - quantile);
+  const auto holds = [&](std::size_t t) {  // P(X <= t), monotonic in t
+    return boost::math::cdf(above, static_cast<double>(t)) <= 1 - confidence;
+  };
+  if (!holds(1)) return std::nullopt;
+  std::size_t t = 1;
+  for (std::size_t fails = count; fails - t > 1;) {
+    const std::size_t middle = t + (fails - t) / 2;
+    (holds(middle) ? t : fails) = middle;
+  }
+  return count - t;
+}
+
+std::size_t fewest_samples_for_upper(double quantile, double confidence) {
+  require_open_unit(quantile, "quantile");
+  require_open_unit(confidence, "confidence");
+  const auto enough = [&](std::size_t count) {
+    return quantile_upper_rank(count, quantile, confidence).has_value();
+  };
+  return first_that_holds(enough);
 }
 
 }  // namespace hedge

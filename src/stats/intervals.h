@@ -47,4 +47,19 @@ struct RankInterval {
 [[nodiscard]] std::optional<RankInterval> quantile_ranks(std::size_t count, double quantile,
                                                          double confidence = 0.95);
 
+/// The least `count` for which quantile_ranks has an answer: 6 for a median, 368 for the 99th
+/// percentile at 95 %. Throws bad_input as quantile_ranks.
+[[nodiscard]] std::size_t fewest_samples(double quantile, double confidence = 0.95);
+
+/// Rank, from 1, of the order statistic that lies above the `quantile` with that confidence, by the
+/// same binomial, one-sided: with the largest t for which P(at most t of `count` samples lie above
+/// the quantile) <= 1 - confidence it is count - t, and t is at least 1, as MLPerf LoadGen's early
+/// stopping has it. Nothing when the samples are too few. Throws bad_input as quantile_ranks.
+[[nodiscard]] std::optional<std::size_t> quantile_upper_rank(std::size_t count, double quantile,
+                                                             double confidence = 0.99);
+
+/// The least `count` for which quantile_upper_rank has an answer. At a confidence of 0.99: p50 11,
+/// p90 64, p95 130, p97 219, p99 662, p99.9 6636.
+[[nodiscard]] std::size_t fewest_samples_for_upper(double quantile, double confidence = 0.99);
+
 }  // namespace hedge

@@ -111,24 +111,45 @@ SeriesMean mean_of_series(std::span<const std::int64_t> series, double confidenc
 }
 
 template <class T>
-std::optional<RankInterval> quantile_ranks_of_series(std::span<const T> series, T estimate,
-                                                     double quantile, double confidence) {
+std::size_t independent_samples(std::span<const T> series, T level) {
   const std::size_t n = series.size();
-  if (n == 0) return std::nullopt;
-  const auto below = [&](std::size_t i) { return series[i] <= estimate ? 1.0 : 0.0; };
+  if (n == 0) return 0;
+  const auto below = [&](std::size_t i) { return series[i] <= level ? 1.0 : 0.0; };
   const std::vector<double> blocks = block_means(n, std::min(n, kMostBlocks), below);
-  double share = 0;
-  for (std::size_t i = 0; i < n; ++i) share += below(i) / static_cast<double>(n);
-  const auto count = static_cast<std::size_t>(static_cast<double>(n) /
-                                              samples_for_one(blocks, n, share * (1 - share)));
-  const auto ranks = quantile_ranks(count, quantile, confidence);
-  if (!ranks || count == n) return ranks;
-  const double stretch = static_cast<double>(n) / static_cast<double>(count);
-  const auto scaled = [&](std::size_t rank) { return static_cast<double>(rank) * stretch; };
-  return RankInterval{static_cast<std::size_t>(std::floor(scaled(ranks->lower - 1))) + 1,
-                      std::min(n, static_cast<std::size_t>(std::ceil(scaled(ranks->upper))))};
+  const auto inside =
+      std::count_if(series.begin(), series.end(), [&](T value) { return value <= level; });
+  const double share = static_cast<double>(inside) / static_cast<double>(n);
+  return static_cast<std::size_t>(static_cast<double>(n) /
+                                  samples_for_one(blocks, n, share * (1 - share)));
 }
 
+std::optional<RankInterval> stretched_quantile_ranks(std::size_t count, std::size_t independent,
+                                                     double quantile, double confidence) {
+  const auto ranks = quantile_ranks(independent, quantile, confidence);
+  if (!ranks || independent == count) return ranks;
+  const double stretch = static_cast<double>(count) / static_cast<double>(independent);
+  const auto scaled = [&](std::size_t rank) { return static_cast<double>(rank) * stretch; };
+  return RankInterval{static_cast<std::size_t>(std::floor(scaled(ranks->lower - 1))) + 1,
+                      std::min(count, static_cast<std::size_t>(std::ceil(scaled(ranks->upper))))};
+}
+
+std::optional<std::size_t> stretched_upper_rank(std::size_t count, std::size_t independent,
+                                                double quantile, double confidence) {
+  const auto rank = quantile_upper_rank(independent, quantile, confidence);
+  if (!rank || independent == count) return rank;
+  const double stretch = static_cast<double>(count) / static_cast<double>(independent);
+  return std::min(count, static_cast<std::size_t>(std::ceil(static_cast<double>(*rank) * stretch)));
+}
+
+template <class T>
+std::optional<RankInterval> quantile_ranks_of_series(std::span<const T> series, T estimate,
+                                                     double quantile, double confidence) {
+  return stretched_quantile_ranks(series.size(), independent_samples(series, estimate), quantile,
+                                  confidence);
+}
+
+template std::size_t independent_samples(std::span<const std::int64_t>, std::int64_t);
+template std::size_t independent_samples(std::span<const double>, double);
 template std::optional<RankInterval> quantile_ranks_of_series(std::span<const std::int64_t>,
                                                               std::int64_t, double, double);
 template std::optional<RankInterval> quantile_ranks_of_series(std::span<const double>, double,

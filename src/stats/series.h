@@ -33,9 +33,25 @@ struct SeriesMean {
 [[nodiscard]] SeriesMean mean_of_series(std::span<const std::int64_t> series,
                                         double confidence = 0.95);
 
-/// quantile_ranks for a series: that many independent samples as say as much about the share below
-/// the quantile, their ranks stretched to the length of the series. `estimate` is the sample
-/// quantile. Nothing when there are too few. T is std::int64_t or double.
+/// How many independent samples say as much about the share of samples at or below `level` as this
+/// series does; at most its length. T is std::int64_t or double.
+template <class T>
+[[nodiscard]] std::size_t independent_samples(std::span<const T> series, T level);
+
+/// The ranks of quantile_ranks for `independent` samples, stretched to a series of `count`.
+[[nodiscard]] std::optional<RankInterval> stretched_quantile_ranks(std::size_t count,
+                                                                   std::size_t independent,
+                                                                   double quantile,
+                                                                   double confidence = 0.95);
+
+/// Likewise the rank of quantile_upper_rank.
+[[nodiscard]] std::optional<std::size_t> stretched_upper_rank(std::size_t count,
+                                                              std::size_t independent,
+                                                              double quantile,
+                                                              double confidence = 0.99);
+
+/// Both: stretched_quantile_ranks of as many samples as independent_samples counts. `estimate` is
+/// the sample quantile. Nothing when there are too few.
 template <class T>
 [[nodiscard]] std::optional<RankInterval> quantile_ranks_of_series(std::span<const T> series,
                                                                    T estimate, double quantile,

@@ -37,9 +37,14 @@ Moments moments(std::span<const std::int64_t> sorted) {
   return result;
 }
 
+/// Of the percentile that `evidence` is about, which it completes.
 std::optional<Interval> percentile_interval(std::span<const std::int64_t> ns,
-                                            std::span<const std::int64_t> sorted, double percent) {
-  const auto ranks = quantile_ranks_of_series(ns, percentile(sorted, percent), percent / 100);
+                                            std::span<const std::int64_t> sorted,
+                                            PercentileEvidence& evidence) {
+  const double quantile = evidence.percent / 100;
+  evidence.independent = independent_samples(ns, percentile(sorted, evidence.percent));
+  evidence.needed = fewest_samples(quantile);
+  const auto ranks = stretched_quantile_ranks(ns.size(), evidence.independent, quantile);
   if (!ranks) return std::nullopt;
   return Interval{static_cast<double>(sorted[ranks->lower - 1]),
                   static_cast<double>(sorted[ranks->upper - 1])};
@@ -82,11 +87,14 @@ Summary summarize(std::span<const std::int64_t> ns) {
   const SeriesMean series = mean_of_series(ns);
   summary.mean_ci95_ns = series.interval;
   summary.autocorrelation_time = series.autocorrelation_time;
-  summary.p50_ci95_ns = percentile_interval(ns, sorted, 50);
-  summary.p90_ci95_ns = percentile_interval(ns, sorted, 90);
-  summary.p95_ci95_ns = percentile_interval(ns, sorted, 95);
-  summary.p99_ci95_ns = percentile_interval(ns, sorted, 99);
-  summary.p999_ci95_ns = percentile_interval(ns, sorted, 99.9);
+  if (stddev && mean > 0) summary.coefficient_of_variation = *stddev / mean;
+  const std::array<std::optional<Interval>*, kPercentiles.size()> intervals{
+      &summary.p50_ci95_ns, &summary.p90_ci95_ns, &summary.p95_ci95_ns, &summary.p99_ci95_ns,
+      &summary.p999_ci95_ns};
+  for (std::size_t i = 0; i < kPercentiles.size(); ++i) {
+    summary.evidence[i].percent = kPercentiles[i];
+    *intervals[i] = percentile_interval(ns, sorted, summary.evidence[i]);
+  }
   return summary;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -20,11 +21,24 @@ namespace hedge {
 /// between two. Throws as nearest_rank.
 [[nodiscard]] std::int64_t percentile(std::span<const std::int64_t> sorted, double percent);
 
+/// The percentiles that a Summary tells.
+inline constexpr std::array<double, 5> kPercentiles{50, 90, 95, 99, 99.9};
+
+/// What stands behind a percentile: its interval is there where `independent` reaches `needed`.
+struct PercentileEvidence {
+  double percent = 0;
+  std::size_t independent = 0;  ///< Samples that the series counts as (independent_samples).
+  std::size_t needed = 0;       ///< For an interval at 95 % (fewest_samples).
+  bool operator==(const PercentileEvidence&) const = default;
+};
+
 /// What is told of a set of durations. Nanoseconds; every sample counts, nothing is trimmed.
 struct Summary {
   std::size_t count = 0;
   double mean_ns = 0;
   std::optional<double> stddev_ns;  ///< Of the sample (n - 1). From 2 samples on.
+  /// stddev / mean. From 2 samples and a mean above 0 on.
+  std::optional<double> coefficient_of_variation;
   std::int64_t min_ns = 0;
   std::int64_t max_ns = 0;
   std::int64_t p50_ns = 0;
@@ -41,6 +55,8 @@ struct Summary {
   std::optional<Interval> p95_ci95_ns;
   std::optional<Interval> p99_ci95_ns;
   std::optional<Interval> p999_ci95_ns;
+  std::array<PercentileEvidence, kPercentiles.size()>
+      evidence{};  ///< In the order of kPercentiles.
 };
 
 /// The samples in the order in which they were taken. Sorts one copy of them and reads everything

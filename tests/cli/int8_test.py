@@ -110,6 +110,14 @@ class Int8(unittest.TestCase):
             self.succeeded(self.build(f"--calib_method={method}", f"--calib_cache={cache}", f"--engine={engine}"))
             self.assertLess(abs(self.correct(engine) - 8949), 50, method)
 
+    def test_accuracy_of_the_strong_demo(self):
+        fp32 = self.correct(STRONG)
+        for method in ("entropy", "minmax"):
+            engine = self.path(f"strong_{method}_shapes_int8.engine")
+            self.succeeded(self.build(f"--calib_method={method}", f"--engine={engine}",
+                                      "--calib_cache=" + self.path(f"strong_{method}.cache"), onnx_file=STRONG))
+            self.assertLess(abs(self.correct(engine) - fp32), 50, method)
+
     @unittest.skipUnless(os.path.isdir(os.path.join(SHARED, "models")), "no shared models")
     def test_published_models(self):
         """fp32: 7,548 and 8,345 right."""
@@ -173,6 +181,18 @@ class Int8(unittest.TestCase):
                                          "--calib_cache=" + self.path("test2.cache")))
         self.assertIn("warning: calibrating on test images", done.stderr)
 
+    def test_warns_of_few_images_and_idle_flags(self):
+        one = self.path("one.bin")
+        with open(self.train, "rb") as images, open(one, "wb") as out:
+            out.write(images.read(RECORD))
+        done = self.succeeded(self.build(f"--calib_input={one}", "--calib_cache=" + self.path("one.cache")))
+        self.assertIn("calibrated on 1 image:", done.stderr)
+        done = self.succeeded(call("build_engine", f"--onnx={DEMO}", "--precision=fp32", "--calib_method=mse",
+                                   "--best_lost=1", "--report_images=7", "--engine=" + self.path("idle.engine"),
+                                   cwd=self.root))
+        for flag in ("--calib_method", "--best_lost", "--report_images"):
+            self.assertIn(f"{flag} without effect", done.stderr)
+
     def choose(self, *arguments, cache=None):
         engine, report = self.path("best.engine"), self.path("best.json")
         done = call("build_engine", f"--onnx={DEMO}", "--best", f"--calib_cache={cache or self.cache}", f"--engine={engine}",
@@ -197,6 +217,12 @@ class Int8(unittest.TestCase):
         done = call("inference", f"--model={engine}", f"--data={self.data}", "--iterations=300")
         self.succeeded(done)
         self.assertIn("best", done.stdout)
+
+    def test_report_on_best(self):
+        _, built = self.choose("--report", "--report_images=300")
+        for layer in built["quantization"]["layers"]:
+            self.assertEqual(layer["precision"], next(
+                ran["precision"] for ran in built["layers"] if ran["name"] == layer["name"]))
 
     def test_best_under_a_bound_that_nothing_but_fp32_keeps(self):
         # Ranges so small that everything saturates.
@@ -315,6 +341,9 @@ class Int8(unittest.TestCase):
         done = self.succeeded(self.build(f"--calib_cache={self.cache}", "--report", "--report_images=1000",
                                          f"--json={path}"))
         self.assertIn("McNemar", done.stdout)
+        for layer in read_json(path)["layers"]:
+            if layer["precision"] == "int8" and layer["multiply_accumulates"] > 0:
+                self.assertIn(f"  {layer['name']}\n", done.stdout)
         report = read_json(path)["quantization"]
         self.assertEqual((report["schema"], report["images"]), ("hedge.quantization/1", 1000))
         self.assertEqual(report["int8_correct"] - report["fp32_correct"],

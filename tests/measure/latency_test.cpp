@@ -144,6 +144,137 @@ TEST(MeasureLoop, NoIterationIsNoLatency) {
   EXPECT_EQ(context.runs(), 0);
 }
 
+TEST(LatencyRecorder, TellsWhenACallEnded) {
+  const FakeClock clock;
+  LatencyRecorder<FakeClock> recorder(1, clock);
+  const std::int64_t end = recorder.time([&] { clock.advance(7); });
+  EXPECT_EQ(end, clock.now_ns());
+}
+
+TEST(RecordCalls, MeetsBothBounds) {
+  const CancellationGuard guard;
+  const FakeClock clock;
+  const auto call = [&] { clock.advance(10); };
+  const auto samples = [&](const RunBound& bound) {
+    LatencyRecorder<FakeClock> recorder(10, clock);
+    const std::int64_t elapsed = record_calls(call, bound, recorder, clock);
+    EXPECT_EQ(elapsed, static_cast<std::int64_t>(recorder.samples_ns().size()) * 10);
+    return recorder.samples_ns().size();
+  };
+  EXPECT_EQ(samples({.iterations = 5}), 5U);
+  EXPECT_EQ(samples({.iterations = 5, .duration_ns = 95}), 10U);
+  EXPECT_EQ(samples({.iterations = 50, .duration_ns = 95}), 50U);
+  EXPECT_EQ(samples({.iterations = 0}), 0U);
+}
+
+TEST(RecordCalls, TellsItsProgressAndEndsWhenCancelled) {
+  const CancellationGuard guard;
+  const FakeClock clock;
+  LatencyRecorder<FakeClock> recorder(10, clock);
+  std::int64_t told = 0;
+  (void)record_calls([&] { clock.advance(10); }, {.iterations = 100}, recorder, clock,
+                     [&](std::int64_t iterations, std::int64_t elapsed_ns) {
+                       told = iterations;
+                       EXPECT_EQ(elapsed_ns, 10 * iterations);
+                       if (iterations == 4) request_cancellation();
+                     });
+  EXPECT_EQ(told, 4);
+  EXPECT_EQ(recorder.samples_ns().size(), 4U);
+}
+
+TEST(MeasureStretches, CutsALoopByTimeOrIterations) {
+  const CancellationGuard guard;
+  const FakeClock clock;
+  constexpr std::int64_t kMillisecond = 1'000'000;
+  const auto call = [&] { clock.advance(kMillisecond); };
+  const LoopRun by_time =
+      measure_stretches(call, {.iterations = 10, .duration_ns = 1000 * kMillisecond}, 1e6, clock);
+  EXPECT_EQ(by_time.stretches.size(), 20U);
+  EXPECT_EQ(by_time.total.iterations, 1000);
+  EXPECT_EQ(by_time.total.total_ns, 1000 * kMillisecond);
+  const LoopRun by_count = measure_stretches(call, {.iterations = 1005}, 1e6, clock);
+  EXPECT_EQ(by_count.stretches.size(), 101U);
+  EXPECT_EQ(by_count.total.iterations, 1005);
+  // A stretch is an inference at least.
+  EXPECT_EQ(measure_stretches(call, {.iterations = 3}, 1e12, clock).stretches.size(), 3U);
+}
+
+TEST(MeasureStretches, EndsWhenCancelled) {
+  const CancellationGuard guard;
+  const FakeClock clock;
+  int calls = 0;
+  const LoopRun run = measure_stretches(
+      [&] {
+        clock.advance(10);
+        if (++calls == 25) request_cancellation();
+      },
+      {.iterations = 1000}, 10, clock);
+  EXPECT_EQ(run.total.iterations, 25);
+  EXPECT_EQ(run.total.total_ns, 250);
+}
+
+TEST(LatencyResult, OfStretchesHasTheIntervalOfTheirMeans) {
+  LoopRun run;
+  for (int i = 0; i < 40; ++i) {
+    run.stretches.push_back({100, 100'000 + (i % 2 == 0 ? 1000 : -1000)});
+    run.total.iterations += 100;
+    run.total.total_ns += run.stretches.back().total_ns;
+  }
+  const LatencyResult result = latency_result(run, TimerOverhead{50, 100, 1});
+  EXPECT_DOUBLE_EQ(result.mean.value(), 1.0);
+  ASSERT_TRUE(result.mean_ci95);
+  EXPECT_LE((*result.mean_ci95)[0], 1.0);
+  EXPECT_GE((*result.mean_ci95)[1], 1.0);
+  EXPECT_DOUBLE_EQ(result.timer_overhead.value(), 0.0005);
+  ASSERT_TRUE(find_regimes(run));
+  EXPECT_TRUE(find_regimes(run)->steady());
+  for (std::size_t i = 20; i < 40; ++i) run.stretches[i].total_ns *= 2;
+  const auto regimes = find_regimes(run);
+  ASSERT_EQ(regimes->segments.size(), 2U);
+  EXPECT_EQ(regimes->segments[1].first, 20U);
+  EXPECT_NEAR(regimes->segments[1].median_ns, 2000, 30);
+  run.stretches.resize(19);
+  EXPECT_FALSE(find_regimes(run));
+}
+
+TEST(LatencyResult, SaysWhichPercentilesItsSamplesDoNotSufficeFor) {
+  std::vector<std::int64_t> ns;
+  for (int i = 1; i <= 100; ++i) ns.push_back(i * 1000);
+  std::shuffle(ns.begin(), ns.end(), std::mt19937_64(1));
+  const LatencyResult result = latency_result(summarize(ns), kScopeInfer, TimerOverhead{});
+  EXPECT_FALSE(result.needed_samples.p50);
+  EXPECT_FALSE(result.needed_samples.p90);
+  EXPECT_EQ(result.needed_samples.p99, 368);
+  EXPECT_EQ(result.needed_samples.p999, 3688);
+  EXPECT_LE(result.independent_samples.p99.value(), 100);
+  EXPECT_NEAR(result.cv.value(), 29.011491975882016 / 50.5, 1e-9);
+  EXPECT_GE(result.autocorrelation_time.value(), 1);
+}
+
+TEST(ProcessUsage, CountsWhatIsDone) {
+  const ProcessUsage begin = process_usage();
+  std::int64_t work = 0;
+  while ((process_usage() - begin).cpu_ns < 2'000'000) work += 1;
+  const ProcessUsage used = process_usage() - begin;
+  EXPECT_GE(used.wall_ns + 1'000'000, used.cpu_ns);
+  EXPECT_GT(work, 0);
+  const UsageResult result = usage_result({.wall_ns = 2'000'000'000,
+                                           .cpu_ns = 1'000'000'000,
+                                           .user_ns = 900'000'000,
+                                           .system_ns = 100'000'000,
+                                           .waits = 3,
+                                           .preemptions = 4,
+                                           .page_faults = 5},
+                                          1000);
+  EXPECT_DOUBLE_EQ(result.wall_seconds.value(), 2);
+  EXPECT_DOUBLE_EQ(result.cpu_us_per_inference.value(), 1000);
+  EXPECT_EQ(result.preemptions, 4);
+  ProcessUsage sum;
+  sum += {.wall_ns = 2, .cpu_ns = 3};
+  sum += {.wall_ns = 5, .waits = 1};
+  EXPECT_EQ(sum, (ProcessUsage{.wall_ns = 7, .cpu_ns = 3, .waits = 1}));
+}
+
 TEST(WarmUp, RunsAHundredTimesUnlessToldOrCancelled) {
   const CancellationGuard guard;
   FakeContext context([](int run) {

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "graph/passes/passes.h"
+#include "graph/query.h"
 #include "graph/reference_executor.h"
 #include "hedge/error.h"
 #include "quant/quantize.h"
@@ -106,6 +107,27 @@ TEST(Quantize, NamesActivationsWithoutRange) {
   }
 }
 
+TEST(Quantize, RoundsBiasesToWhatIntegerSumsHold) {
+  Graph graph = two_layers();
+  optimize(graph);
+  const auto bias_of = [](const Graph& of, std::size_t node) {
+    return *constant_floats(of, of.nodes[node].inputs.at(2));
+  };
+  const Graph before = graph;
+  quantize(graph, ranges(graph, noise_tensor(graph.input_type(0).shape, 3)), {});
+  for (std::size_t node = 0; node < 2; ++node) {
+    const auto rounded = bias_of(graph, node);
+    const auto exact = bias_of(before, node);
+    const auto& weights = graph.value(graph.nodes[node].inputs[1]).quantization->scales;
+    const float input = graph.value(graph.nodes[node].inputs[0]).quantization->scales[0];
+    for (std::size_t c = 0; c < rounded.size(); ++c) {
+      const float step = input * weights[c];
+      EXPECT_NEAR(rounded[c], exact[c], step * 0.501F);
+      EXPECT_FLOAT_EQ(std::nearbyint(rounded[c] / step) * step, rounded[c]);
+    }
+  }
+}
+
 TEST(Quantize, HoldsTheInputUnsignedWhereToldSo) {
   Graph graph = two_layers();
   optimize(graph);
@@ -157,6 +179,91 @@ TEST(AbsorbQdq, KeepsTheRoundingOfAnInputThatIsTransposed) {
   const auto a = execute(before, std::vector{input}).at(0);
   const auto b = execute(to_qdq(graph), std::vector{input}).at(0);
   EXPECT_LT(relative_error(a.values<float>(), b.values<float>()), 1e-5);
+}
+
+/// What PyTorch writes of a model with fake quantisation in 7 bits or converted to 8: integers that
+/// are cast to their own type or clipped, several DequantizeLinear behind one QuantizeLinear,
+/// factors behind a convolution whose weights are rounded, a rounded output.
+Graph as_pytorch_exports() {
+  GraphBuilder g;
+  const auto number = [&](float x) {
+    return g.constant(Tensor::from<float>({1}, std::span(&x, 1)));
+  };
+  const auto level = [&](std::uint8_t x) {
+    return g.constant(Tensor::from<std::uint8_t>({}, std::span<const std::uint8_t>(&x, 1)));
+  };
+  const ValueId scale = number(0.02F);
+  const ValueId zero = level(64);
+  const auto quantize_of = [&](ValueId x) { return g.node("QuantizeLinear", {x, scale, zero}); };
+  const auto dequantize_of = [&](ValueId x) {
+    return g.node("DequantizeLinear", {x, scale, zero});
+  };
+  const auto conv = [&](ValueId x, std::int8_t least) {
+    Tensor weights(DataType::kInt8, {4, 4, 3, 3});
+    std::int8_t next = least;
+    for (std::int8_t& w : weights.mutable_values<std::int8_t>()) {
+      w = next;
+      next = static_cast<std::int8_t>(next > 120 ? least : next + 7);
+    }
+    const std::vector<float> scales{0.001F, 0.002F, 0.003F, 0.004F};
+    const ValueId w =
+        g.node("DequantizeLinear",
+               {g.constant(weights), g.constant(Tensor::from<float>({4}, std::span(scales)))},
+               {{"axis", std::int64_t{0}}});
+    return g.node("Conv", {x, w}, {{"pads", Ints{1, 1, 1, 1}}});
+  };
+  const ValueId cast =
+      g.node("Cast", {quantize_of(g.input({1, 4, 6, 6}))}, {{"to", std::int64_t{2}}});  // uint8
+  const std::vector<float> factors{0.5F, -1.5F, 2, 1};
+  const ValueId scaled =
+      g.node("Div", {conv(dequantize_of(cast), -120),
+                     g.constant(Tensor::from<float>({1, 4, 1, 1}, std::span(factors)))});
+  const ValueId clipped = g.node("Clip", {quantize_of(scaled), kNoValue, level(127)});
+  const ValueId sum = g.node("Add", {conv(dequantize_of(clipped), -128), dequantize_of(clipped)});
+  return g.finish({dequantize_of(quantize_of(sum))});
+}
+
+TEST(AbsorbQdq, TakesWhatPytorchWrites) {
+  const Graph before = as_pytorch_exports();
+  Graph graph = before;
+  absorb_qdq(graph);
+  optimize(graph);
+  std::size_t layers = 0;
+  for (const Node& node : graph.nodes) {
+    layers += is_int8(graph, node) ? 1 : 0;
+    EXPECT_TRUE(is_int8(graph, node) || node.op->name == "Identity") << node.op->name;
+  }
+  EXPECT_EQ(layers, 2U);
+  for (const unsigned seed : {3U, 4U, 5U}) {
+    const Tensor input = noise_tensor(before.input_type(0).shape, seed);
+    const auto a = execute(before, std::vector{input}).at(0);
+    const auto b = execute(to_qdq(graph), std::vector{input}).at(0);
+    const auto x = a.values<float>();
+    const auto y = b.values<float>();
+    std::size_t other = 0;
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      // Of the output's levels, the same or, where sums in another order meet a half, the next.
+      EXPECT_NEAR(x[i], y[i], 0.0201F);
+      other += std::fabs(x[i] - y[i]) > 0.001F ? 1 : 0;
+    }
+    EXPECT_LT(other, x.size() / 20);
+  }
+}
+
+TEST(AbsorbQdq, LeavesOtherReadersOfAValueAlone) {
+  GraphBuilder g;
+  const auto pair = [&](ValueId x, float scale) {
+    const ValueId s = g.constant(Tensor::from<float>({}, std::span<const float>(&scale, 1)));
+    return g.node("DequantizeLinear", {g.node("QuantizeLinear", {x, s}), s});
+  };
+  const ValueId x = g.node("Sigmoid", {g.input({1, 64})});
+  Graph graph = g.finish({g.node("Add", {pair(x, 0.1F), pair(x, 0.03F)})});
+  const Graph before = graph;
+  absorb_qdq(graph);
+  const Tensor input = noise_tensor(before.input_type(0).shape, 3);
+  const auto a = execute(before, std::vector{input}).at(0);
+  const auto b = execute(to_qdq(graph), std::vector{input}).at(0);
+  EXPECT_LT(relative_error(a.values<float>(), b.values<float>()), 1e-6);
 }
 
 TEST(AbsorbQdq, RefusesWhatIntegersCannotDo) {

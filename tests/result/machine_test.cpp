@@ -1,34 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "result/machine.h"
-#include "support/temporary_folder.h"
+#include "support/fake_root.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cstdlib>
-#include <fstream>
 #include <string>
 #include <string_view>
 
 namespace hedge {
 namespace {
 
-namespace fs = std::filesystem;
 using namespace std::string_view_literals;
 
-/// A folder that stands for the root of a system.
-class FakeRoot {
- public:
-  void write(const fs::path& file, std::string_view text) const {
-    fs::create_directories((path_ / file).parent_path());
-    std::ofstream(path_ / file, std::ios::binary) << text;
-  }
-  [[nodiscard]] const fs::path& path() const { return path_; }
-
- private:
-  test::TemporaryFolder folder_;
-  fs::path path_ = folder_.path();
-};
+using test::FakeRoot;
 
 bool has_note(const MachineFacts& machine, std::string_view part) {
   return std::any_of(machine.notes.begin(), machine.notes.end(),
@@ -88,6 +74,15 @@ TEST(Machine, JetsonIsNamedByPartAndBoard) {
   const MachineFacts machine = collect_machine_facts(root.path());
   EXPECT_EQ(machine.cpu, "Cortex-A78AE (NVIDIA Jetson Orin Nano Developer Kit)");
   EXPECT_EQ(machine.cores, 6);
+  EXPECT_FALSE(machine.power_mode.has_value());
+}
+
+TEST(Machine, PowerModeHasTheNameOfTheConfiguration) {
+  const FakeRoot root;
+  root.write("var/lib/nvpmodel/status", "pmode:0003\n");
+  EXPECT_EQ(collect_machine_facts(root.path()).power_mode, "mode 3");
+  root.write("etc/nvpmodel.conf", "< POWER_MODEL ID=3 NAME=7W >\n");
+  EXPECT_EQ(collect_machine_facts(root.path()).power_mode, "7W");
 }
 
 TEST(Machine, BigLittleIsCounted) {

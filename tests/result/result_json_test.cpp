@@ -35,10 +35,24 @@ Result full_result() {
   latency.p99 = 126;
   latency.p999 = 127;
   latency.ci95 = {Range{122.5, 123.5}, Range{1, 2}, Range{3, 4}, Range{5, 6}, Range{7, 8}};
+  latency.cv = 0.0125;
+  latency.autocorrelation_time = 1.5;
+  latency.independent_samples = {6600, 6500, 6400, 6300, 3000};
+  latency.needed_samples.p999 = 3688;
   latency.scope = kScopeInfer;
   latency.timer_overhead = 0.025;
   latency.samples_file = "samples.npy";
   result.latency_us = latency;
+  result.headline = {"p90", 124.0, 124.5};
+  LatencyResult each;
+  each.count = 10;
+  result.per_iteration_us = each;
+  result.repetitions_us = {123, 124.5};
+  result.cold_us = 900.5;
+  result.warmup = {500, 0.25, 123.5, true};
+  result.regimes = {{{0, 6000, 123, std::nullopt}, {6000, 4000, 130, 0.0625}}, 0.05};
+  result.paced = {10.0, "poisson", 7, 100, 2, 10.5, 0.25, 55.5, each, each};
+  result.usage = {1.5, 1.25, 1.0, 0.25, 125.0, 1, 2, 3};
   result.split_us = {1.5, 2.5, 3.5, 4.5, 5.5, 6.5};
   result.throughput_per_s = 8100.5;
   result.memory = {1000, 2000, 3000, 4000};
@@ -146,9 +160,82 @@ constexpr const char* kGolden = R"({
         8.0
       ]
     },
+    "cv": 0.0125,
+    "autocorrelation_time": 1.5,
+    "independent_samples": {
+      "p50": 6600,
+      "p90": 6500,
+      "p95": 6400,
+      "p99": 6300,
+      "p999": 3000
+    },
+    "needed_samples": {
+      "p999": 3688
+    },
     "scope": "infer",
     "timer_overhead": 0.025,
     "samples_file": "samples.npy"
+  },
+  "headline": {
+    "statistic": "p90",
+    "us": 124.0,
+    "upper99_us": 124.5
+  },
+  "per_iteration_us": {
+    "count": 10
+  },
+  "repetitions_us": [
+    123.0,
+    124.5
+  ],
+  "cold_us": 900.5,
+  "warmup": {
+    "runs": 500,
+    "seconds": 0.25,
+    "steady_us": 123.5,
+    "settled": true
+  },
+  "regimes": {
+    "segments": [
+      {
+        "first": 0,
+        "count": 6000,
+        "median_us": 123.0
+      },
+      {
+        "first": 6000,
+        "count": 4000,
+        "median_us": 130.0,
+        "step": 0.0625
+      }
+    ],
+    "drift": 0.05
+  },
+  "paced": {
+    "rate_per_s": 10.0,
+    "arrivals": "poisson",
+    "seed": 7,
+    "requests": 100,
+    "missed": 2,
+    "seconds": 10.5,
+    "busy": 0.25,
+    "wake_up_us": 55.5,
+    "response_us": {
+      "count": 10
+    },
+    "after_idle_us": {
+      "count": 10
+    }
+  },
+  "usage": {
+    "wall_seconds": 1.5,
+    "cpu_seconds": 1.25,
+    "user_seconds": 1.0,
+    "system_seconds": 0.25,
+    "cpu_us_per_inference": 125.0,
+    "waits": 1,
+    "preemptions": 2,
+    "page_faults": 3
   },
   "split_us": {
     "preprocess": 1.5,

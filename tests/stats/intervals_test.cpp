@@ -146,5 +146,40 @@ TEST(QuantileRanks, RefuseWhatIsNoProbability) {
   EXPECT_THROW((void)quantile_ranks(100, std::numeric_limits<double>::quiet_NaN()), Error);
 }
 
+TEST(FewestSamples, AreTheFirstWithAnInterval) {
+  for (const double quantile : {0.05, 0.5, 0.9, 0.95, 0.99, 0.999}) {
+    for (const double confidence : {0.5, 0.9, 0.95, 0.99}) {
+      const std::size_t fewest = fewest_samples(quantile, confidence);
+      EXPECT_TRUE(quantile_ranks(fewest, quantile, confidence)) << quantile << " " << confidence;
+      EXPECT_FALSE(quantile_ranks(fewest - 1, quantile, confidence))
+          << quantile << " " << confidence;
+    }
+  }
+  EXPECT_EQ(fewest_samples(0.5), 6U);
+  EXPECT_EQ(fewest_samples(0.99), 368U);
+  EXPECT_EQ(fewest_samples(0.999), 3688U);
+  EXPECT_EQ(fewest_samples(0.5, 0.5), 2U);  // 2 * log(1/2) is a whole number.
+  EXPECT_THROW((void)fewest_samples(1), Error);
+  EXPECT_THROW((void)fewest_samples(0.5, 0), Error);
+}
+
+// The counts that MLPerf LoadGen documents for its early stopping.
+TEST(FewestSamplesForUpper, AreThoseOfEarlyStopping) {
+  EXPECT_EQ(fewest_samples_for_upper(0.5), 11U);
+  EXPECT_EQ(fewest_samples_for_upper(0.9), 64U);
+  EXPECT_EQ(fewest_samples_for_upper(0.95), 130U);
+  EXPECT_EQ(fewest_samples_for_upper(0.97), 219U);
+  EXPECT_EQ(fewest_samples_for_upper(0.99), 662U);
+  EXPECT_EQ(fewest_samples_for_upper(0.999), 6636U);
+}
+
+TEST(QuantileUpperRank, IsTheSecondLargestOfTheFewest) {
+  EXPECT_EQ(quantile_upper_rank(64, 0.9), 63U);
+  EXPECT_FALSE(quantile_upper_rank(63, 0.9));
+  EXPECT_FALSE(quantile_upper_rank(1, 0.5, 0.5));
+  EXPECT_FALSE(quantile_upper_rank(0, 0.5));
+  EXPECT_THROW((void)quantile_upper_rank(10, 0), Error);
+}
+
 }  // namespace
 }  // namespace hedge

@@ -3,48 +3,27 @@
 // chance once it has passed.
 #include "stats/series.h"
 
-#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
 #include <numeric>
-#include <random>
 #include <vector>
 
 #include "hedge/error.h"
 #include "stats/summary.h"
+#include "support/series.h"
 
 namespace hedge {
 namespace {
 
 constexpr double kMean = 1e6;  // Nanoseconds.
 constexpr double kStddev = 3e4;
-#if defined(__has_feature)
-#define HEDGE_HAS_FEATURE(name) __has_feature(name)
-#else
-#define HEDGE_HAS_FEATURE(name) 0
-#endif
-#if defined(__SANITIZE_ADDRESS__) || HEDGE_HAS_FEATURE(address_sanitizer)
-constexpr int kRuns = 1000;  // The sanitizers look at the code, not at the coverage.
-#else
-constexpr int kRuns = 4000;
-#endif
+constexpr int kRuns = kSimulatedRuns;
 
 /// AR(1) noise of mean kMean and standard deviation kStddev.
-std::vector<std::int64_t> ar1(std::size_t count, double rho, std::mt19937_64& random) {
-  // Box and Muller's way, because the standard's distribution differs from library to library.
-  const auto uniform = [&] { return (static_cast<double>(random() >> 11U) + 0.5) * 0x1p-53; };
-  const auto normal = [&] {
-    return std::sqrt(-2 * std::log(uniform())) * std::cos(2 * 3.141592653589793 * uniform());
-  };
-  std::vector<std::int64_t> series(count);
-  double x = normal();
-  for (std::int64_t& ns : series) {
-    ns = std::llround(kMean + kStddev * x);
-    x = rho * x + std::sqrt(1 - rho * rho) * normal();
-  }
-  return series;
+std::vector<std::int64_t> ar1(std::size_t count, double rho, NormalNoise& random) {
+  return rounded(ar1_series(count, rho, kMean, kStddev, random));
 }
 
 struct Case {
@@ -56,7 +35,7 @@ constexpr Case kCases[] = {{0, 100}, {0, 1000}, {0.5, 150}, {0.5, 1000}, {0.9, 9
 
 TEST(SeriesMean, IntervalsCoverTheTruth) {
   for (const Case& c : kCases) {
-    std::mt19937_64 random(1);
+    NormalNoise random(1);
     int covered = 0;
     for (int run = 0; run < kRuns; ++run) {
       const auto interval = mean_of_series(ar1(c.count, c.rho, random)).interval;
@@ -72,7 +51,7 @@ TEST(SeriesQuantiles, IntervalsCoverTheTruth) {
   const std::pair<double, double> kQuantiles[] = {{0.5, 0}, {0.9, 1.2815515655446004}};
   for (const Case& c : kCases) {
     for (const auto& [quantile, z] : kQuantiles) {
-      std::mt19937_64 random(2);
+      NormalNoise random(2);
       int covered = 0;
       int known = 0;
       for (int run = 0; run < kRuns / 2; ++run) {
@@ -97,7 +76,7 @@ TEST(SeriesQuantiles, IntervalsCoverTheTruth) {
 }
 
 TEST(SeriesMean, IsNoWiderThanNeeded) {
-  std::mt19937_64 random(3);
+  NormalNoise random(3);
   double width = 0;
   for (int run = 0; run < 100; ++run) {
     const auto estimate = mean_of_series(ar1(2000, 0.5, random));
@@ -108,7 +87,7 @@ TEST(SeriesMean, IsNoWiderThanNeeded) {
 }
 
 TEST(AutocorrelationTime, IsThatOfTheProcess) {
-  std::mt19937_64 random(4);
+  NormalNoise random(4);
   for (const double rho : {0.0, 0.5, 0.9}) {
     const auto ns = ar1(200'000, rho, random);
     const std::vector<double> series(ns.begin(), ns.end());
@@ -136,6 +115,31 @@ TEST(SeriesQuantiles, OfConstantsAndIndependentSamplesAreThoseOfTheBinomial) {
   for (std::size_t i = 0; i < alternating.size(); ++i) alternating[i] = i % 2 == 0 ? 1 : 2;
   EXPECT_EQ(quantile_ranks_of_series<double>(alternating, 1, 0.5), quantile_ranks(400, 0.5));
   EXPECT_FALSE(quantile_ranks_of_series<double>({}, 1, 0.5));
+}
+
+TEST(IndependentSamples, AreFewerWhereSamplesHangTogether) {
+  NormalNoise random(8);
+  EXPECT_NEAR(static_cast<double>(
+                  independent_samples<std::int64_t>(ar1(4000, 0, random), std::int64_t{1'000'000})),
+              4000, 400);
+  // Signs of AR(1) noise correlate by 2 / pi * asin(rho^lag): summed up a time of 12.8.
+  EXPECT_NEAR(static_cast<double>(independent_samples<std::int64_t>(ar1(40'000, 0.9, random),
+                                                                    std::int64_t{1'000'000})),
+              40'000 / 12.8, 500);
+  EXPECT_EQ(independent_samples<double>({}, 1.0), 0U);
+  EXPECT_EQ(independent_samples<double>(std::vector<double>(30, 2.0), 2.0), 30U);
+}
+
+TEST(StretchedRanks, EncloseTheSameShare) {
+  EXPECT_EQ(stretched_quantile_ranks(1000, 1000, 0.5), quantile_ranks(1000, 0.5));
+  const auto few = *quantile_ranks(100, 0.5);
+  const auto stretched = *stretched_quantile_ranks(1000, 100, 0.5);
+  EXPECT_EQ(stretched.lower, (few.lower - 1) * 10 + 1);
+  EXPECT_EQ(stretched.upper, few.upper * 10);
+  EXPECT_FALSE(stretched_quantile_ranks(1000, 5, 0.5));
+  EXPECT_EQ(stretched_upper_rank(640, 64, 0.9), 630U);
+  EXPECT_EQ(stretched_upper_rank(64, 64, 0.9), 63U);
+  EXPECT_FALSE(stretched_upper_rank(1000, 63, 0.9));
 }
 
 }  // namespace

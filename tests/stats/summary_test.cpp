@@ -101,6 +101,23 @@ TEST(Summarize, TellsEveryIntervalOfEnoughSamples) {
   expect_slightly_wider(summary.p999_ci95_ns, {9983, 9997});
 }
 
+TEST(Summarize, TellsWhatStandsBehindEachPercentile) {
+  std::vector<std::int64_t> ns(500);
+  std::iota(ns.begin(), ns.end(), 1);
+  std::shuffle(ns.begin(), ns.end(), std::mt19937_64(1));
+  const Summary summary = summarize(ns);
+  ASSERT_EQ(summary.evidence.size(), 5U);
+  for (std::size_t i = 0; i < summary.evidence.size(); ++i) {
+    EXPECT_EQ(summary.evidence[i].percent, kPercentiles[i]);
+    EXPECT_EQ(summary.evidence[i].needed, fewest_samples(kPercentiles[i] / 100));
+    EXPECT_LE(summary.evidence[i].independent, 500U);
+    EXPECT_GT(summary.evidence[i].independent, 350U);
+  }
+  EXPECT_EQ(summary.p999_ci95_ns.has_value(), summary.evidence[4].independent >= 3688);
+  EXPECT_EQ(summary.p50_ci95_ns.has_value(), summary.evidence[0].independent >= 6);
+  EXPECT_NEAR(summary.coefficient_of_variation.value(), *summary.stddev_ns / 250.5, kTolerance);
+}
+
 TEST(Summarize, OneSampleHasNoSpread) {
   const std::vector<std::int64_t> one{42};
   const Summary summary = summarize(one);

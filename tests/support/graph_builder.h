@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -47,6 +48,7 @@ class GraphBuilder {
   ValueId constant(Tensor tensor) {
     return graph_.add_constant("c" + std::to_string(graph_.values.size()), std::move(tensor));
   }
+  ValueId number(float x) { return constant(Tensor::from<float>({}, std::span(&x, 1))); }
   ValueId ints(const std::vector<std::int64_t>& values) {
     return constant(Tensor::from<std::int64_t>({static_cast<std::int64_t>(values.size())}, values));
   }

@@ -8,6 +8,7 @@
 #include "backends/cpu/cpu_context.h"
 #include "backends/cpu/plan.h"
 #include "backends/cpu/tuner.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/module.h"
 #include "engine/backend.h"
@@ -98,7 +99,8 @@ std::map<std::string, std::string> read_words(const Section& section) {
   try {
     return json::parse(text, text + section.bytes.size()).get<std::map<std::string, std::string>>();
   } catch (const json::exception& error) {
-    throw bad_input(fmt::format("the engine's {} cannot be read: {}", section.name, error.what()));
+    throw bad_input(
+        fmt::format("the engine's {} cannot be read: {}", section.name, json_reason(error)));
   }
 }
 

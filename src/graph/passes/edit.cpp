@@ -33,6 +33,7 @@ bool bypass(Graph& graph, std::size_t node_index) {
     replace_uses(graph, from, to);
     return true;
   }
+  if (graph.value(to).quantization) return false;  // The output holds rounded floats.
   const std::int32_t producer = index.producer[static_cast<std::size_t>(to)];
   if (producer < 0 || index.is_output[static_cast<std::size_t>(to)]) return false;
   erase_node(node);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <array>
 #include <cmath>
 
 #include "graph/passes/edit.h"
 #include "graph/passes/passes.h"
+#include "graph/quantization.h"
 
 namespace hedge {
 namespace {
@@ -81,8 +83,6 @@ std::size_t channel_of(const Node& producer, const Shape& weights, std::size_t i
 bool takes_affine(const Graph& graph, const Node& producer, std::size_t channels) {
   if (!is_op(producer, "Gemm") && !is_op(producer, "Conv")) return false;
   if (!producer.post_ops.empty() || !constant_floats(graph, producer.inputs.at(1))) return false;
-  if (graph.value(producer.inputs[1]).quantization)
-    return false;  // Rounded weights stay as they are.
   if (is_op(producer, "Gemm")) {
     if (producer.attributes.get_float("alpha", 1) != 1 ||
         producer.attributes.get_float("beta", 1) != 1) {
@@ -94,8 +94,34 @@ bool takes_affine(const Graph& graph, const Node& producer, std::size_t channels
   return bias && bias->size() == channels && graph.value(producer.inputs[2]).type.shape.size() == 1;
 }
 
+/// Weights in 8 bits can be scaled: by factors of any sign only where the integers have a
+/// counterpart.
+bool keeps_integers(const Graph& graph, const Node& producer, const Affine& affine) {
+  const Value& weights = graph.value(producer.inputs[1]);
+  const auto& q = weights.quantization;
+  const bool negative =
+      std::any_of(affine.scale.begin(), affine.scale.end(), [](double s) { return s < 0; });
+  if (!q || !negative) return true;
+  const Tensor stored = quantize_tensor(*weights.constant, *q);
+  if (q->type != DataType::kInt8) return false;
+  const auto integers = stored.values<std::int8_t>();
+  return std::find(integers.begin(), integers.end(), std::int8_t{-128}) == integers.end();
+}
+
+/// Weights in 8 bits keep their integers: the factors go into the scales, a sign into the integers.
+Quantization scaled(const Quantization& q, const Node& producer, const Affine& affine) {
+  const bool columns = is_op(producer, "Gemm") && producer.attributes.get_int("transB", 0) == 0;
+  Quantization result{.type = q.type, .scales = {}, .axis = columns ? 1 : 0};
+  for (std::size_t c = 0; c < affine.scale.size(); ++c) {
+    const double scale = q.scales[q.scales.size() > 1 ? c : 0] * std::fabs(affine.scale[c]);
+    result.scales.push_back(scale > 0 ? static_cast<float>(scale) : 1);
+  }
+  return result;
+}
+
 void apply(Graph& graph, Node& producer, const Affine& affine) {
   const Tensor old_weights = *graph.value(producer.inputs[1]).constant;
+  const std::optional<Quantization> old_held = graph.value(producer.inputs[1]).quantization;
   Tensor weights(DataType::kFloat32, old_weights.shape());
   const auto from = old_weights.values<float>();
   const auto to = weights.mutable_values<float>();
@@ -116,7 +142,13 @@ void apply(Graph& graph, Node& producer, const Affine& affine) {
   }
   // New values, because the old constants may have other readers.
   producer.inputs.resize(3, kNoValue);
+  std::optional<Quantization> held;
+  if (old_held) {
+    held = scaled(*old_held, producer, affine);
+    weights = dequantize_tensor(quantize_tensor(weights, *held), *held);
+  }
   producer.inputs[1] = graph.add_constant(producer.name + ".weight", std::move(weights));
+  graph.value(producer.inputs[1]).quantization = held;
   producer.inputs[2] = graph.add_constant(producer.name + ".bias", std::move(bias));
 }
 
@@ -133,7 +165,8 @@ bool fold_into_producer(Graph& graph, std::size_t node_index, std::size_t data) 
                           ? batch_norm_affine(graph, node)
                           : arithmetic_affine(graph, node, data, axis);
   if (!affine || affine->scale.size() != static_cast<std::size_t>(shape[axis]) ||
-      !takes_affine(graph, *producer, affine->scale.size())) {
+      !takes_affine(graph, *producer, affine->scale.size()) ||
+      !keeps_integers(graph, *producer, *affine)) {
     return false;
   }
   apply(graph, *producer, *affine);

@@ -9,9 +9,17 @@ namespace hedge::cpu {
 namespace {
 
 constexpr KernelSet table_of(const char* name) {
-  return {name,     kLanes,   {kWidest[0], kWidest[1]}, run_convolution,
-          run_depthwise, run_pool, run_clip, kPairsInterleaved, run_widen,
-          run_integer_convolution, run_integer_depthwise};
+  return {name,
+          kLanes,
+          {kWidest[0], kWidest[1]},
+          run_convolution,
+          run_depthwise,
+          run_pool,
+          run_clip,
+          kPairsInterleaved,
+          run_widen,
+          run_integer_convolution,
+          run_integer_depthwise};
 }
 
 }  // namespace

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+// The closed loop of `measurements`: warm-up, repetitions of loop and single inferences, verdict.
+#include "cli/latency_mode.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "base/cancellation.h"
+#include "cli/measurement_text.h"
+#include "cli/measuring_options.h"
+#include "cli/watched_conditions.h"
+#include "hedge/error.h"
+#include "measure/latency.h"
+#include "measure/latency_result.h"
+#include "measure/samples_file.h"
+#include "measure/usage.h"
+#include "measure/validity.h"
+#include "result/result_json.h"
+#include "stats/intervals.h"
+#include "stats/series.h"
+#include "stats/summary.h"
+
+namespace hedge::cli {
+namespace {
+
+/// Samples that are allocated beforehand at most; more are kept, but the store then grows.
+constexpr double kMostExpected = 50e6;
+
+struct Measured {
+  LoopRun loop;
+  std::vector<std::int64_t> samples_ns;
+  std::vector<std::int64_t> repetition_of;  ///< Of each sample; empty with one repetition.
+  std::vector<double> means_ns;             ///< Of each whole repetition: the loop's, else each's.
+  ProcessUsage usage;
+  std::int64_t inferences = 0;
+};
+
+class ClosedLoop {
+ public:
+  ClosedLoop(const Program& program, ExecutionContext& context, const MeasuringPlan& plan,
+             double expected_ns)
+      : context_(context),
+        plan_(plan),
+        expected_ns_(expected_ns),
+        by_time_(plan.bound.duration_ns > 0),
+        progress_(program, by_time_ ? "measuring, ms" : "measuring", total()),
+        recorder_(plan.timing == Timing::kLoop ? 0 : expected_samples()) {}
+
+  Measured run() {
+    for (std::int64_t i = 0; i < plan_.repetitions && !cancellation_requested(); ++i) repeat(i);
+    return std::move(measured_);
+  }
+
+ private:
+  /// Of the progress bar, in iterations or milliseconds.
+  [[nodiscard]] std::int64_t total() const {
+    const std::int64_t parts = plan_.timing == Timing::kBoth ? 2 : 1;
+    return plan_.repetitions * parts *
+           (by_time_ ? plan_.bound.duration_ns / 1'000'000 : plan_.bound.iterations);
+  }
+  [[nodiscard]] std::size_t expected_samples() const {
+    const double by_time =
+        1.25 * static_cast<double>(plan_.bound.duration_ns) / std::max(expected_ns_, 1.0);
+    const double most =
+        std::max(static_cast<double>(plan_.bound.iterations), std::min(by_time, kMostExpected));
+    return static_cast<std::size_t>(most);
+  }
+
+  void repeat(std::int64_t repetition) {
+    const auto infer = [&] { context_.infer(); };
+    const auto show = [&](std::int64_t iterations, std::int64_t elapsed_ns) {
+      progress_.update(before_ + (by_time_ ? elapsed_ns / 1'000'000 : iterations));
+    };
+    const auto part_done = [&] { before_ += total() / plan_.repetitions / parts(); };
+    const ProcessUsage begin = process_usage();
+    std::optional<double> mean_ns;
+    if (plan_.timing != Timing::kEach) {
+      const LoopRun loop = run_loop(infer, show);
+      append(loop);
+      if (loop.total.iterations > 0) mean_ns = loop.total.ns_per_iteration();
+      part_done();
+    }
+    if (plan_.timing != Timing::kLoop && !cancellation_requested()) {
+      recorder_.clear();
+      record_calls(infer, plan_.bound, recorder_, SteadyClock{}, show);
+      const auto samples = recorder_.samples_ns();
+      append(samples, repetition);
+      if (!mean_ns && !samples.empty()) mean_ns = summarize(samples).mean_ns;
+      part_done();
+    }
+    measured_.usage += process_usage() - begin;
+    if (mean_ns && !cancellation_requested()) measured_.means_ns.push_back(*mean_ns);
+  }
+
+  [[nodiscard]] std::int64_t parts() const { return plan_.timing == Timing::kBoth ? 2 : 1; }
+
+  /// One timer around all where the iterations are given and single ones are timed as well, which
+  /// tell of changes; else in stretches, which do.
+  template <class Infer, class Show>
+  LoopRun run_loop(const Infer& infer, const Show& show) {
+    if (plan_.timing == Timing::kBoth && !by_time_) {
+      const LoopTiming whole = measure_calls(infer, plan_.bound.iterations);
+      return {.total = whole, .stretches = {whole}};
+    }
+    return measure_stretches(infer, plan_.bound, expected_ns_, SteadyClock{}, show);
+  }
+
+  void append(const LoopRun& loop) {
+    LoopRun& all = measured_.loop;
+    all.total.iterations += loop.total.iterations;
+    all.total.total_ns += loop.total.total_ns;
+    all.stretches.insert(all.stretches.end(), loop.stretches.begin(), loop.stretches.end());
+    measured_.inferences += loop.total.iterations;
+  }
+  void append(std::span<const std::int64_t> samples, std::int64_t repetition) {
+    measured_.samples_ns.insert(measured_.samples_ns.end(), samples.begin(), samples.end());
+    if (plan_.repetitions > 1) {
+      measured_.repetition_of.resize(measured_.samples_ns.size(), repetition);
+    }
+    measured_.inferences += static_cast<std::int64_t>(samples.size());
+  }
+
+  ExecutionContext& context_;
+  const MeasuringPlan& plan_;
+  double expected_ns_;
+  bool by_time_;
+  ProgressBar progress_;
+  LatencyRecorder<> recorder_;
+  std::int64_t before_ = 0;  ///< Progress of the parts that are done.
+  Measured measured_;
+};
+
+std::string statistic_name(const MeasuringPlan& plan) {
+  if (plan.percentile) return percentile_name(*plan.percentile);
+  return plan.repetitions > 1 ? fmt::format("median of {} means", plan.repetitions) : "mean";
+}
+
+/// What stands for the run, and what its percentile needs.
+HeadlineResult headline_of(const MeasuringPlan& plan, const Measured& measured,
+                           const std::optional<Summary>& summary, RunEvidence& evidence) {
+  HeadlineResult headline;
+  headline.statistic = statistic_name(plan);
+  if (plan.percentile && summary) {
+    std::vector<std::int64_t> sorted = measured.samples_ns;
+    std::sort(sorted.begin(), sorted.end());
+    const double quantile = *plan.percentile / 100;
+    const std::int64_t value = percentile(sorted, *plan.percentile);
+    const std::size_t independent = independent_samples<std::int64_t>(measured.samples_ns, value);
+    headline.us = static_cast<double>(value) / 1000;
+    evidence.goal = {.percent = *plan.percentile,
+                     .needed = fewest_samples_for_upper(quantile),
+                     .independent = independent};
+    if (const auto rank = stretched_upper_rank(sorted.size(), independent, quantile)) {
+      headline.upper99_us = static_cast<double>(sorted[*rank - 1]) / 1000;
+    }
+  } else if (plan.repetitions > 1 && !measured.means_ns.empty()) {
+    std::vector<double> means = measured.means_ns;
+    std::sort(means.begin(), means.end());
+    headline.us = (means[(means.size() - 1) / 2] + means[means.size() / 2]) / 2000;
+  } else if (measured.loop.total.iterations > 0) {
+    headline.us = measured.loop.total.ns_per_iteration() / 1000;
+  } else if (summary) {
+    headline.us = summary->mean_ns / 1000;
+  }
+  return headline;
+}
+
+/// Fills in what was measured and its verdict.
+void set_measured(const MeasuringPlan& plan, const Measured& measured, const WarmUp& warm_up,
+                  const TimerOverhead& overhead, std::int64_t batch,
+                  std::vector<std::string> serious, Result& result) {
+  RunEvidence evidence;
+  evidence.warm_up = warm_up;
+  evidence.serious_conditions = std::move(serious);
+  evidence.cut_short = cancellation_requested();
+  std::optional<Summary> summary;
+  if (!measured.samples_ns.empty()) summary = summarize(measured.samples_ns);
+  const bool loop = measured.loop.total.iterations > 0;
+  evidence.summary = summary;
+  if (summary) {
+    evidence.regimes = find_regimes(measured.samples_ns, overhead.resolution_ns);
+    if (!loop) evidence.timer = overhead;
+  } else {
+    evidence.regimes = find_regimes(measured.loop);
+  }
+  if (loop && summary) {
+    evidence.loop_ns = measured.loop.total.ns_per_iteration();
+    evidence.timer_ns = static_cast<double>(overhead.sample_ns);
+  }
+  if (loop) {
+    result.latency_us = latency_result(measured.loop, overhead);
+    if (summary) result.per_iteration_us = latency_result(*summary, kScopeInfer, overhead);
+  } else {
+    result.latency_us = latency_result(*summary, kScopeInfer, overhead);
+  }
+  result.throughput_per_s = static_cast<double>(batch) * 1e6 / *result.latency_us->mean;
+  result.headline = headline_of(plan, measured, summary, evidence);
+  if (plan.repetitions > 1) {
+    for (const double ns : measured.means_ns) result.repetitions_us.push_back(ns / 1000);
+  }
+  if (evidence.regimes) result.regimes = regimes_result(*evidence.regimes);
+  result.usage = usage_result(measured.usage, measured.inferences);
+  result.validity = judge(evidence);
+}
+
+void describe_plan(const MeasuringPlan& plan, RunConfig& config) {
+  if (!plan.preset.empty()) config.flags["preset"] = plan.preset;
+  config.repetitions = plan.repetitions;
+  config.flags["timing"] = to_string(plan.timing);
+  config.flags["least_iterations"] = plan.bound.iterations;
+  if (plan.bound.duration_ns > 0) {
+    config.flags["least_seconds"] = static_cast<double>(plan.bound.duration_ns) * 1e-9;
+  }
+  config.flags["warmup"] = describe(plan.warm_up);
+}
+
+void print(const Program& program, const MeasuringPlan& plan, const Result& result,
+           const TimerOverhead& overhead) {
+  program.print_text(model_line(result));
+  program.print_text(plan_line(plan));
+  program.print_text(warm_up_line(result));
+  const LatencyResult& latency = *result.latency_us;
+  if (latency.scope == kScopeLoop) {
+    program.print(
+        "latency    {:.3f} us an inference{}, amortised: {} inferences under {}\n", *latency.mean,
+        interval_text(latency.mean_ci95), *latency.count,
+        plan.timing == Timing::kBoth && plan.bound.duration_ns <= 0 && plan.repetitions == 1
+            ? "one timer"
+            : "one timer a stretch");
+    if (result.per_iteration_us) {
+      program.print_text(short_latency_line("each timed", *result.per_iteration_us));
+      program.print_text(evidence_lines(*result.per_iteration_us));
+    }
+  } else {
+    program.print_text(latency_lines(latency));
+    program.print_text(evidence_lines(latency));
+  }
+  program.print_text(repetitions_line(result));
+  if (plan.percentile || plan.repetitions > 1) program.print_text(headline_line(result));
+  program.print_text(regimes_lines(result));
+  program.print_text(usage_line(result));
+  program.print("timed      infer(){}\n", latency.scope == kScopeLoop
+                                              ? ", the loop's counter and a look at the flag of "
+                                                "Ctrl-C"
+                                              : " alone");
+  program.print_text(timer_line(overhead));
+  program.print_text(memory_line(*result.memory));
+  program.print_text(machine_notes(result.machine));
+  program.print_text(verdict_lines(*result.validity));
+}
+
+}  // namespace
+
+int measure_latency(const Program& program, const MeasuredModel& model, const MeasuringPlan& plan,
+                    const EvidenceOptions& evidence) {
+  const TimerOverhead overhead = timer_overhead();
+  program.show_notes();
+  WatchedConditions conditions;
+  const WarmUp warm_up = warm_up_calls([&] { model.context.infer(); }, plan.warm_up);
+  const Measured measured =
+      ClosedLoop(program, model.context, plan, warm_up.level_ns.value_or(1e6)).run();
+  if (measured.inferences == 0) throw runtime_failure("cancelled before the first inference");
+
+  Result result =
+      describe_run("measurements", model.engine, model.context, model.options, model.batch);
+  describe_plan(plan, result.config);
+  result.config.iterations = measured.loop.total.iterations > 0
+                                 ? measured.loop.total.iterations
+                                 : static_cast<std::int64_t>(measured.samples_ns.size());
+  result.config.warmup_iterations = warm_up.runs;
+  set_warm_up(warm_up, result);
+  set_measured(plan, measured, warm_up, overhead, model.batch, conditions.finish(result), result);
+  result.memory = memory_result(model.context);
+  if (!evidence.samples.empty()) {
+    write_samples(evidence.samples, measured.samples_ns, measured.repetition_of);
+    (result.per_iteration_us ? result.per_iteration_us : result.latency_us)->samples_file =
+        evidence.samples;
+  }
+  print(program, plan, result, overhead);
+  program.write_json_text(result_to_text(result));
+  return cancellation_requested() ? kExitCancelled : status_of(*result.validity, evidence.strict);
+}
+
+}  // namespace hedge::cli

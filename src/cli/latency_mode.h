@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "cli/model_options.h"
+#include "cli/program.h"
+#include "hedge/engine.h"
+#include "measure/paced_load.h"
+#include "measure/presets.h"
+
+namespace hedge::cli {
+
+/// What `measurements` runs: a context whose input is filled, again and again.
+struct MeasuredModel {
+  const Engine& engine;
+  ExecutionContext& context;
+  const ModelOptions& options;
+  std::int64_t batch = 1;
+};
+
+/// What becomes of the evidence.
+struct EvidenceOptions {
+  std::string samples;  ///< --samples; empty: none.
+  bool strict = false;
+};
+
+/// Inferences one after the other; prints, writes --json and --samples, returns the exit status.
+/// Throws runtime_failure when cancelled before anything was measured.
+[[nodiscard]] int measure_latency(const Program& program, const MeasuredModel& model,
+                                  const MeasuringPlan& plan, const EvidenceOptions& evidence);
+
+/// Inferences at a rate, the device asleep in between; likewise.
+[[nodiscard]] int measure_paced(const Program& program, const MeasuredModel& model,
+                                const WarmUpRule& warm_up, const PacedOptions& paced,
+                                const EvidenceOptions& evidence);
+
+}  // namespace hedge::cli

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/measuring_options.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <limits>
+#include <utility>
+
+#include "cli/duration.h"
+#include "cli/flags.h"
+#include "cli/program.h"
+#include "hedge/error.h"
+
+namespace hedge::cli {
+namespace {
+
+constexpr std::int64_t kSecond_ns = 1'000'000'000;
+constexpr std::int64_t kLongest_ns = 30 * 24 * 3600 * kSecond_ns;  // A month.
+constexpr std::int64_t kMostWarmUpRuns = 1'000'000'000;
+constexpr std::int64_t kMostRepetitions = 1000;
+
+bool is_number(const std::string& text) {
+  return text.find_first_not_of("0123456789-+") == std::string::npos;
+}
+
+std::int64_t duration_of(const std::string& text) {
+  return parse_duration("--duration", text, 1, kLongest_ns);
+}
+
+}  // namespace
+
+void add_warm_up_option(CLI::App& app, MeasuringOptions& options) {
+  app.add_option(
+         "--warmup", options.warm_up,
+         "Untimed inferences before: auto (100, then until steady, at most 10 s), a number, "
+         "or a time as 200ms (default auto)")
+      ->type_name("auto|N|TIME");
+}
+
+void add_evidence_options(CLI::App& app, MeasuringOptions& options) {
+  app.add_option("--samples", options.samples, "Write every sample to FILE.csv or FILE.json")
+      ->type_name("FILE");
+  app.add_flag("--strict", options.strict,
+               fmt::format("Exit with status {} where the verdict is INVALID", kExitInvalid));
+}
+
+void add_plan_options(CLI::App& app, MeasuringOptions& options) {
+  app.add_option("--preset", options.preset,
+                 "quick, trtexec, single-stream or tiny (docs/measuring.md); other flags override "
+                 "what it chooses")
+      ->type_name("NAME");
+  app.add_option("--iterations", options.iterations,
+                 "Inferences (default 10000); with --duration: at least")
+      ->type_name("N");
+  app.add_option("--duration", options.duration, "Measure for at least that long, as 3s or 500ms")
+      ->type_name("TIME");
+  app.add_option("--repetitions", options.repetitions,
+                 "Measure so many times and report the median of the means")
+      ->type_name("N");
+  app.add_option("--timing", options.timing,
+                 "loop (one timer around many), each (one around each) or both (default)")
+      ->type_name("HOW");
+}
+
+void add_paced_options(CLI::App& app, MeasuringOptions& options) {
+  app.add_option("--rate", options.rate,
+                 "Let inferences come at a rate, as 10/s, and sleep in between: latency after idle")
+      ->type_name("N/s");
+  app.add_option("--arrivals", options.arrivals, "periodic (default) or poisson; with --rate")
+      ->type_name("HOW");
+  app.add_option("--seed", options.seed, "Of --arrivals=poisson (default 0)")->type_name("N");
+}
+
+WarmUpRule parse_warm_up(const std::string& text) {
+  if (text.empty() || text == "auto") return WarmUpRule::automatic();
+  if (is_number(text)) {
+    return WarmUpRule::runs(parse_count("--warmup", text, 0, kMostWarmUpRuns));
+  }
+  if (text.find_first_of("0123456789") != 0) {
+    throw bad_input(
+        fmt::format("--warmup={}: give auto, a number of runs, or a time as 200ms", text));
+  }
+  return WarmUpRule::duration(parse_duration("--warmup", text, 0, kLongest_ns));
+}
+
+MeasuringPlan plan_of(const MeasuringOptions& options, std::int64_t images) {
+  MeasuringPlan plan;
+  if (!options.preset.empty()) plan = preset_plan(options.preset);
+  if (!options.warm_up.empty()) plan.warm_up = parse_warm_up(options.warm_up);
+  if (!options.iterations.empty()) {
+    plan.bound.iterations = parse_iterations(options.iterations, images);
+  } else if (!options.duration.empty() && options.preset.empty()) {
+    plan.bound.iterations = 10;
+  }
+  if (!options.duration.empty()) plan.bound.duration_ns = duration_of(options.duration);
+  if (!options.repetitions.empty()) {
+    plan.repetitions = parse_count("--repetitions", options.repetitions, 1, kMostRepetitions);
+  }
+  if (!options.timing.empty()) plan.timing = parse_timing(options.timing);
+  if (plan.timing == Timing::kLoop && !options.samples.empty()) {
+    throw bad_input("--samples: a loop under one timer has none; give --timing=each or both");
+  }
+  if (plan.timing == Timing::kLoop && plan.percentile) {
+    throw bad_input("--timing=loop: a loop has no percentiles, which the preset is about");
+  }
+  return plan;
+}
+
+bool is_paced(const MeasuringOptions& options) {
+  using Flag = std::pair<const char*, const std::string*>;
+  if (options.rate.empty()) {
+    for (const auto& [flag, text] :
+         std::array<Flag, 2>{{{"--arrivals", &options.arrivals}, {"--seed", &options.seed}}}) {
+      if (!text->empty()) throw bad_input(fmt::format("{}: needs --rate, as --rate=10/s", flag));
+    }
+    return false;
+  }
+  for (const auto& [flag, text] : std::array<Flag, 3>{{{"--preset", &options.preset},
+                                                       {"--repetitions", &options.repetitions},
+                                                       {"--timing", &options.timing}}}) {
+    if (!text->empty()) {
+      throw bad_input(
+          fmt::format("--rate and {} exclude each other: it is for a loop that never "
+                      "sleeps",
+                      flag));
+    }
+  }
+  return true;
+}
+
+PacedOptions paced_options_of(const MeasuringOptions& options, std::int64_t images) {
+  PacedOptions paced;
+  paced.rate_per_s = parse_rate(options.rate);
+  if (options.arrivals == "poisson") {
+    paced.arrivals = Arrivals::kPoisson;
+  } else if (!options.arrivals.empty() && options.arrivals != "periodic") {
+    throw bad_input(fmt::format("--arrivals={}: give periodic or poisson", options.arrivals));
+  }
+  if (!options.seed.empty()) {
+    if (paced.arrivals == Arrivals::kPeriodic) {
+      throw bad_input("--seed: periodic arrivals have none; give --arrivals=poisson");
+    }
+    paced.seed = static_cast<std::uint64_t>(
+        parse_count("--seed", options.seed, 0, std::numeric_limits<std::int64_t>::max()));
+  }
+  const bool neither = options.iterations.empty() && options.duration.empty();
+  paced.bound = neither ? RunBound{.iterations = 20, .duration_ns = 10 * kSecond_ns} : RunBound{};
+  if (!options.iterations.empty()) {
+    paced.bound.iterations = parse_iterations(options.iterations, images);
+  }
+  if (!options.duration.empty()) paced.bound.duration_ns = duration_of(options.duration);
+  return paced;
+}
+
+double parse_rate(const std::string& text) {
+  constexpr double kMost = 1e6;
+  const std::size_t slash = text.find('/');
+  const std::string unit = slash == std::string::npos ? "s" : text.substr(slash + 1);
+  const double seconds = unit == "s" ? 1 : unit == "min" ? 60 : unit == "h" ? 3600 : 0;
+  if (seconds == 0) {
+    throw bad_input(fmt::format("--rate={}: give requests a time, as 10/s, 600/min or 1/h", text));
+  }
+  const double rate = parse_number("--rate", text.substr(0, slash), 0, kMost * seconds) / seconds;
+  if (rate <= 0) throw bad_input(fmt::format("--rate={}: must be above 0", text));
+  return rate;
+}
+
+int status_of(const Validity& validity, bool strict) {
+  return strict && validity.verdict == Verdict::kInvalid ? kExitInvalid : kExitSuccess;
+}
+
+}  // namespace hedge::cli

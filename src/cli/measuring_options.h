@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <string>
+
+#include "measure/paced_load.h"
+#include "measure/presets.h"
+#include "result/result.h"
+
+namespace hedge::cli {
+
+/// The flags of programs that measure latency, as texts; empty: not given.
+struct MeasuringOptions {
+  std::string warm_up;
+  std::string preset;
+  std::string iterations;
+  std::string duration;
+  std::string repetitions;
+  std::string timing;
+  std::string rate;
+  std::string arrivals;
+  std::string seed;
+  std::string samples;
+  bool strict = false;
+};
+
+/// --warmup.
+void add_warm_up_option(CLI::App& app, MeasuringOptions& options);
+/// --samples and --strict.
+void add_evidence_options(CLI::App& app, MeasuringOptions& options);
+/// --preset, --iterations, --duration, --repetitions, --timing.
+void add_plan_options(CLI::App& app, MeasuringOptions& options);
+/// --rate, --arrivals, --seed.
+void add_paced_options(CLI::App& app, MeasuringOptions& options);
+
+/// "auto", a number of runs, or a duration; empty: automatic.
+[[nodiscard]] WarmUpRule parse_warm_up(const std::string& text);
+
+/// The preset with what the other flags override; `images` is what --iterations=all means. Throws
+/// bad_input naming the flag.
+[[nodiscard]] MeasuringPlan plan_of(const MeasuringOptions& options, std::int64_t images);
+
+/// Whether --rate was given; throws bad_input where only what belongs to it was, or what cannot go
+/// with it.
+[[nodiscard]] bool is_paced(const MeasuringOptions& options);
+/// 10 s and 20 requests at least, unless told.
+[[nodiscard]] PacedOptions paced_options_of(const MeasuringOptions& options, std::int64_t images);
+
+/// Requests a second of "10/s", "600/min", "1/h" or "10" (a second).
+[[nodiscard]] double parse_rate(const std::string& text);
+
+/// Exit status of a run that was not cut short: kExitInvalid only with --strict.
+[[nodiscard]] int status_of(const Validity& validity, bool strict);
+
+}  // namespace hedge::cli

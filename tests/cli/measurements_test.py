@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs measurements and inference as a user does who wants figures that can be defended. HEDGE_BUILD is
+the build folder, HEDGE_SOURCE the checkout. How good the figures are is not asked: the machine may be
+busy, so a verdict is held against its reasons, never expected."""
+import csv
+import json
+import os
+import pty
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+
+BUILD = os.environ["HEDGE_BUILD"]
+SOURCE = os.environ["HEDGE_SOURCE"]
+
+
+class Measurements(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.root = tempfile.mkdtemp()
+        cls.data = os.path.join(cls.root, "data")
+        cls.engine = os.path.join(cls.root, "resnet8_shapes_fp32.engine")
+        for command in (["hedge", "make-data", "shapes", cls.data],
+                        ["build_engine", f"--onnx={SOURCE}/models/resnet8_shapes.onnx", f"--engine={cls.engine}",
+                         "--timing_cache=" + os.path.join(cls.root, "timing.cache")]):
+            subprocess.run([os.path.join(BUILD, command[0]), *command[1:]], check=True, capture_output=True)
+
+    @classmethod
+    def tearDownClass(cls):
+        shutil.rmtree(cls.root)
+
+    def command(self, *arguments, program="measurements"):
+        return [os.path.join(BUILD, program), f"--model={self.engine}", f"--data={self.data}", *arguments]
+
+    def call(self, *arguments, program="measurements"):
+        return subprocess.run(self.command(*arguments, program=program), text=True, capture_output=True,
+                              check=False)
+
+    def measure(self, *arguments, program="measurements"):
+        """The result, and what was printed."""
+        done = self.call("--json=-", *arguments, program=program)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        result = json.loads(done.stdout)
+        verdict = result["validity"]["verdict"]
+        self.assertEqual(verdict == "INVALID", bool(result["validity"].get("reasons")), result["validity"])
+        self.assertIn(f"verdict    {verdict}\n", done.stderr)
+        return result, done.stderr
+
+    def refused(self, arguments, *words, program="measurements"):
+        done = self.call(*arguments, program=program)
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+        for word in words:
+            self.assertIn(word, done.stderr)
+
+    def test_default(self):
+        result, text = self.measure("--iterations=2000")
+        self.assertEqual(result["latency_us"]["scope"], "loop")
+        self.assertEqual(result["latency_us"]["count"], 2000)
+        self.assertIn("under one timer\n", text)
+        each = result["per_iteration_us"]
+        self.assertEqual(each["count"], 2000)
+        self.assertLessEqual(each["min"], each["p50"])
+        self.assertLessEqual(each["p50"], each["max"])
+        self.assertGreaterEqual(each["autocorrelation_time"], 1)
+        self.assertEqual(each["needed_samples"]["p999"], 3688)
+        self.assertIn("p99.9 needs 3688", text)
+        self.assertGreater(result["cold_us"], 0)
+        self.assertGreaterEqual(result["warmup"]["runs"], 100)
+        self.assertEqual(result["warmup"]["runs"], result["config"]["warmup_iterations"])
+        self.assertIn("settled", result["warmup"])
+        self.assertGreater(result["usage"]["cpu_seconds"], 0)
+        self.assertEqual(result["headline"], {"statistic": "mean", "us": result["latency_us"]["mean"]})
+        for moment in ("before", "during", "after"):
+            self.assertTrue(result["conditions"][moment], moment)
+        self.assertEqual(sum(s["count"] for s in result["regimes"]["segments"]), 2000)
+
+    def test_presets_and_what_overrides_them(self):
+        result, text = self.measure("--preset=trtexec", "--duration=50ms")
+        self.assertIn("preset     trtexec: 200 ms of warm-up; 50 ms and 10 iterations at least; each timed", text)
+        self.assertEqual(result["config"]["preset"], "trtexec")
+        self.assertEqual(result["config"]["timing"], "each")
+        self.assertEqual(result["config"]["least_seconds"], 0.05)
+        self.assertGreaterEqual(result["warmup"]["seconds"], 0.2)
+        self.assertNotIn("settled", result["warmup"])
+        latency = result["latency_us"]
+        self.assertEqual(latency["scope"], "infer")
+        self.assertGreaterEqual(latency["count"], 10)
+        self.assertGreaterEqual(latency["count"] * latency["mean"], 40_000)
+
+        result, text = self.measure("--preset=single-stream", "--duration=50ms", "--warmup=20", "--iterations=500")
+        self.assertEqual(result["headline"]["statistic"], "p90")
+        self.assertEqual(result["headline"]["us"], result["latency_us"]["p90"])
+        self.assertGreaterEqual(result["headline"]["upper99_us"], result["headline"]["us"])
+        self.assertEqual(result["warmup"]["runs"], 20)
+        self.assertIn("at 99 % confidence", text)
+
+        result, text = self.measure("--preset=tiny", "--duration=60ms", "--warmup=10")
+        self.assertEqual(len(result["repetitions_us"]), 5)
+        self.assertEqual(result["headline"]["us"], sorted(result["repetitions_us"])[2])
+        self.assertEqual(result["headline"]["statistic"], "median of 5 means")
+        self.assertNotIn("p50", result["latency_us"])
+        for name in ("quick", "trtexec", "single-stream", "tiny"):
+            self.assertNotIn("MLPerf", self.measure(f"--preset={name}", "--duration=10ms", "--iterations=10",
+                                                    "--warmup=1")[1])
+
+    def test_samples(self):
+        for name in ("s.csv", "s.json"):
+            path = os.path.join(self.root, name)
+            result, _ = self.measure("--timing=each", "--iterations=50", "--repetitions=2", f"--samples={path}")
+            self.assertEqual(result["latency_us"]["samples_file"], path)
+            with open(path) as text:
+                if name.endswith(".csv"):
+                    rows = list(csv.DictReader(text))
+                    samples = [int(row["latency_ns"]) for row in rows]
+                    self.assertEqual([row["repetition"] for row in rows], ["0"] * 50 + ["1"] * 50)
+                else:
+                    samples = json.load(text)["latency_ns"]
+            self.assertEqual(len(samples), 100)
+            self.assertAlmostEqual(sum(samples) / 1e5, result["latency_us"]["mean"], places=6)
+            self.assertEqual(min(samples) / 1000, result["latency_us"]["min"])
+
+    def test_paced(self):
+        path = os.path.join(self.root, "paced.csv")
+        result, text = self.measure("--rate=100/s", "--iterations=30", f"--samples={path}")
+        paced = result["paced"]
+        self.assertEqual((paced["requests"], paced["arrivals"], paced["rate_per_s"]), (30, "periodic", 100))
+        self.assertGreaterEqual(paced["seconds"], 0.3)
+        self.assertLess(paced["busy"], 1)
+        self.assertEqual(paced["response_us"]["count"], 30)
+        self.assertIn(f"missed     {paced['missed']} of 30 requests", text)
+        self.assertLess(result["usage"]["cpu_seconds"], result["usage"]["wall_seconds"])
+        with open(path) as rows:
+            rows = list(csv.DictReader(rows))
+        self.assertEqual([int(row["scheduled_ns"]) for row in rows], [i * 10_000_000 for i in range(30)])
+        first, _ = self.measure("--rate=6000/min", "--arrivals=poisson", "--seed=3", "--duration=200ms")
+        self.assertEqual(first["paced"]["seed"], 3)
+        again, _ = self.measure("--rate=100", "--arrivals=poisson", "--seed=3", "--duration=200ms")
+        self.assertEqual(first["paced"]["requests"], again["paced"]["requests"])
+
+    def test_an_overloaded_device_is_called_so(self):
+        done = self.call("--rate=1000000/s", "--iterations=200", "--strict", "--json=-")
+        self.assertEqual(done.returncode, 3, done.stderr)
+        result = json.loads(done.stdout)
+        self.assertGreater(result["paced"]["missed"], 100)
+        self.assertIn("cannot be kept up with", " ".join(result["validity"]["reasons"]))
+
+    def test_strict(self):
+        """Ten samples are too few on any machine."""
+        for program in ("measurements", "inference"):
+            flags = ("--iterations=10", "--warmup=1")
+            self.assertEqual(self.call(*flags, program=program).returncode, 0)
+            done = self.call(*flags, "--strict", program=program)
+            self.assertEqual(done.returncode, 3, done.stderr)
+            self.assertIn("too few samples: 10 count as 10", done.stdout)
+
+    def test_inference(self):
+        path = os.path.join(self.root, "i.csv")
+        result, text = self.measure("--iterations=300", f"--samples={path}", program="inference")
+        split = result["split_us"]
+        self.assertEqual(set(split), {"preprocess", "compute", "decide"})
+        self.assertEqual(split["compute"], result["latency_us"]["p50"])
+        self.assertIn("split      preprocess", text)
+        self.assertGreater(result["cold_us"], 0)
+        self.assertEqual(result["regimes"]["segments"][0]["first"], 0)
+        with open(path) as rows:
+            self.assertEqual(len(rows.readlines()), 301)
+
+    def test_bad_flags(self):
+        self.refused(["--preset=trtexek"], "--preset", "trtexec")
+        self.refused(["--warmup=-1"], "--warmup")
+        self.refused(["--warmup=soon"], "--warmup", "200ms")
+        self.refused(["--duration=3"], "--duration", "30s")
+        self.refused(["--duration=0s"], "--duration")
+        self.refused(["--duration=1e99s"], "--duration")
+        self.refused(["--repetitions=0"], "--repetitions")
+        self.refused(["--timing=some"], "--timing")
+        self.refused(["--samples=s.txt"], "--samples", ".csv")
+        self.refused(["--samples=/no/such/folder/s.csv"], "/no/such/folder")
+        self.refused(["--samples=s.csv", "--timing=loop"], "--samples")
+        self.refused(["--preset=single-stream", "--timing=loop"], "--timing")
+        self.refused(["--rate=0/s"], "--rate")
+        self.refused(["--rate=10/day"], "--rate", "10/s")
+        self.refused(["--rate=often"], "--rate")
+        self.refused(["--rate=10/s", "--preset=quick"], "--rate", "--preset")
+        self.refused(["--rate=10/s", "--arrivals=weekly"], "--arrivals", "poisson")
+        self.refused(["--rate=10/s", "--seed=3"], "--seed", "poisson")
+        self.refused(["--arrivals=poisson"], "--arrivals", "--rate")
+        self.refused(["--seed=3"], "--seed", "--rate")
+        self.refused(["--samples=s.csv", "--batch=1,2"], "--samples", program="inference")
+
+    def test_ctrl_c_keeps_what_was_measured(self):
+        for flags in (["--duration=60s"], ["--rate=50/s", "--duration=60s"], ["--preset=tiny"]):
+            process = subprocess.Popen(self.command("--json=-", "--warmup=1", *flags), text=True,
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            time.sleep(1)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=60)
+            self.assertEqual(process.returncode, 130, err)
+            result = json.loads(out)
+            self.assertGreater(result["latency_us"]["mean"], 0)
+            self.assertIn("Ctrl-C", " ".join(result["validity"]["reasons"]))
+
+    def test_progress_on_a_terminal(self):
+        ours, theirs = pty.openpty()
+        done = subprocess.run(self.command("--duration=600ms", "--timing=each"), stdout=subprocess.PIPE,
+                              stderr=theirs, check=False)
+        os.close(theirs)
+        self.assertEqual(done.returncode, 0)
+        self.assertIn(b"measuring, ms [", os.read(ours, 100_000))
+        os.close(ours)
+
+
+if __name__ == "__main__":
+    unittest.main()

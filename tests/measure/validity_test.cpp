@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "measure/validity.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "support/series.h"
+
+namespace hedge {
+namespace {
+
+std::vector<std::int64_t> quiet(std::size_t count = 1000, double mean = 100'000) {
+  NormalNoise noise(3);
+  return rounded(ar1_series(count, 0, mean, 0.03 * mean, noise));
+}
+
+RunEvidence evidence_of(const std::vector<std::int64_t>& ns) {
+  RunEvidence evidence;
+  evidence.summary = summarize(ns);
+  evidence.regimes = find_regimes(ns);
+  return evidence;
+}
+
+void expect_valid(const RunEvidence& evidence) {
+  const Validity validity = judge(evidence);
+  EXPECT_EQ(validity.verdict, Verdict::kValid);
+  EXPECT_TRUE(validity.reasons.empty());
+}
+
+/// One reason that holds all the words, its advice among them.
+void expect_reason(const RunEvidence& evidence, const std::vector<std::string>& words) {
+  const Validity validity = judge(evidence);
+  EXPECT_EQ(validity.verdict, Verdict::kInvalid);
+  ASSERT_EQ(validity.reasons.size(), 1U) << words.front();
+  for (const std::string& word : words) {
+    EXPECT_NE(validity.reasons[0].find(word), std::string::npos)
+        << word << " in: " << validity.reasons[0];
+  }
+}
+
+TEST(Judge, AQuietRunIsValid) {
+  expect_valid(evidence_of(quiet()));
+  expect_valid({});
+}
+
+TEST(Judge, TooFewSamples) {
+  RunEvidence evidence;
+  evidence.summary = summarize(quiet(19));
+  expect_reason(evidence, {"too few samples", "19", "20", "--iterations"});
+  evidence.summary = summarize(quiet(40));
+  expect_valid(evidence);
+}
+
+TEST(Judge, AMeanThatIsNotKnown) {
+  // Independent ones of 30 % noise: 30 of them give 11 %.
+  NormalNoise noise(4);
+  RunEvidence evidence;
+  evidence.summary = summarize(rounded(ar1_series(30, 0, 1e5, 3e4, noise)));
+  expect_reason(evidence, {"the mean is known to +-", "5 %", "--iterations"});
+}
+
+TEST(Judge, SamplesThatVary) {
+  auto ns = quiet(20'000);
+  for (std::size_t i = 0; i < ns.size(); i += 100) ns[i] = 1'200'000;
+  expect_reason(evidence_of(ns), {"vary by", "50 %", "taskset"});
+}
+
+TEST(Judge, ALevelThatChanged) {
+  auto ns = quiet(2000);
+  for (std::size_t i = 1000; i < ns.size(); ++i) ns[i] = ns[i] * 6 / 5;
+  RunEvidence evidence;
+  evidence.regimes = find_regimes(ns);
+  expect_reason(evidence, {"changed once", "by up to +", "from sample 1000", "clocks"});
+}
+
+TEST(Judge, ALevelThatDrifted) {
+  RunEvidence evidence;
+  evidence.regimes = Regimes{.segments = {Segment{0, 100, 1e5, 0}}, .drift = 0.054};
+  expect_reason(evidence, {"drifted by +5.4 %", "--warmup"});
+  evidence.regimes = Regimes{.segments = {Segment{0, 10, 1e5, 0}}, .drift = {}, .judged = false};
+  expect_reason(evidence, {"20 samples", "--iterations"});
+}
+
+TEST(Judge, AWarmUpThatDidNotSettle) {
+  RunEvidence evidence;
+  WarmUp warm_up;
+  warm_up.runs = 50;
+  warm_up.duration_ns = 10'000'000'000;
+  warm_up.settled = false;
+  evidence.warm_up = warm_up;
+  expect_reason(evidence, {"not steady", "50", "10.0 s", "--warmup"});
+  evidence.warm_up->settled = std::nullopt;  // Nobody asked.
+  expect_valid(evidence);
+  evidence.warm_up->settled = true;
+  expect_valid(evidence);
+}
+
+TEST(Judge, ATimerThatCostsMuch) {
+  auto evidence = evidence_of(quiet(1000, 300));
+  evidence.timer = TimerOverhead{.sample_ns = 20, .pair_ns = 40, .resolution_ns = 1};
+  expect_reason(evidence, {"the timer adds 20 ns", "5 %", "--timing=loop"});
+  evidence.timer->sample_ns = 10;
+  expect_valid(evidence);
+}
+
+TEST(Judge, ALoopThatDiffersFromItsParts) {
+  auto evidence = evidence_of(quiet());
+  evidence.timer_ns = 20;
+  evidence.loop_ns = 80'000;
+  expect_reason(evidence, {"one by one", "+25 %", "run again"});
+  evidence.loop_ns = 99'000;
+  expect_valid(evidence);
+  // Of some nanoseconds nobody can tell.
+  evidence = evidence_of(quiet(1000, 300));
+  evidence.timer_ns = 250;
+  evidence.loop_ns = 1;
+  expect_valid(evidence);
+}
+
+TEST(Judge, APercentileThatTheRunWasMadeFor) {
+  auto evidence = evidence_of(quiet());
+  evidence.goal = PercentileGoal{.percent = 90, .needed = 64, .independent = 63};
+  expect_reason(evidence, {"p90 needs 64", "63"});
+  evidence.goal->independent = 64;
+  expect_valid(evidence);
+}
+
+TEST(Judge, ARunThatWasCutShort) {
+  RunEvidence evidence;
+  evidence.cut_short = true;
+  expect_reason(evidence, {"Ctrl-C"});
+}
+
+TEST(Judge, APacedLoadThatCameLate) {
+  RunEvidence evidence;
+  evidence.paced = PacedEvidence{.periodic = true, .requests = 100, .missed = 1, .busy = 0.5};
+  expect_valid(evidence);
+  evidence.paced->missed = 2;
+  expect_reason(evidence, {"2 of 100", "late", "--rate"});
+  evidence.paced->periodic = false;
+  expect_valid(evidence);
+  evidence.paced->busy = 0.96;
+  expect_reason(evidence, {"kept up with", "96 %", "--rate"});
+}
+
+TEST(Judge, ConditionsInTheirOwnWords) {
+  RunEvidence evidence;
+  evidence.serious_conditions = {"the CPU was throttled: cool it"};
+  expect_reason(evidence, {"the CPU was throttled: cool it"});
+}
+
+TEST(Judge, TellsEveryReason) {
+  RunEvidence evidence;
+  evidence.summary = summarize(quiet(10));
+  evidence.cut_short = true;
+  evidence.serious_conditions = {"a", "b"};
+  EXPECT_EQ(judge(evidence).reasons.size(), 4U);
+}
+
+TEST(PercentileName, IsShort) {
+  EXPECT_EQ(percentile_name(90), "p90");
+  EXPECT_EQ(percentile_name(99.9), "p99.9");
+}
+
+}  // namespace
+}  // namespace hedge
