@@ -141,6 +141,24 @@ class Energy(unittest.TestCase):
         self.assertNotIn("mj_per_inference_net", result["energy"])
         self.assertNotEqual(result["energy"].get("mj_per_inference"), 0)
 
+    def test_at_a_rate(self):
+        """A device that sleeps between two inferences: its energy holds the idle time."""
+        with Counter(self.machine, watts=8):
+            result, done = self.result("--rate=10/s", "--duration=2s", "--idle=300ms")
+        energy = result["energy"]
+        self.assertEqual(energy["inferences"], 20)
+        self.assertLess(abs(energy["seconds"] - 2), 0.1)
+        self.assertLess(abs(energy["mj_per_inference"] - 800), 40)
+        self.assertEqual(result["paced"]["requests"], 20)
+        self.assertLess(result["latency_us"]["p50"], 50_000)
+        self.assertIn("verdict", done.stdout)
+
+    def test_verdict(self):
+        result, done = self.result("--iterations=100")
+        self.assertEqual(result["validity"]["verdict"], "INVALID")
+        self.assertIn("no meter", result["validity"]["reasons"][0])
+        self.assertEqual(self.measure("--iterations=100", "--strict").returncode, 3)
+
     def test_wrap_around(self):
         with Counter(self.machine, watts=30, start_uj=RANGE_UJ - 40_000_000):
             result, _ = self.result("--duration=2s", "--idle=300ms")
@@ -262,7 +280,9 @@ class Energy(unittest.TestCase):
                                   (["--idle=2"], "--idle=2", "30s"),
                                   (["--duration=0s"], "--duration"),
                                   (["--marker=1h"], "--marker"),
-                                  (["--sample-rate=0"], "--sample-rate")):
+                                  (["--sample-rate=0"], "--sample-rate"),
+                                  (["--preset=quick"], "--preset", "latency"),
+                                  (["--samples=s.csv"], "--samples", "latency")):
             with self.subTest(arguments=arguments):
                 self.refused(self.measure(*arguments), *words)
         self.refused(self.call("measurements", f"--model={self.engine}", "--idle=1s"), "--energy")

@@ -81,7 +81,7 @@ TEST(EnergySummary, ALoadInBeatsIsTakenWhole) {
   const SimulatedLoad load{.idle_watts = 4, .watts = 10, .begin_s = 5, .end_s = 35};
   const Recording recording = simulate(load, {.noise = 0.05});
   const EnergySummary summary = summarize_energy(recording, {{5 * kS, 35 * kS}, {}, {}, 2999});
-  EXPECT_EQ(summary.window.seconds(), 30);
+  EXPECT_DOUBLE_EQ(summary.window.seconds(), 30);
   EXPECT_EQ(summary.inferences, 2999);
   EXPECT_NEAR(summary.gross.joules.value(), 300, summary.gross.half_width.value());
   EXPECT_TRUE(summary.doubts.empty());
