@@ -128,6 +128,7 @@ void EnergyMode::open_meter_named(const std::string& name) {
   if (name == "none") return;
   if (name.starts_with(kCsv)) {
     csv_file_ = name.substr(kCsv.size());
+    require_distinct({{"--meter", csv_file_}, {"--json", program_.json_file()}});
     return;
   }
   MeterChoice choice = open_meter(name, {.gpu_load = workload_.gpu});

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "cli/energy_text.h"
+#include "cli/flags.h"
 #include "cli/program.h"
 #include "energy/power_csv.h"
 #include "hedge/error.h"
@@ -45,6 +46,8 @@ Result one_result(const std::string& file) {
 }
 
 int join(const Program& program, const Options& options) {
+  require_distinct(
+      {{"RESULT", options.result}, {"LOG", options.log}, {"--json", program.json_file()}});
   Result result = one_result(options.result);
   const auto timeline = result.config.flags.find("timeline");
   if (timeline == result.config.flags.end() || !result.config.iterations) {

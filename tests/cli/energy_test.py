@@ -356,6 +356,8 @@ class Energy(unittest.TestCase):
         flat = self.file("flat.csv", "time_s,power_W\n" + "\n".join(f"{i / 100},{i % 7}" for i in range(2000)))
         self.refused(self.call("hedge", "join", run, flat), "the marker of the load is not in it")
         self.refused(self.call("hedge", "join", log, run), "is no JSON")
+        self.refused(self.call("hedge", "join", run, log, f"--json={log}"), "LOG and --json")
+        self.refused(self.measure("--iterations=9", f"--meter=csv:{log}", f"--json={log}"), "--meter and --json")
         plain = self.file("plain.json", '{"schema": "hedge.result/1", "program": "x", "time_utc": "x", "hedge_version": "0"}')
         self.refused(self.call("hedge", "join", plain, log), "does not tell when the load ran")
 
