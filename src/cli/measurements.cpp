@@ -130,7 +130,9 @@ int main(int argc, char** argv) {
       "Measure latency");
   app.add_flag_callback(
       "--energy", [&] { options.energy = true; },
-      "Measure energy and latency, until Ctrl-C unless --iterations or --duration bounds it");
+      "Measure energy and latency, until Ctrl-C unless --iterations or --duration bounds it (what "
+      "comes "
+      "first)");
   add_energy_flags(app, options.energy_options);
   program.add_json_flag("schema hedge.result/1");
   return program.run(argc, argv, [&] {
