@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the seeds that the fuzzers of ONNX files and of engines start from: one tiny model for each
-operator, and the engines that Hedge builds of some.
+"""Writes the seeds that the fuzzers of ONNX files, of engines and of power meters' logs start from: one
+tiny model for each operator, the engines that Hedge builds of some, and a log of each form.
 
     python3 tools/make_fuzz_corpus.py --build build
 
@@ -165,6 +165,25 @@ def seeds():
         [floats("w", 3, 3, 3, 3), floats("b", 3)], shape=(1, 3, 32, 32))
 
 
+def marked_log(header, row, chip=0.2, interval=0.05):
+    """A marker of work and rest (src/energy/marker.h) in a log that begins and ends at rest."""
+    chips = [0, 0, 0] + [1, 1, 1, 1, 1, 0, 0, 1, 1, 0, 1, 0, 1] + [0, 0, 0]
+    count = int(len(chips) * chip / interval)
+    return "\n".join([header] + [row(i * interval, 5 + 3 * chips[int(i * interval / chip)]) for i in range(count)])
+
+
+def logs():
+    yield "seconds", marked_log("time_s,power_W", lambda t, watts: f"{t:.2f},{watts}")
+    yield "volts", marked_log("# meter 7\r\nTime [ms];Voltage [V];Current (mA)",
+                              lambda t, watts: f"{t * 1e3:.0f};5,0;{watts * 200}\r")
+    yield "iso", marked_log("timestamp\tP_mW\tnote",
+                            lambda t, watts: f"2026-01-01T00:00:{t:05.2f}+01:00\t{watts * 1000}\t\"a\tb\"")
+    yield "unix", marked_log("unix_ms,W", lambda t, watts: f"{1767225600000 + t * 1e3:.0f},{watts}")
+    yield "gaps", "\ufefftime_us,\u00b5W\n0,1\n1,\n2,nan\n9000,4\n9001,-5\n"
+    yield "local_time", "timestamp_utc,watts\n2026-01-01 00:00:00,1\n2026-01-01 00:00:01,2\n"
+    yield "out_of_order", "t_s,p_w\n1,1\n0,2\n"
+
+
 def sections(engine):
     """name: bytes of an engine file (docs/engine-format.md)."""
     count, = struct.unpack_from("<I", engine, 12)
@@ -189,6 +208,8 @@ def main():
     args = parser.parse_args()
     for name, content in seeds():
         write("onnx_import", name, content)
+    for name, text in logs():
+        write("power_csv", name, text.encode())
     for name in ("conv", "residual_shapes"):
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "tiny_shapes.engine")

@@ -10,6 +10,7 @@
 #include "builder/builder.h"
 #include "cli/calibration_options.h"
 #include "cli/flags.h"
+#include "cli/meter_list.h"
 #include "cli/model_options.h"
 #include "cli/program.h"
 #include "data/recipes.h"
@@ -25,11 +26,15 @@ namespace {
 constexpr const char* kExamples =
     "Examples:\n"
     "  hedge info                                  the machine and its backends\n"
-    "  hedge info resnet8_shapes.onnx --layers     and what a model or an engine holds\n";
+    "  hedge info resnet8_shapes.onnx --layers     and what a model or an engine holds\n"
+    "  hedge info --meters                         power meters and what they read\n"
+    "  hedge info --meters --watch                 a line a second, until Ctrl-C\n";
 
 struct Options {
   std::vector<std::string> files;
   bool layers = false;
+  bool meters = false;
+  bool watch = false;
   std::string shape;
 };
 
@@ -123,9 +128,17 @@ void print_engine(const Program& program, const Options& options, const std::str
 }
 
 int show(const Program& program, const Options& options) {
+  if (options.watch && !options.meters) throw bad_input("--watch: is for --meters");
+  if (options.meters && !options.files.empty()) {
+    throw bad_input("--meters: tells of the machine; leave the files out");
+  }
   nlohmann::ordered_json json;
   json["schema"] = "hedge.info/1";
-  if (options.files.empty()) print_machine(program, json);
+  if (options.meters) {
+    list_meters(program, json, options.watch);
+  } else if (options.files.empty()) {
+    print_machine(program, json);
+  }
   for (const std::string& file : options.files) {
     const bool onnx = to_lower(std::filesystem::path(file).extension().string()) == ".onnx";
     nlohmann::ordered_json entry;
@@ -145,6 +158,8 @@ int main(int argc, char** argv) {
   Options options;
   program.app().add_option("FILE", options.files, "Engine and ONNX files");
   program.app().add_flag("--layers", options.layers, "Each layer too");
+  program.app().add_flag("--meters", options.meters, "The power meters, and what they read");
+  program.app().add_flag("--watch", options.watch, "Their power, a line a second until Ctrl-C");
   add_shape_option(program.app(), options.shape);
   program.add_json_flag("schema hedge.info/1");
   return program.run(argc, argv, [&] { return show(program, options); });

@@ -7,8 +7,10 @@
 #include <cmath>
 #include <cstddef>
 #include <random>
+#include <utility>
 #include <vector>
 
+#include "cli/energy_mode.h"
 #include "cli/flags.h"
 #include "cli/model_options.h"
 #include "cli/program.h"
@@ -25,6 +27,8 @@ constexpr const char* kExamples =
     "Examples:\n"
     "  ./LogisticRegression 10 latency      the decision on the scores of CIFAR-10\n"
     "  ./LogisticRegression 1000 latency    and of ImageNet\n"
+    "  ./LogisticRegression 1000 energy     energy, until Ctrl-C\n"
+    "  ./LogisticRegression 1000 energy 1000000000\n"
     "\n"
     "The decision p = sigmoid(beta + w1*top1 + w2*top2) >= 1/2 is taken on random softmax scores, "
     "under\n"
@@ -34,7 +38,10 @@ constexpr const char* kExamples =
 struct Options {
   std::string classes;
   std::string measurement = "latency";
-  std::string iterations = "1000000";
+  std::string iterations = "20000";
+  bool all = false;  ///< No number of iterations was given.
+  std::string duration;
+  EnergyOptions energy;
   std::string seed = "1";
 };
 
@@ -54,6 +61,83 @@ std::vector<float> random_scores(std::size_t classes, std::uint64_t seed) {
   return scores;
 }
 
+/// The decision on the rows in turn. What it decides is counted and told, so that no compiler can
+/// leave it out.
+class Decisions {
+ public:
+  Decisions(std::size_t classes, std::uint64_t seed)
+      : classes_(classes), scores_(random_scores(classes, seed)) {}
+  void decide() {
+    kept_ += decision_.keep(std::span(scores_).subspan(at_, classes_)) ? 1 : 0;
+    ++done_;
+    at_ = at_ + classes_ < scores_.size() ? at_ + classes_ : 0;
+  }
+  void warm_up() {
+    for (std::size_t row = 0; row < kRows; ++row) decide();
+    kept_ = 0;
+    done_ = 0;
+  }
+  [[nodiscard]] HiResult result() const {
+    HiResult hi;
+    hi.decision = "logistic regression";
+    hi.parameters = {decision_.beta, decision_.w1, decision_.w2};
+    hi.offloads = done_ - kept_;
+    hi.offload_fraction = static_cast<double>(*hi.offloads) / static_cast<double>(done_);
+    return hi;
+  }
+  [[nodiscard]] std::string line() const {
+    return fmt::format("decided    {} kept, {} offloaded (random scores, {} rows)\n", kept_,
+                       done_ - kept_, kRows);
+  }
+
+ private:
+  LogisticRegression decision_;
+  std::size_t classes_;
+  std::vector<float> scores_;
+  std::size_t at_ = 0;
+  std::int64_t kept_ = 0;
+  std::int64_t done_ = 0;
+};
+
+int measure_latency(const Program& program, Decisions& decisions, std::size_t classes,
+                    std::int64_t iterations, Result result) {
+  const TimerOverhead overhead = timer_overhead();
+  decisions.warm_up();
+  const LoopTiming loop = measure_calls([&] { decisions.decide(); }, iterations);
+  if (loop.iterations == 0) throw runtime_failure("cancelled before the first decision");
+  result.config.iterations = loop.iterations;
+  result.latency_us = latency_result(loop, overhead);
+  result.throughput_per_s = 1e9 / loop.ns_per_iteration();
+  result.hi = decisions.result();
+  program.print("latency    {:.2f} ns a decision on {} scores: {} decisions under one timer\n",
+                loop.ns_per_iteration(), classes, loop.iterations);
+  program.print(
+      "timed      the two largest scores, the exponent's sign, the loop and a look at the flag of "
+      "Ctrl-C\n");
+  program.print_text(decisions.line());
+  program.print_text(timer_line(overhead));
+  program.print_text(machine_notes(result.machine));
+  program.write_json_text(result_to_text(result));
+  return cancellation_requested() ? kExitCancelled : kExitSuccess;
+}
+
+int measure_energy(const Program& program, const Options& options, Decisions& decisions,
+                   std::int64_t iterations, Result result) {
+  const std::int64_t duration_ns = parse_energy_duration(options.duration);
+  const EnergyMode mode(program, energy_settings_of(options.energy),
+                        {.unit = "decision",
+                         .iterations = options.all ? 0 : iterations,
+                         .duration_ns = duration_ns,
+                         .endless = options.all && duration_ns == 0,
+                         .stride = static_cast<std::int64_t>(kRows)});
+  MeteredRun run = mode.run([&] { decisions.decide(); }, [&] { decisions.warm_up(); });
+  if (run.loop.iterations > 0) {
+    result.hi = decisions.result();
+    program.print_text(decisions.line());
+  }
+  return mode.report(std::move(run), std::move(result));
+}
+
 int measure(const Program& program, const Options& options) {
   const auto classes =
       static_cast<std::size_t>(parse_count("number of classes", options.classes, 2, 1'000'000));
@@ -61,51 +145,19 @@ int measure(const Program& program, const Options& options) {
       parse_count("--iterations", options.iterations, 1, 1'000'000'000'000);
   const auto seed = static_cast<std::uint64_t>(
       parse_count("--seed", options.seed, 0, std::numeric_limits<std::int64_t>::max()));
-  if (options.measurement == "energy") {
-    throw bad_input("energy is not measured yet; 'latency' measures latency");
+  if (options.measurement != "latency" && options.measurement != "energy") {
+    throw bad_input(
+        fmt::format("no measurement '{}'; there are latency and energy", options.measurement));
   }
-  if (options.measurement != "latency") {
-    throw bad_input(fmt::format("no measurement '{}'; there is latency", options.measurement));
-  }
-  const LogisticRegression decision;
-  const std::vector<float> scores = random_scores(classes, seed);
-  std::size_t at = 0;
-  std::int64_t kept = 0;
-  const auto decide = [&] {
-    kept += decision.keep(std::span(scores).subspan(at, classes)) ? 1 : 0;
-    at = at + classes < scores.size() ? at + classes : 0;
-  };
-  (void)measure_calls(decide, static_cast<std::int64_t>(kRows));  // Warm-up: each row once.
-  kept = 0;
-  const TimerOverhead overhead = timer_overhead();
-  const LoopTiming loop = measure_calls(decide, iterations);
-  if (loop.iterations == 0) throw runtime_failure("cancelled before the first decision");
-
+  Decisions decisions(classes, seed);
   Result result = make_result("logistic_regression");
   result.machine = collect_machine_facts();
-  result.config.iterations = loop.iterations;
   result.config.warmup_iterations = static_cast<std::int64_t>(kRows);
   result.config.flags["classes"] = classes;
   result.config.flags["seed"] = seed;
-  result.latency_us = latency_result(loop, overhead);
-  result.throughput_per_s = 1e9 / loop.ns_per_iteration();
-  HiResult hi;
-  hi.decision = "logistic regression";
-  hi.parameters = {decision.beta, decision.w1, decision.w2};
-  hi.offloads = loop.iterations - kept;
-  hi.offload_fraction = static_cast<double>(*hi.offloads) / static_cast<double>(loop.iterations);
-  result.hi = hi;
-  program.print("latency    {:.2f} ns a decision on {} scores: {} decisions under one timer\n",
-                loop.ns_per_iteration(), classes, loop.iterations);
-  program.print(
-      "timed      the two largest scores, the exponent's sign, the loop and a look at the flag of "
-      "Ctrl-C\n");
-  program.print("decided    {} kept, {} offloaded (random scores, {} rows)\n", kept, *hi.offloads,
-                kRows);
-  program.print_text(timer_line(overhead));
-  program.print_text(machine_notes(result.machine));
-  program.write_json_text(result_to_text(result));
-  return cancellation_requested() ? kExitCancelled : kExitSuccess;
+  return options.measurement == "energy"
+             ? measure_energy(program, options, decisions, iterations, std::move(result))
+             : measure_latency(program, decisions, classes, iterations, std::move(result));
 }
 
 }  // namespace
@@ -120,10 +172,23 @@ int main(int argc, char** argv) {
   app.add_option("classes", options.classes, "Number of classes: scores of one decision")
       ->type_name("N")
       ->required();
-  app.add_option("measurement", options.measurement,
-                 "latency (the default), or energy (comes later)");
-  app.add_option("--iterations", options.iterations, "Decisions (default 1000000)")->type_name("N");
+  app.add_option("measurement", options.measurement, "latency (the default), or energy");
+  app.add_option("iterations,--iterations", options.iterations,
+                 "Decisions (default 20000; of energy as many as there are until Ctrl-C)")
+      ->type_name("N");
   app.add_option("--seed", options.seed, "Of the random scores (default 1)")->type_name("N");
+  app.add_option("--duration", options.duration, "Of energy: end after that time (30s, 5min)")
+      ->type_name("TIME");
+  add_energy_flags(app, options.energy);
   program.add_json_flag("schema hedge.result/1");
-  return program.run(argc, argv, [&] { return measure(program, options); });
+  return program.run(argc, argv, [&] {
+    options.all = app.count("iterations") == 0;
+    if (options.measurement != "energy") {
+      refuse_energy_flags(app);
+      if (!options.duration.empty()) {
+        throw hedge::bad_input("--duration: is for energy; latency takes --iterations");
+      }
+    }
+    return measure(program, options);
+  });
 }

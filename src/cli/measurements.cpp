@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Latency of one image over and over: in a closed loop (latency_mode) or at a rate (paced_mode).
+// One image over and over: latency in a closed loop (latency_mode) or at a rate (paced_mode), or
+// energy beside either (model_energy).
 #include <fmt/format.h>
 
 #include "base/file.h"
 #include "cli/flags.h"
 #include "cli/latency_mode.h"
 #include "cli/measuring_options.h"
+#include "cli/model_energy.h"
 #include "cli/model_options.h"
 #include "cli/program.h"
 #include "hedge/error.h"
@@ -20,6 +22,9 @@ constexpr const char* kExamples =
     "  ./measurements --model=m.engine --preset=single-stream --samples=samples.csv\n"
     "  ./measurements --model=m.engine --duration=10s --strict\n"
     "  ./measurements --model=m.engine --rate=10/s --duration=60s\n"
+    "  ./measurements --model=m.engine --energy\n"
+    "  ./measurements --model=m.engine --energy --duration=30s --meter=csv:power.csv "
+    "--marker=auto\n"
     "\n"
     "One image is loaded and preprocessed, inferences warm up until their time is steady, then "
     "the\n"
@@ -28,7 +33,14 @@ constexpr const char* kExamples =
     "relied on, and if not, why and what to do (docs/measuring.md). With --rate inferences come "
     "at\n"
     "a rate and the device sleeps in between. Ctrl-C prints what was measured so far (exit status\n"
-    "130); --strict makes the verdict INVALID exit with status 3.\n";
+    "130); --strict makes the verdict INVALID exit with status 3.\n"
+    "\n"
+    "Energy: the power at rest (--idle), the loop beside a power meter, and at rest again; until "
+    "Ctrl-C\n"
+    "where neither --duration nor --iterations bounds it. Gross is all that the meter's rails "
+    "drew, "
+    "net\n"
+    "what was above rest (docs/energy.md).\n";
 
 struct Options {
   ModelOptions model;
@@ -37,11 +49,13 @@ struct Options {
   std::string max_batch_size;
   bool latency = HEDGE_DEFAULT_LATENCY != 0;
   bool energy = HEDGE_DEFAULT_ENERGY != 0;
+  EnergyOptions energy_options;
 };
 
 void require_sound_flags(const Program& program, const Options& options) {
   const MeasuringOptions& measuring = options.measuring;
   // Whatever is wrong with the flags is said before a model is built.
+  if (options.energy) require_sound_energy_flags(options.energy_options, measuring);
   if (is_paced(measuring)) {
     (void)paced_options_of(measuring, 1);
     (void)parse_warm_up(measuring.warm_up);
@@ -57,11 +71,9 @@ void require_sound_flags(const Program& program, const Options& options) {
 }
 
 int measure(const Program& program, const Options& options) {
-  if (options.energy) {
-    throw bad_input("energy is not measured yet; --latency measures latency");
-  }
-  if (!options.latency) {
-    throw bad_input("nothing to measure: built with LATENCY=0 and ENERGY=0; give --latency");
+  if (!options.latency && !options.energy) {
+    throw bad_input(
+        "nothing to measure: built with LATENCY=0 and ENERGY=0; give --latency or --energy");
   }
   require_sound_flags(program, options);
   const auto engine = open_engine(options.model);
@@ -80,6 +92,9 @@ int measure(const Program& program, const Options& options) {
   }
   const MeasuredModel model{*engine, *context, options.model, batch};
   const MeasuringOptions& measuring = options.measuring;
+  if (options.energy) {
+    return measure_energy(program, model, options.energy_options, measuring, images);
+  }
   const EvidenceOptions evidence{.samples = measuring.samples, .strict = measuring.strict};
   if (is_paced(measuring)) {
     return measure_paced(program, model, parse_warm_up(measuring.warm_up),
@@ -94,7 +109,7 @@ int measure(const Program& program, const Options& options) {
 int main(int argc, char** argv) {
   using namespace hedge::cli;
   Program program("measurements",
-                  "Measure the latency of a model on one image, amortised over a loop", kExamples);
+                  "Measure latency or energy of a model on one image, over and over", kExamples);
   Options options;
   CLI::App& app = program.app();
   add_model_options(app, options.model);
@@ -114,7 +129,14 @@ int main(int argc, char** argv) {
       },
       "Measure latency");
   app.add_flag_callback(
-      "--energy", [&] { options.energy = true; }, "Measure energy (comes later)");
+      "--energy", [&] { options.energy = true; },
+      "Measure energy and latency, until Ctrl-C unless --iterations or --duration bounds it (what "
+      "comes "
+      "first)");
+  add_energy_flags(app, options.energy_options);
   program.add_json_flag("schema hedge.result/1");
-  return program.run(argc, argv, [&] { return measure(program, options); });
+  return program.run(argc, argv, [&] {
+    if (!options.energy) refuse_energy_flags(app);
+    return measure(program, options);
+  });
 }

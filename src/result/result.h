@@ -196,17 +196,30 @@ struct MemoryResult {
   bool operator==(const MemoryResult&) const = default;
 };
 
+/// Gross is all that the rails drew while the load ran; net is above idle. The 95 % intervals hold
+/// what sampling leaves open, not the gain error of the sensor (`gain_error`, in words).
 struct EnergyResult {
   std::optional<std::string> meter;
-  std::vector<std::string> rails;
-  std::optional<double> seconds;
-  std::optional<std::int64_t> distinct_samples;
-  std::optional<double> joules_total;
+  std::vector<std::string> rails;                ///< Those that count.
+  std::optional<double> seconds;                 ///< Of the load, from tick to tick of the meter.
+  std::optional<std::int64_t> distinct_samples;  ///< Of the slowest rail, in these.
+  std::optional<double> joules_total;            ///< Gross, in these.
   std::optional<double> idle_watts;
-  std::optional<double> mean_watts;
-  std::optional<double> mj_per_inference;
+  std::optional<double> mean_watts;            ///< Gross.
+  std::optional<double> mj_per_inference;      ///< Gross.
   std::optional<double> mj_per_inference_net;  ///< Above idle.
   std::optional<Range> ci95;                   ///< Of mj_per_inference.
+  std::optional<Range> joules_total_ci95{};
+  std::optional<Range> idle_watts_ci95{};
+  std::optional<Range> mean_watts_ci95{};
+  std::optional<Range> net_ci95{};          ///< Of mj_per_inference_net.
+  std::optional<double> inferences{};       ///< In the same seconds.
+  std::optional<double> refresh_seconds{};  ///< Of the slowest rail that counts.
+  std::optional<std::string> covers{};      ///< What the meter sees, and what it does not.
+  std::optional<std::string> gain_error{};
+  /// By the name of each rail, also of those that do not count, an object: counts, joules,
+  /// mean_watts, mean_watts_ci95, distinct_samples, refresh_seconds, gap_seconds, failed_readings.
+  std::optional<nlohmann::json> rail_details{};
   bool operator==(const EnergyResult&) const = default;
 };
 

@@ -185,6 +185,15 @@ void fields(Visitor& visit, T& energy) {
   visit("mj_per_inference", energy.mj_per_inference);
   visit("mj_per_inference_net", energy.mj_per_inference_net);
   visit("ci95", energy.ci95);
+  visit("joules_total_ci95", energy.joules_total_ci95);
+  visit("idle_watts_ci95", energy.idle_watts_ci95);
+  visit("mean_watts_ci95", energy.mean_watts_ci95);
+  visit("net_ci95", energy.net_ci95);
+  visit("inferences", energy.inferences);
+  visit("refresh_seconds", energy.refresh_seconds);
+  visit("covers", energy.covers);
+  visit("gain_error", energy.gain_error);
+  visit("rail_details", energy.rail_details);
 }
 
 template <class Visitor, MaybeConst<HiResult> T>

@@ -58,6 +58,15 @@ Result full_result() {
   result.memory = {1000, 2000, 3000, 4000};
   result.energy = {"ina3221", {"VDD_IN", "VDD_CPU"}, 10.5, 100, 52.5, 3.5, 5.0, 0.61,
                    0.18,      Range{0.6, 0.62}};
+  result.energy->joules_total_ci95 = Range{52.0, 53.0};
+  result.energy->idle_watts_ci95 = Range{3.25, 3.75};
+  result.energy->mean_watts_ci95 = Range{4.5, 5.5};
+  result.energy->net_ci95 = Range{0.125, 0.25};
+  result.energy->inferences = 86065.5;
+  result.energy->refresh_seconds = 0.125;
+  result.energy->covers = "the whole module";
+  result.energy->gain_error = "1 %";
+  result.energy->rail_details = json{{"VDD_IN", {{"counts", true}}}};
   result.hi = {"logistic", {-4.5, 5.8, -3.6}, 2500, 0.25, 0.75, 0.97, 0.9};
   result.conditions = {json{{"clock_mhz", 1500}}, json{{"load", 0.5}}, json{{"clock_mhz", 1400}}};
   result.validity = {Verdict::kInvalid, {"the clock fell by 7 %: cool the board"}};
@@ -259,7 +268,32 @@ constexpr const char* kGolden = R"({
     "ci95": [
       0.6,
       0.62
-    ]
+    ],
+    "joules_total_ci95": [
+      52.0,
+      53.0
+    ],
+    "idle_watts_ci95": [
+      3.25,
+      3.75
+    ],
+    "mean_watts_ci95": [
+      4.5,
+      5.5
+    ],
+    "net_ci95": [
+      0.125,
+      0.25
+    ],
+    "inferences": 86065.5,
+    "refresh_seconds": 0.125,
+    "covers": "the whole module",
+    "gain_error": "1 %",
+    "rail_details": {
+      "VDD_IN": {
+        "counts": true
+      }
+    }
   },
   "hi": {
     "decision": "logistic",

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/energy_mode.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+#include <thread>
+#include <utility>
+
+#include "base/cancellation.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "cli/duration.h"
+#include "cli/energy_text.h"
+#include "cli/flags.h"
+#include "cli/measurement_text.h"
+#include "cli/measuring_options.h"
+#include "cli/model_options.h"
+#include "energy/power_csv.h"
+#include "hedge/error.h"
+#include "measure/energy_result.h"
+#include "measure/join_recording.h"
+#include "measure/latency_result.h"
+#include "result/result_json.h"
+
+namespace hedge::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kCsv = "csv:";
+constexpr std::array kFlags{"--meter", "--idle", "--marker", "--sample-rate"};
+
+/// The log may come when the load has ended; its folder must be there.
+void require_csv_folder(const std::string& file) {
+  if (file.empty()) throw bad_input("--meter=csv: name the file, csv:FILE");
+  std::error_code error;
+  const fs::path folder = fs::absolute(file, error).parent_path();
+  if (!fs::is_directory(folder, error)) {
+    throw bad_input(fmt::format("--meter=csv:{}: there is no folder {}", file, folder.string()));
+  }
+}
+
+std::string time_text(double ns) {
+  return ns < 1000 ? fmt::format("{:.2f} ns", ns) : fmt::format("{:.3f} us", ns / 1000);
+}
+
+/// Loggers write late: the file is read again as long as it grows.
+template <class Use>
+auto while_growing(const std::string& file, const Use& use) {
+  constexpr auto kPatience = std::chrono::seconds(1);
+  std::error_code error;
+  auto size = fs::file_size(file, error);
+  while (true) {
+    try {
+      return use();
+    } catch (const Error&) {
+      std::this_thread::sleep_for(kPatience);
+      const auto now = fs::file_size(file, error);
+      if (error || now == size) throw;
+      size = now;
+    }
+  }
+}
+
+}  // namespace
+
+void add_energy_flags(CLI::App& app, EnergyOptions& options) {
+  app.add_option("--meter", options.meter,
+                 "Power meter: ina3221, nvml, rapl, battery, rapl+nvml, csv:FILE of an external "
+                 "one, none (default: the best that is there; 'hedge info --meters' lists them)")
+      ->type_name("NAME");
+  app.add_option("--idle", options.idle,
+                 "Length of the idle baseline before and after (default 2s; 0 for none)")
+      ->type_name("TIME");
+  app.add_option("--marker", options.marker,
+                 "Draw a marker of work and rest before and after, by which an external meter's "
+                 "CSV is joined; the length of its chips (500ms where 'auto')")
+      ->type_name("TIME");
+  app.add_option("--sample-rate", options.sample_rate,
+                 "Readings of the meter a second (default 100)")
+      ->type_name("HZ");
+}
+
+void refuse_energy_flags(const CLI::App& app) {
+  for (const char* flag : kFlags) {
+    if (app.count(flag) > 0) {
+      throw bad_input(fmt::format("{}: is for energy; give --energy too", flag));
+    }
+  }
+}
+
+std::int64_t parse_energy_duration(const std::string& text) {
+  constexpr std::int64_t kMonth_ns = 30LL * 24 * 3600 * 1'000'000'000;
+  return text.empty() ? 0 : parse_duration("--duration", text, 1'000'000, kMonth_ns);
+}
+
+EnergySettings energy_settings_of(const EnergyOptions& options) {
+  constexpr std::int64_t kSecond_ns = 1'000'000'000;
+  EnergySettings settings;
+  settings.meter = options.meter;
+  if (settings.meter.starts_with(kCsv)) {
+    require_csv_folder(settings.meter.substr(kCsv.size()));
+  } else if (settings.meter != "auto" && settings.meter != "none") {
+    require_meter_name(settings.meter);
+  }
+  settings.idle_ns = parse_duration("--idle", options.idle, 0, 3600 * kSecond_ns);
+  if (!options.marker.empty()) {
+    const std::string chip = options.marker == "auto" ? "500ms" : options.marker;
+    settings.marker_ns = parse_duration("--marker", chip, kSecond_ns / 100, 60 * kSecond_ns);
+  }
+  const double rate = parse_number("--sample-rate", options.sample_rate, 0.1, 10'000);
+  settings.period_ns = std::llround(1e9 / rate);
+  return settings;
+}
+
+EnergyMode::EnergyMode(const Program& program, const EnergySettings& settings,
+                       const EnergyWorkload& workload)
+    : program_(program), settings_(settings), workload_(workload) {
+  open_meter_named(settings.meter);
+}
+
+void EnergyMode::open_meter_named(const std::string& name) {
+  if (name == "none") return;
+  if (name.starts_with(kCsv)) {
+    csv_file_ = name.substr(kCsv.size());
+    require_distinct({{"--meter", csv_file_}, {"--json", program_.json_file()}});
+    return;
+  }
+  MeterChoice choice = open_meter(name, {.gpu_load = workload_.gpu});
+  meter_ = std::move(choice.meter);
+  if (meter_) return;
+  no_meter_ = fmt::format("no meter, so energy stays unknown ({})", choice.reason);
+  log(LogLevel::kWarning, no_meter_);
+  settings_.idle_ns = 0;  // A baseline of what is not measured.
+}
+
+void EnergyMode::say_start() const {
+  program_.show_notes();
+  if (program_.quiet() || !workload_.endless) return;
+  fmt::print(stderr,
+             "runs until Ctrl-C, which prints the result (--duration or --iterations bound it)\n");
+}
+
+bool EnergyMode::wants_to_the_end() const {
+  if (!workload_.endless || !cancellation_requested()) return false;
+  if (settings_.idle_ns > 0 && !program_.quiet()) {
+    fmt::print(stderr, "idle baseline, {:.3g} s more\n",
+               static_cast<double>(settings_.idle_ns) * 1.25e-9);
+  }
+  return true;
+}
+
+void EnergyMode::add_settings(RunConfig& config) const {
+  const auto seconds = [](std::int64_t ns) { return static_cast<double>(ns) * 1e-9; };
+  config.flags["meter"] = meter_ ? meter_->facts().name : !csv_file_.empty() ? "csv" : "none";
+  config.flags["idle_seconds"] = seconds(settings_.idle_ns);
+  config.flags["sample_period_seconds"] = seconds(settings_.period_ns);
+  if (workload_.duration_ns > 0) config.flags["duration_seconds"] = seconds(workload_.duration_ns);
+  if (settings_.marker_ns > 0) config.flags["marker_seconds"] = seconds(settings_.marker_ns);
+}
+
+void EnergyMode::report_energy(MeteredRun& run, Result& result,
+                               std::vector<std::string>& doubts) const {
+  MeterFacts facts;
+  std::vector<std::string> notes;
+  if (meter_) {
+    facts = meter_->facts();
+  } else {
+    facts = {"csv", fmt::format("what {} was logged of", csv_file_), "that of the external meter"};
+    JoinedRecording joined = while_growing(csv_file_, [&] {
+      return join_recording(parse_power_csv(read_text_file(csv_file_), csv_file_), run, csv_file_);
+    });
+    run.recording.rails = {std::move(joined.trace)};
+    notes = std::move(joined.notes);
+  }
+  const EnergySummary summary = summarize_energy(run.recording, run.windows);
+  result.energy = energy_result(facts, summary, run.recording);
+  program_.print_text(energy_lines(*result.energy, workload_.unit));
+  program_.print_text(meter_lines(*result.energy));
+  for (const std::string& note : notes) program_.print("  join     {}\n", note);
+  for (const std::string& warning : summary.warnings) {
+    log(LogLevel::kWarning, warning);
+    result.warnings.push_back(warning);
+  }
+  doubts.insert(doubts.end(), summary.doubts.begin(), summary.doubts.end());
+}
+
+void EnergyMode::warn_of_late_readings(const MeteredRun& run, Result& result) const {
+  constexpr double kMatters = 0.02;
+  const std::int64_t readings = (run.end.steady_ns - run.begin.steady_ns) / settings_.period_ns;
+  const auto late = static_cast<double>(run.recording.late_readings);
+  if (!meter_ || late <= kMatters * static_cast<double>(readings)) return;
+  result.warnings.push_back(
+      fmt::format("{} of {} readings of the meter came late; all CPUs are busy",
+                  run.recording.late_readings, readings));
+  log(LogLevel::kWarning, result.warnings.back());
+}
+
+void EnergyMode::report_latency(const MeteredRun& run, Result& result) const {
+  if (result.latency_us) return;
+  result.latency_us = latency_result(run.loop, timer_overhead());
+  const double batch = static_cast<double>(result.config.batch.value_or(1));
+  result.throughput_per_s = batch * 1e9 / run.loop.ns_per_iteration();
+  program_.print("latency    {} {}, amortised: {} under one timer, {:.1f}/s\n",
+                 time_text(run.loop.ns_per_iteration()), one_of(workload_.unit),
+                 run.loop.iterations, 1e9 / run.loop.ns_per_iteration());
+}
+
+int EnergyMode::report(MeteredRun run, Result result, std::vector<std::string> doubts) const {
+  if (run.loop.iterations == 0) {
+    throw runtime_failure(fmt::format("cancelled before the first {}", workload_.unit));
+  }
+  result.config.iterations = run.loop.iterations;
+  add_settings(result.config);
+  result.config.flags["timeline"] = timeline_json(run);
+  report_latency(run, result);
+  warn_of_late_readings(run, result);
+  if (!no_meter_.empty()) {
+    result.warnings.push_back(no_meter_);
+    doubts.push_back(no_meter_);
+  }
+  std::string failure;
+  if (meter_ || !csv_file_.empty()) {
+    try {
+      report_energy(run, result, doubts);
+    } catch (const Error& error) {  // The latency that was measured is not lost for it.
+      failure = error.what();
+      result.warnings.push_back(failure);
+      doubts.push_back(failure);
+    }
+  } else {
+    program_.print("energy     unknown: no meter\n");
+  }
+  result.validity = Validity{doubts.empty() ? Verdict::kValid : Verdict::kInvalid, doubts};
+  program_.print_text(machine_notes(result.machine));
+  program_.print_text(verdict_lines(*result.validity));
+  program_.write_json_text(result_to_text(result));
+  if (!failure.empty()) throw bad_input(failure);
+  if (cancellation_requested() && !workload_.endless) return kExitCancelled;
+  return status_of(*result.validity, workload_.strict);
+}
+
+}  // namespace hedge::cli

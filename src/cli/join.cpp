@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// Energy of a run from the log of an external meter, which came from another machine afterwards.
+#include <fmt/format.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "cli/energy_text.h"
+#include "cli/flags.h"
+#include "cli/program.h"
+#include "energy/power_csv.h"
+#include "hedge/error.h"
+#include "measure/energy_result.h"
+#include "measure/join_recording.h"
+#include "result/result_json.h"
+
+namespace hedge::cli {
+namespace {
+
+constexpr const char* kExamples =
+    "Examples:\n"
+    "  ./measurements --energy --meter=none --marker=auto --duration=30s --json=run.json "
+    "--model=...\n"
+    "  hedge join run.json power.csv --json=joined.json\n"
+    "\n"
+    "The log has a header with units: time_s,power_W or timestamp,voltage_V,current_mA and the "
+    "like "
+    "\n"
+    "(docs/energy.md). It is joined by the marker where the run drew one, else by the time of "
+    "day.\n";
+
+struct Options {
+  std::string result;
+  std::string log;
+};
+
+Result one_result(const std::string& file) {
+  std::vector<Result> results = results_from_text(read_text_file(file), file);
+  if (results.size() != 1) {
+    throw bad_input(fmt::format("{}: holds {} results; one is needed", file, results.size()));
+  }
+  return std::move(results.front());
+}
+
+int join(const Program& program, const Options& options) {
+  require_distinct(
+      {{"RESULT", options.result}, {"LOG", options.log}, {"--json", program.json_file()}});
+  Result result = one_result(options.result);
+  const auto timeline = result.config.flags.find("timeline");
+  if (timeline == result.config.flags.end() || !result.config.iterations) {
+    throw bad_input(
+        fmt::format("{}: does not tell when the load ran; write it by measurements --energy "
+                    "--meter=none",
+                    options.result));
+  }
+  MeteredRun run = run_from_timeline(timeline->second, *result.config.iterations, options.result);
+  const PowerRecording recording = parse_power_csv(read_text_file(options.log), options.log);
+  JoinedRecording joined = join_recording(recording, run, options.log);
+  run.recording.rails = {std::move(joined.trace)};
+  const EnergySummary summary = summarize_energy(run.recording, run.windows);
+  const MeterFacts facts{"csv", fmt::format("what {} was logged of", options.log),
+                         "that of the external meter"};
+  result.energy = energy_result(facts, summary, run.recording);
+  result.config.flags["meter"] = "csv";
+  program.print_text(energy_lines(
+      *result.energy, result.program == "logistic_regression" ? "decision" : "inference"));
+  program.print_text(meter_lines(*result.energy));
+  for (const std::string& note : joined.notes) program.print("  join     {}\n", note);
+  for (const std::string& warning : summary.warnings) {
+    log(LogLevel::kWarning, warning);
+    result.warnings.push_back(warning);
+  }
+  program.write_json_text(result_to_text(result));
+  return kExitSuccess;
+}
+
+}  // namespace
+}  // namespace hedge::cli
+
+int main(int argc, char** argv) {
+  using namespace hedge::cli;
+  Program program("join", "Join a run with the log of an external power meter", kExamples);
+  Options options;
+  CLI::App& app = program.app();
+  app.add_option("RESULT", options.result, "JSON of measurements --energy")->required();
+  app.add_option("LOG", options.log, "CSV of the meter")->required();
+  program.add_json_flag("schema hedge.result/1");
+  return program.run(argc, argv, [&] { return join(program, options); });
+}

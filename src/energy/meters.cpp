@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "energy/meters.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <utility>
+
+#include "base/text.h"
+#include "energy/probes.h"
+#include "hedge/error.h"
+
+namespace hedge {
+namespace {
+
+constexpr std::array<const char*, 4> kNames{"ina3221", "nvml", "rapl", "battery"};
+
+MeterProbe probe(const std::string& name, const MeterOptions& options) {
+  if (name == "ina3221") return probe_ina3221(options.root);
+  if (name == "nvml") return probe_nvml(options.nvml_library);
+  if (name == "rapl") return probe_rapl(options.root);
+  return probe_battery(options.root);
+}
+
+/// Several meters of different parts, read one after the other.
+class CombinedMeter final : public PowerMeter {
+ public:
+  explicit CombinedMeter(std::vector<std::unique_ptr<PowerMeter>> meters)
+      : meters_(std::move(meters)) {
+    for (const auto& meter : meters_) {
+      const MeterFacts& part = meter->facts();
+      facts_.name += (facts_.name.empty() ? "" : "+") + part.name;
+      facts_.covers +=
+          fmt::format("{}{}: {}", facts_.covers.empty() ? "" : "; ", part.name, part.covers);
+      facts_.gain_error += fmt::format("{}{}: {}", facts_.gain_error.empty() ? "" : "; ", part.name,
+                                       part.gain_error);
+      rails_.insert(rails_.end(), meter->rails().begin(), meter->rails().end());
+    }
+  }
+  [[nodiscard]] const MeterFacts& facts() const noexcept override { return facts_; }
+  [[nodiscard]] std::span<const Rail> rails() const noexcept override { return rails_; }
+  void read(std::span<RailReading> readings) noexcept override {
+    for (const auto& meter : meters_) {
+      meter->read(readings.first(meter->rails().size()));
+      readings = readings.subspan(meter->rails().size());
+    }
+  }
+
+ private:
+  std::vector<std::unique_ptr<PowerMeter>> meters_;
+  MeterFacts facts_;
+  std::vector<Rail> rails_;
+};
+
+MeterChoice open_best(const MeterOptions& options) {
+  std::string reasons;
+  for (MeterStatus& status : find_meters(options)) {
+    if (status.meter) return {std::move(status.meter), ""};
+    reasons += fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", status.name,
+                           status.unavailable_reason);
+  }
+  return {nullptr, reasons};
+}
+
+void require_known(const std::string& name) {
+  const std::vector<std::string> names = meter_names();
+  if (std::find(names.begin(), names.end(), name) != names.end()) return;
+  const std::string near = nearest(name, names);
+  throw bad_input(fmt::format("no meter '{}'{}; there are {}, csv:FILE and none", name,
+                              near.empty() ? "" : fmt::format(" (did you mean {}?)", near),
+                              join_words(names)));
+}
+
+}  // namespace
+
+std::string MeterOptions::default_nvml_library() {
+  const char* library = std::getenv("HEDGE_NVML_LIBRARY");  // NOLINT(concurrency-mt-unsafe)
+  return library != nullptr && *library != '\0' ? library : "libnvidia-ml.so.1";
+}
+
+std::vector<std::string> meter_names() {
+  return {kNames.begin(), kNames.end()};
+}
+
+std::vector<MeterStatus> find_meters(const MeterOptions& options) {
+  std::vector<std::string> order{"ina3221", "rapl", "nvml", "battery"};
+  if (options.gpu_load) std::swap(order[1], order[2]);
+  std::vector<MeterStatus> found;
+  for (const std::string& name : order) {
+    MeterProbe result = probe(name, options);
+    found.push_back({name, std::move(result.meter), std::move(result.reason)});
+  }
+  return found;
+}
+
+void require_meter_name(const std::string& name) {
+  if (name == "auto") return;
+  const std::vector<std::string> parts = split(name, '+');
+  for (auto part = parts.begin(); part != parts.end(); ++part) {
+    require_known(*part);
+    if (std::find(parts.begin(), part, *part) != part) {
+      throw bad_input(fmt::format("meter {} is named twice in '{}'", *part, name));
+    }
+    if (parts.size() > 1 && (*part == "ina3221" || *part == "battery")) {
+      throw bad_input(
+          fmt::format("meter {} in '{}' sees what the others see too; name it alone", *part, name));
+    }
+  }
+}
+
+MeterChoice open_meter(const std::string& name, const MeterOptions& options) {
+  require_meter_name(name);
+  if (name == "auto") return open_best(options);
+  std::vector<std::unique_ptr<PowerMeter>> meters;
+  for (const std::string& part : split(name, '+')) {
+    MeterProbe result = probe(part, options);
+    if (!result.meter) return {nullptr, fmt::format("{}: {}", part, result.reason)};
+    meters.push_back(std::move(result.meter));
+  }
+  if (meters.size() == 1) return {std::move(meters.front()), ""};
+  return {std::make_unique<CombinedMeter>(std::move(meters)), ""};
+}
+
+}  // namespace hedge

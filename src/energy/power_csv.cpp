@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "energy/power_csv.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <optional>
+#include <utility>
+
+#include "base/text.h"
+#include "energy/time_stamp.h"
+#include "hedge/error.h"
+
+namespace hedge {
+namespace {
+
+enum class Quantity : std::uint8_t { kOther, kTime, kPower, kVoltage, kCurrent };
+
+struct Word {
+  std::string_view text;
+  Quantity quantity;
+  double scale;  ///< To seconds, watts, volts or amperes; 0 for a name that states no unit.
+};
+
+/// Names, in lower case.
+constexpr std::array kNames{
+    Word{"time", Quantity::kTime, 0},
+    Word{"timestamp", Quantity::kTime, 0},
+    Word{"t", Quantity::kTime, 0},
+    Word{"date", Quantity::kTime, 0},
+    Word{"datetime", Quantity::kTime, 0},
+    Word{"elapsed", Quantity::kTime, 0},
+    Word{"unix", Quantity::kTime, 1},
+    Word{"epoch", Quantity::kTime, 1},
+    Word{"seconds", Quantity::kTime, 1},
+    Word{"milliseconds", Quantity::kTime, 1e-3},
+    Word{"power", Quantity::kPower, 0},
+    Word{"p", Quantity::kPower, 0},
+    Word{"watt", Quantity::kPower, 1},
+    Word{"watts", Quantity::kPower, 1},
+    Word{"milliwatts", Quantity::kPower, 1e-3},
+    Word{"voltage", Quantity::kVoltage, 0},
+    Word{"u", Quantity::kVoltage, 0},
+    Word{"volt", Quantity::kVoltage, 1},
+    Word{"volts", Quantity::kVoltage, 1},
+    Word{"millivolts", Quantity::kVoltage, 1e-3},
+    Word{"current", Quantity::kCurrent, 0},
+    Word{"i", Quantity::kCurrent, 0},
+    Word{"amp", Quantity::kCurrent, 1},
+    Word{"amps", Quantity::kCurrent, 1},
+    Word{"ampere", Quantity::kCurrent, 1},
+    Word{"amperes", Quantity::kCurrent, 1},
+    Word{"milliamps", Quantity::kCurrent, 1e-3},
+    Word{"milliamperes", Quantity::kCurrent, 1e-3},
+};
+/// Units as they are written: MW is not mW. What is all lower case is taken as well.
+constexpr std::array kUnits{
+    Word{"s", Quantity::kTime, 1},        Word{"sec", Quantity::kTime, 1},
+    Word{"ms", Quantity::kTime, 1e-3},    Word{"us", Quantity::kTime, 1e-6},
+    Word{"ns", Quantity::kTime, 1e-9},    Word{"W", Quantity::kPower, 1},
+    Word{"w", Quantity::kPower, 1},       Word{"mW", Quantity::kPower, 1e-3},
+    Word{"mw", Quantity::kPower, 1e-3},   Word{"uW", Quantity::kPower, 1e-6},
+    Word{"uw", Quantity::kPower, 1e-6},   Word{"kW", Quantity::kPower, 1e3},
+    Word{"kw", Quantity::kPower, 1e3},    Word{"V", Quantity::kVoltage, 1},
+    Word{"v", Quantity::kVoltage, 1},     Word{"mV", Quantity::kVoltage, 1e-3},
+    Word{"mv", Quantity::kVoltage, 1e-3}, Word{"uV", Quantity::kVoltage, 1e-6},
+    Word{"uv", Quantity::kVoltage, 1e-6}, Word{"A", Quantity::kCurrent, 1},
+    Word{"a", Quantity::kCurrent, 1},     Word{"mA", Quantity::kCurrent, 1e-3},
+    Word{"ma", Quantity::kCurrent, 1e-3}, Word{"uA", Quantity::kCurrent, 1e-6},
+    Word{"ua", Quantity::kCurrent, 1e-6},
+};
+
+struct Column {
+  std::size_t index = 0;
+  std::string name;
+  Quantity quantity = Quantity::kOther;
+  double scale = 0;  ///< 0 where no unit is stated.
+  bool unix_time = false;
+  bool utc = false;
+};
+
+const char* example(Quantity quantity) {
+  switch (quantity) {
+    case Quantity::kTime:
+      return "time_s, or time_unix_s for seconds since 1970";
+    case Quantity::kPower:
+      return "power_W or power_mW";
+    case Quantity::kVoltage:
+      return "voltage_V or voltage_mV";
+    default:
+      return "current_A or current_mA";
+  }
+}
+
+/// Words of a column's name: "Power (mW)" is Power and mW. The micro sign, in both its code points,
+/// is a u.
+std::vector<std::string> words_of(std::string_view name) {
+  std::vector<std::string> words(1);
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    const std::string_view two = name.substr(i, 2);
+    const char c = name[i];
+    if (two == "\xC2\xB5" || two == "\xCE\xBC") {
+      words.back() += 'u';
+      ++i;
+    } else if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z')) {
+      words.back() += c;
+    } else if (!words.back().empty()) {
+      words.emplace_back();
+    }
+  }
+  if (words.back().empty()) words.pop_back();
+  return words;
+}
+
+template <std::size_t N>
+const Word* find_word(const std::array<Word, N>& words, std::string_view text) {
+  const auto found =
+      std::find_if(words.begin(), words.end(), [&](const Word& word) { return word.text == text; });
+  return found != words.end() ? &*found : nullptr;
+}
+
+Column column_of(std::string_view name, std::size_t index) {
+  Column column;
+  column.index = index;
+  column.name = printable(trim(name), 60);
+  const std::vector<std::string> words = words_of(name);
+  for (const std::string& word : words) {
+    const std::string lower = to_lower(word);
+    column.unix_time = column.unix_time || lower == "unix" || lower == "epoch";
+    column.utc = column.utc || lower == "utc";
+    const Word* known = find_word(kNames, lower);
+    if (known == nullptr || column.quantity != Quantity::kOther) continue;
+    column.quantity = known->quantity;
+  }
+  // A unit after the name, or alone.
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const Word* unit = find_word(kUnits, words[i]);
+    if (unit == nullptr) unit = find_word(kNames, to_lower(words[i]));
+    if (unit == nullptr || unit->scale == 0) continue;
+    if (column.quantity == Quantity::kOther && words.size() == 1) column.quantity = unit->quantity;
+    if (unit->quantity == column.quantity) column.scale = unit->scale;
+  }
+  return column;
+}
+
+/// Cells of a row; quotes around a cell go.
+std::vector<std::string> cells_of(std::string_view line, char separator) {
+  std::vector<std::string> cells(1);
+  bool quoted = false;
+  for (const char c : line) {
+    if (c == '"') {
+      quoted = !quoted;
+    } else if (c == separator && !quoted) {
+      cells.emplace_back();
+    } else {
+      cells.back() += c;
+    }
+  }
+  return cells;
+}
+
+char separator_of(std::string_view header) {
+  for (const char separator : {';', '\t'}) {
+    if (header.find(separator) != std::string_view::npos) return separator;
+  }
+  return ',';
+}
+
+struct Layout {
+  char separator = ',';
+  std::optional<Column> time;
+  std::optional<Column> power;
+  std::optional<Column> voltage;
+  std::optional<Column> current;
+};
+
+class Reader {
+ public:
+  Reader(std::string_view text, const std::string& source) : rest_(text), source_(source) {
+    if (rest_.starts_with("\xEF\xBB\xBF")) rest_.remove_prefix(3);
+  }
+
+  PowerRecording read() {
+    std::string_view line;
+    if (!next_line(line)) throw bad_input(fmt::format("{}: is empty; a header is needed", source_));
+    layout_ = layout_of(line);
+    while (next_line(line)) add_row(cells_of(line, layout_.separator));
+    if (recording_.samples.size() < 2) {
+      throw bad_input(fmt::format("{}: has {} rows with a reading; at least 2 are needed", source_,
+                                  recording_.samples.size()));
+    }
+    return std::move(recording_);
+  }
+
+ private:
+  [[noreturn]] void fail(const std::string& what) const {
+    throw bad_input(fmt::format("{}: line {}: {}", source_, line_, what));
+  }
+
+  /// The next one that is neither empty nor a comment.
+  bool next_line(std::string_view& line) {
+    while (!rest_.empty()) {
+      const std::size_t end = std::min(rest_.find('\n'), rest_.size());
+      line = rest_.substr(0, end);
+      rest_.remove_prefix(std::min(end + 1, rest_.size()));
+      ++line_;
+      const std::string_view content = trim(line);
+      if (!content.empty() && content.front() != '#') return true;
+    }
+    return false;
+  }
+
+  Layout layout_of(std::string_view header) const {
+    Layout layout;
+    layout.separator = separator_of(header);
+    const std::vector<std::string> names = cells_of(header, layout.separator);
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      Column column = column_of(names[i], i);
+      std::optional<Column>* place = column.quantity == Quantity::kTime      ? &layout.time
+                                     : column.quantity == Quantity::kPower   ? &layout.power
+                                     : column.quantity == Quantity::kVoltage ? &layout.voltage
+                                     : column.quantity == Quantity::kCurrent ? &layout.current
+                                                                             : nullptr;
+      if (place == nullptr) continue;
+      if (*place) {
+        fail(fmt::format("the columns '{}' and '{}' tell the same; keep one", (*place)->name,
+                         column.name));
+      }
+      *place = std::move(column);
+    }
+    require_columns(layout);
+    return layout;
+  }
+
+  void require_columns(Layout& layout) const {
+    if (!layout.time) {
+      fail("the header names no time; write time_s, time_unix_s, or timestamp for ISO 8601");
+    }
+    if (layout.power) {  // measured together, which their product is not
+      layout.voltage.reset();
+      layout.current.reset();
+    } else if (!layout.voltage || !layout.current) {
+      fail("the header names no power; write power_W, or voltage_V and current_A");
+    }
+    for (const auto* column : {&layout.power, &layout.voltage, &layout.current}) {
+      if (*column && (*column)->scale == 0) {
+        fail(fmt::format("column '{}' states no unit that is known; write {}", (*column)->name,
+                         example((*column)->quantity)));
+      }
+    }
+  }
+
+  void add_row(const std::vector<std::string>& cells) {
+    const std::int64_t time = time_of(cell(cells, *layout_.time));
+    const double watts = layout_.power
+                             ? value(cells, *layout_.power)
+                             : value(cells, *layout_.voltage) * value(cells, *layout_.current);
+    if (last_time_ && time <= *last_time_) {
+      fail(time == *last_time_
+               ? "the time stamp of the row before again; the meter must write finer ones"
+               : "the time stamp lies before that of the row before; sort the rows, or the clock "
+                 "was set back");
+    }
+    last_time_ = time;
+    if (std::isnan(watts)) {
+      ++recording_.rows_without_value;
+    } else {
+      recording_.samples.push_back({time, watts});
+    }
+  }
+
+  [[nodiscard]] std::string_view cell(const std::vector<std::string>& cells,
+                                      const Column& column) const {
+    if (column.index >= cells.size()) {
+      fail(fmt::format("has no column {} '{}'", column.index + 1, column.name));
+    }
+    return trim(cells[column.index]);
+  }
+
+  [[nodiscard]] std::optional<double> number(std::string_view text) const {
+    std::string plain(text.starts_with('+') ? text.substr(1) : text);
+    if (layout_.separator != ',') std::replace(plain.begin(), plain.end(), ',', '.');
+    double result = 0;
+    const char* end = plain.data() + plain.size();
+    const auto [stop, error] = std::from_chars(plain.data(), end, result);
+    if (error != std::errc{} || stop != end || !std::isfinite(result)) return std::nullopt;
+    return result;
+  }
+
+  /// Nothing measured is kNoReading.
+  [[nodiscard]] double value(const std::vector<std::string>& cells, const Column& column) const {
+    constexpr double kMost = 1e6;  // watts, volts or amperes
+    const std::string_view text = cell(cells, column);
+    const std::string lower = to_lower(text);
+    if (text.empty() || lower == "nan" || lower == "-" || lower == "n/a") return kNoReading;
+    const auto found = number(text);
+    if (!found)
+      fail(fmt::format("'{}' in column '{}' is no number", printable(text, 40), column.name));
+    const double scaled = *found * column.scale;
+    if (!(std::fabs(scaled) <= kMost)) {
+      fail(fmt::format("{} in column '{}' cannot be; is the unit right?", printable(text, 40),
+                       column.name));
+    }
+    return scaled;
+  }
+
+  std::int64_t time_of(std::string_view text) {
+    const Column& column = *layout_.time;
+    if (const auto stamp = parse_time_stamp(text)) {
+      if (!stamp->has_zone && !column.utc) {
+        fail(
+            fmt::format("the time stamp '{}' is local time of nobody knows where; write its zone "
+                        "(Z or +01:00), or name the column timestamp_utc",
+                        printable(text, 40)));
+      }
+      require_same_kind(true);
+      return stamp->unix_ns;
+    }
+    const auto found = number(text);
+    if (!found) {
+      fail(
+          fmt::format("'{}' in column '{}' is no time; write seconds, or ISO 8601 as "
+                      "2026-01-31T23:59:59.5Z",
+                      printable(text, 40), column.name));
+    }
+    if (column.scale == 0) {
+      fail(fmt::format("column '{}' states no unit; write {}", column.name,
+                       example(Quantity::kTime)));
+    }
+    return number_time(*found * column.scale, column);
+  }
+
+  std::int64_t number_time(double seconds, const Column& column) {
+    constexpr double kMost = 7.2e9;  // the year 2198
+    constexpr double kUnixOf2001 = 1e9;
+    if (!(std::fabs(seconds) <= kMost)) {
+      fail(fmt::format("the time of column '{}' cannot be; is its unit right?", column.name));
+    }
+    if (!column.unix_time && seconds > kUnixOf2001) {
+      fail(fmt::format("column '{}' seems to count since 1970; name it time_unix_s", column.name));
+    }
+    require_same_kind(column.unix_time);
+    return static_cast<std::int64_t>(seconds * 1e9);
+  }
+
+  void require_same_kind(bool absolute) {
+    if (last_time_ && absolute != recording_.absolute) {
+      fail("time stamps of the day and numbers are mixed in one column");
+    }
+    recording_.absolute = absolute;
+  }
+
+  std::string_view rest_;
+  const std::string& source_;
+  std::int64_t line_ = 0;
+  Layout layout_;
+  std::optional<std::int64_t> last_time_;
+  PowerRecording recording_;
+};
+
+}  // namespace
+
+PowerRecording parse_power_csv(std::string_view text, const std::string& source) {
+  return Reader(text, source).read();
+}
+
+RailTrace trace_of(const PowerRecording& recording, std::int64_t offset_ns) {
+  constexpr std::int64_t kUsualOnes = 5;
+  const auto& samples = recording.samples;
+  std::vector<std::int64_t> intervals;
+  double step = std::numeric_limits<double>::infinity();
+  for (std::size_t i = 1; i < samples.size(); ++i) {
+    intervals.push_back(samples[i].time_ns - samples[i - 1].time_ns);
+    const double difference = std::fabs(samples[i].watts - samples[i - 1].watts);
+    if (difference > 0) step = std::min(step, difference);
+  }
+  const auto middle = intervals.begin() + static_cast<std::ptrdiff_t>(intervals.size() / 2);
+  std::nth_element(intervals.begin(), middle, intervals.end());
+  RailTrace trace({.name = "external",
+                   .kind = RailKind::kPower,
+                   .in_total = true,
+                   .resolution = std::isfinite(step) ? step : 0,
+                   .wraps_at = {}},
+                  kUsualOnes * *middle);
+  for (const PowerSample& sample : samples) trace.add({sample.time_ns + offset_ns, sample.watts});
+  return trace;
+}
+
+}  // namespace hedge

@@ -1,0 +1,395 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs `measurements --energy` and its like beside power meters of our own. HEDGE_BUILD is the build
+folder, HEDGE_SOURCE the checkout."""
+import datetime
+import json
+import os
+import pty
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+BUILD = os.environ["HEDGE_BUILD"]
+SOURCE = os.environ["HEDGE_SOURCE"]
+DEMO = os.path.join(SOURCE, "models", "resnet8_shapes.onnx")
+SANITIZED = bool(os.environ.get("HEDGE_SANITIZED"))
+RAPL = "sys/class/powercap/intel-rapl:0"
+RANGE_UJ = 262143328850
+
+
+class Counter:
+    """A RAPL counter that runs at `watts` in the background, from `start_uj` on."""
+
+    def __init__(self, root, watts, start_uj=0):
+        self.folder = os.path.join(root, RAPL)
+        os.makedirs(self.folder, exist_ok=True)
+        for name, text in (("name", "package-0\n"), ("max_energy_range_uj", f"{RANGE_UJ}\n"),
+                           ("energy_uj", f"{start_uj}\n")):
+            with open(os.path.join(self.folder, name), "w") as file:
+                file.write(text)
+        self.watts = watts
+        self.start_uj = start_uj
+        self.stopped = threading.Event()
+
+    def __enter__(self):
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopped.set()
+        self.thread.join()
+
+    def run(self):
+        file = os.open(os.path.join(self.folder, "energy_uj"), os.O_WRONLY)
+        begin = time.monotonic()
+        while not self.stopped.wait(0.002):
+            value = self.start_uj + (time.monotonic() - begin) * self.watts * 1e6
+            os.pwrite(file, b"%-16d\n" % (int(value) % RANGE_UJ), 0)
+        os.close(file)
+
+
+class Energy(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.root = tempfile.mkdtemp()
+        os.chmod(cls.root, 0o755)
+        cls.data = os.path.join(cls.root, "data")
+        cls.engine = os.path.join(cls.root, "resnet8_shapes_fp32.engine")
+        for arguments in (("hedge", "make-data", "shapes", cls.data),
+                          ("build_engine", f"--onnx={DEMO}", f"--engine={cls.engine}", "--backend=null")):
+            subprocess.run([os.path.join(BUILD, arguments[0]), *arguments[1:]], check=True,
+                           capture_output=True)
+
+    @classmethod
+    def tearDownClass(cls):
+        shutil.rmtree(cls.root)
+
+    def setUp(self):
+        self.machine = tempfile.mkdtemp(dir=self.root)
+        os.chmod(self.machine, 0o755)
+
+    def environment(self):
+        return dict(os.environ, HEDGE_SYSFS_ROOT=self.machine,
+                    HEDGE_NVML_LIBRARY="/nonexistent/libnvidia-ml.so.1")
+
+    def call(self, name, *arguments, **options):
+        return subprocess.run([os.path.join(BUILD, name), *arguments], text=True, capture_output=True,
+                              check=False, env=self.environment(), **options)
+
+    def measure(self, *arguments, **options):
+        return self.call("measurements", f"--model={self.engine}", f"--data={self.data}", "--energy",
+                         *arguments, **options)
+
+    def refused(self, done, *words, status=2):
+        self.assertEqual(done.returncode, status, done.stderr)
+        errors = [line for line in done.stderr.splitlines() if ": error: " in line]
+        self.assertEqual(len(errors), 1, done.stderr)
+        for word in words:
+            self.assertIn(word, errors[0])
+
+    def result(self, *arguments):
+        path = os.path.join(self.machine, "result.json")
+        done = self.measure(f"--json={path}", *arguments)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with open(path) as text:
+            return json.load(text), done
+
+    def file(self, name, text):
+        path = os.path.join(self.machine, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w") as out:
+            out.write(text)
+        return path
+
+    # ---- a meter that is there
+
+    def test_bounded_by_duration(self):
+        with Counter(self.machine, watts=20):
+            result, done = self.result("--duration=2s", "--idle=500ms")
+        energy = result["energy"]
+        self.assertEqual(energy["meter"], "rapl")
+        self.assertEqual(energy["rails"], ["package-0"])
+        self.assertLess(abs(energy["mean_watts"] - 20), 1)
+        self.assertLess(abs(energy["idle_watts"] - 20), 1)
+        self.assertLess(abs(energy["joules_total"] - 20 * energy["seconds"]), 2)
+        low, high = energy["ci95"]
+        self.assertTrue(low < energy["mj_per_inference"] < high)
+        self.assertLess(abs(energy["mj_per_inference_net"]), 0.1 * energy["mj_per_inference"])
+        # Energy and latency of one run.
+        latency = result["latency_us"]
+        self.assertEqual(latency["scope"], "loop")
+        self.assertLess(abs(energy["mj_per_inference"] / (20 * latency["mean"] * 1e-3) - 1), 0.1)
+        self.assertGreater(result["throughput_per_s"], 0)
+        timeline = result["config"]["timeline"]
+        self.assertLess(timeline["idle_before"][1], timeline["load"][0])
+        self.assertGreaterEqual(timeline["load"][1] - timeline["load"][0], 2)
+        for text in ("energy ", "above idle", "W mean [", "W idle", "gain error"):
+            self.assertIn(text, done.stdout)
+
+    def test_bounded_by_iterations(self):
+        with Counter(self.machine, watts=5):
+            result, _ = self.result("--iterations=1000", "--idle=0")
+        self.assertEqual(result["config"]["iterations"], 1000)
+        self.assertEqual(result["latency_us"]["count"], 1000)
+        # The null backend's thousand are over before the counter ticks: unknown, never zero.
+        self.assertNotIn("mj_per_inference_net", result["energy"])
+        self.assertNotEqual(result["energy"].get("mj_per_inference"), 0)
+
+    def test_at_a_rate(self):
+        """A device that sleeps between two inferences: its energy holds the idle time."""
+        with Counter(self.machine, watts=8):
+            result, done = self.result("--rate=10/s", "--duration=2s", "--idle=300ms")
+        energy = result["energy"]
+        self.assertEqual(energy["inferences"], 20)
+        self.assertLess(abs(energy["seconds"] - 2), 0.1)
+        self.assertLess(abs(energy["mj_per_inference"] - 800), 40)
+        self.assertEqual(result["paced"]["requests"], 20)
+        self.assertLess(result["latency_us"]["p50"], 50_000)
+        self.assertIn("verdict", done.stdout)
+
+    def test_verdict(self):
+        result, done = self.result("--iterations=100")
+        self.assertEqual(result["validity"]["verdict"], "INVALID")
+        self.assertIn("no meter", result["validity"]["reasons"][0])
+        self.assertEqual(self.measure("--iterations=100", "--strict").returncode, 3)
+
+    def test_wrap_around(self):
+        with Counter(self.machine, watts=30, start_uj=RANGE_UJ - 40_000_000):
+            result, _ = self.result("--duration=2s", "--idle=300ms")
+        self.assertLess(abs(result["energy"]["mean_watts"] - 30), 1.5)
+
+    def interrupt(self, *arguments, after=1.5):
+        program = subprocess.Popen(
+            [os.path.join(BUILD, "measurements"), f"--model={self.engine}", f"--data={self.data}",
+             "--energy", *arguments], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            env=self.environment())
+        time.sleep(after)
+        program.send_signal(signal.SIGINT)
+        out, err = program.communicate(timeout=60)
+        return program.returncode, out, err
+
+    def test_ctrl_c_ends_the_endless_loop_well(self):
+        path = os.path.join(self.machine, "result.json")
+        with Counter(self.machine, watts=10):
+            status, out, err = self.interrupt("--idle=300ms", f"--json={path}",
+                                              after=6 if SANITIZED else 2.5)
+        self.assertEqual(status, 0, err)
+        self.assertIn("until Ctrl-C", err)
+        self.assertIn("W mean", out)
+        with open(path) as text:
+            result = json.load(text)
+        self.assertLess(abs(result["energy"]["mean_watts"] - 10), 1)
+        self.assertIn("idle_after", result["config"]["timeline"])
+
+    def test_ctrl_c_cuts_a_bounded_run_short(self):
+        with Counter(self.machine, watts=10):
+            status, out, err = self.interrupt("--duration=1h", "--idle=0",
+                                              after=6 if SANITIZED else 2)
+        self.assertEqual(status, 130, err)
+        self.assertIn("W mean", out)
+
+    def test_live_line_on_a_terminal(self):
+        terminal, end = pty.openpty()
+        with Counter(self.machine, watts=10):
+            program = subprocess.Popen(
+                [os.path.join(BUILD, "measurements"), f"--model={self.engine}", f"--data={self.data}",
+                 "--energy", "--duration=2s", "--idle=0"], stdout=subprocess.DEVNULL, stderr=end,
+                env=self.environment())
+            os.close(end)
+            seen = b""
+            try:
+                while part := os.read(terminal, 4096):
+                    seen += part
+            except OSError:  # The terminal's other end is closed.
+                pass
+            self.assertEqual(program.wait(), 0)
+        os.close(terminal)
+        lines = [line for line in seen.decode().split("\r\x1b[K") if "inferences/s" in line]
+        self.assertGreater(len(lines), 2, seen)
+        self.assertRegex(lines[-1], r"^[0-9.]+ inferences/s  [0-9.]+ W  [0-9.]+ [mun]J each  [12] s$")
+
+    def test_logistic_regression(self):
+        with Counter(self.machine, watts=10):
+            done = self.call("LogisticRegression", "1000", "energy", "--duration=1500ms", "--idle=300ms")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertRegex(done.stdout, r"energy     [0-9.]+ [un]J \[.*\] a decision; above idle")
+        done = self.call("LogisticRegression", "2", "latency")
+        self.assertIn("20000 decisions", done.stdout)
+        done = self.call("LogisticRegression", "3", "energy", "5000", "--idle=0")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("5000 under one timer", done.stdout)
+        self.refused(self.call("LogisticRegression", "1", "energy"), "2 to")
+        self.refused(self.call("LogisticRegression", "10", "power"), "latency and energy")
+
+    def test_meters_are_listed(self):
+        path = os.path.join(self.machine, "info.json")
+        with Counter(self.machine, watts=10):
+            done = self.call("hedge", "info", "--meters", f"--json={path}")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for name in ("ina3221", "rapl", "nvml", "battery"):
+            self.assertIn(f"meter      {name}: ", done.stdout)
+        with open(path) as text:
+            meters = {meter["name"]: meter for meter in json.load(text)["meters"]}
+        self.assertTrue(meters["rapl"]["available"])
+        self.assertLess(abs(meters["rapl"]["rails"][0]["watts"] - 10), 1)
+        self.assertFalse(meters["nvml"]["available"])
+        self.assertIn("libnvidia-ml", meters["nvml"]["reason"])
+        self.refused(self.call("hedge", "info", "--watch"), "--meters")
+
+    # ---- no meter
+
+    def test_without_a_meter_the_run_goes_on(self):
+        for arguments in ((), ("--meter=nvml",)):
+            with self.subTest(arguments=arguments):
+                result, done = self.result("--iterations=1000", *arguments)
+                self.assertIn("warning: no meter", done.stderr)
+                self.assertIn("energy     unknown: no meter", done.stdout)
+                self.assertNotIn("energy", result)
+                self.assertEqual(result["latency_us"]["count"], 1000)
+                self.assertTrue(any("no meter" in warning for warning in result["warnings"]))
+        result, done = self.result("--iterations=1000", "--meter=none", "--idle=0")
+        self.assertNotIn("warning", done.stderr)
+        self.assertNotIn("energy", result)
+
+    def test_no_permission(self):
+        Counter(self.machine, watts=1)
+        counter = os.path.join(self.machine, RAPL, "energy_uj")
+        options = {}
+        if os.geteuid() == 0:
+            os.chmod(counter, 0o400)
+            options = {"user": 65534, "group": 65534, "extra_groups": []}
+        else:
+            os.chmod(counter, 0)
+        try:
+            done = self.measure("--iterations=100", "--idle=0", **options)
+        except PermissionError:
+            self.skipTest("nobody else may run programs of this folder")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("chmod a+r", done.stderr)
+
+    def test_usage(self):
+        for arguments, *words in ((["--meter=wattmeter"], "no meter 'wattmeter'", "rapl"),
+                                  (["--meter=csv:"], "csv:FILE"),
+                                  (["--meter=csv:/nonexistent/p.csv"], "no folder"),
+                                  (["--idle=2"], "--idle=2", "30s"),
+                                  (["--duration=0s"], "--duration"),
+                                  (["--marker=1h"], "--marker"),
+                                  (["--sample-rate=0"], "--sample-rate"),
+                                  (["--preset=quick"], "--preset", "latency"),
+                                  (["--samples=s.csv"], "--samples", "latency")):
+            with self.subTest(arguments=arguments):
+                self.refused(self.measure(*arguments), *words)
+        self.refused(self.call("measurements", f"--model={self.engine}", "--idle=1s"), "--energy")
+        self.refused(self.call("LogisticRegression", "10", "latency", "--meter=rapl"), "--energy")
+
+    # ---- an external meter
+
+    @staticmethod
+    def log(path, header, row, stop):
+        """Writes a row every 20 ms until `stop`."""
+        with open(path, "w") as out:
+            out.write(header + "\n")
+            while not stop.wait(0.02):
+                out.write(row() + "\n")
+                out.flush()
+
+    def measure_logged(self, header, row, *arguments):
+        path = os.path.join(self.machine, "power.csv")
+        stop = threading.Event()
+        logger = threading.Thread(target=self.log, args=(path, header, row, stop))
+        logger.start()
+        time.sleep(0.5)
+        try:
+            return self.measure(f"--meter=csv:{path}", f"--json={self.machine}/r.json", *arguments)
+        finally:
+            stop.set()
+            logger.join()
+
+    def test_csv_by_the_time_of_day(self):
+        def row():
+            now = datetime.datetime.now(datetime.timezone(datetime.timedelta(hours=2)))
+            return f"{now.isoformat()},12.5,{800 + now.microsecond % 7}"
+        done = self.measure_logged("timestamp,voltage_V,current_mA", row, "--duration=1500ms",
+                                   "--idle=500ms")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with open(f"{self.machine}/r.json") as text:
+            energy = json.load(text)["energy"]
+        self.assertEqual(energy["meter"], "csv")
+        self.assertLess(abs(energy["mean_watts"] - 10.04), 0.1)
+        self.assertLess(abs(energy["idle_watts"] - 10.04), 0.1)
+
+    def test_join_by_the_marker(self):
+        """A log of relative times, written afterwards from what the load did."""
+        _, done = self.result("--duration=1s", "--idle=500ms", "--marker=100ms", "--meter=none")
+        self.assertIn("energy     unknown", done.stdout)
+        run = os.path.join(self.machine, "result.json")
+        with open(run) as text:
+            timeline = json.load(text)["config"]["timeline"]
+        self.assertEqual(len(timeline["markers"]), 2 * 15)
+        busy = [tuple(timeline["load"])] + [(b, e) for b, e, works in timeline["markers"] if works]
+        begin = timeline["idle_before"][0] - 1
+        end = timeline["idle_after"][1] + 1
+        rows = []
+        for i in range(int((end - begin) * 100)):
+            t = begin + i * 0.01
+            works = any(b <= t < e for b, e in busy)
+            rows.append(f"{i * 10 + 77000};{'9' if works else '4'},{i % 3}")
+        log = self.file("power.csv", "Time [ms];Power [W]\n" + "\n".join(rows) + "\n")
+        joined = os.path.join(self.machine, "joined.json")
+        done = self.call("hedge", "join", run, log, f"--json={joined}")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("the marker of the load was found", done.stdout)
+        with open(joined) as text:
+            result = json.load(text)
+        energy = result["energy"]
+        self.assertLess(abs(energy["mean_watts"] - 9.1), 0.05)
+        self.assertLess(abs(energy["idle_watts"] - 4.1), 0.05)
+        ratio = energy["mj_per_inference"] / (energy["mean_watts"] * result["latency_us"]["mean"] * 1e-3)
+        self.assertLess(abs(ratio - 1), 0.01)
+        # Without the marker in it, there is nothing to join by.
+        flat = self.file("flat.csv", "time_s,power_W\n" + "\n".join(f"{i / 100},{i % 7}" for i in range(2000)))
+        self.refused(self.call("hedge", "join", run, flat), "the marker of the load is not in it")
+        self.refused(self.call("hedge", "join", log, run), "is no JSON")
+        self.refused(self.call("hedge", "join", run, log, f"--json={log}"), "LOG and --json")
+        self.refused(self.measure("--iterations=9", f"--meter=csv:{log}", f"--json={log}"), "--meter and --json")
+        plain = self.file("plain.json", '{"schema": "hedge.result/1", "program": "x", "time_utc": "x", "hedge_version": "0"}')
+        self.refused(self.call("hedge", "join", plain, log), "does not tell when the load ran")
+
+    def test_bad_csv(self):
+        now = time.time()
+        rows = {
+            "unit": ("time_unix_s,power\n0,1\n1,2\n", "no unit"),
+            "local": ("timestamp,power_W\n2026-01-01 00:00:00,1\n2026-01-01 00:00:01,1\n", "local time"),
+            "order": ("time_unix_s,power_W\n5,1\n3,1\n", "line 3", "sort the rows"),
+            "other": ("time_unix_s,power_W\n1000,1\n1001,1\n", "the load ran from"),
+            "relative": ("time_s,power_W\n0,1\n1,1\n", "--marker"),
+        }
+        for name, (text, *words) in rows.items():
+            with self.subTest(name):
+                path = self.file(f"{name}.csv", text)
+                done = self.measure("--iterations=100", "--idle=0", f"--meter=csv:{path}",
+                                    f"--json={self.machine}/bad.json")
+                self.refused(done, *words)
+                # The latency is not lost for it.
+                self.assertIn("latency", done.stdout)
+                with open(f"{self.machine}/bad.json") as result:
+                    result = json.load(result)
+                self.assertNotIn("energy", result)
+                self.assertEqual(result["latency_us"]["count"], 100)
+        # A hole over more than a fifth of the load.
+        lines = [f"{now + i * 0.1:.3f},{5 + i % 3}" for i in range(-100, 600) if not 0 < i < 500]
+        path = self.file("gap.csv", "time_unix_s,power_W\n" + "\n".join(lines) + "\n")
+        done = self.measure("--duration=1s", "--idle=0", f"--meter=csv:{path}")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("energy     unknown", done.stdout)
+        self.assertIn("without a reading", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv)
