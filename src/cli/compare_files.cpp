@@ -22,12 +22,11 @@ void print_side(const Program& program, const char* name, const std::string& fil
   program.print("\n");
   if (times.samples_ns.empty()) return;
   const Summary summary = summarize(times.samples_ns);
-  program.print("           p50 {:.2f}   p90 {:.2f}   p99 {:.2f}   min {:.2f}   max {:.2f} us\n",
-                static_cast<double>(summary.p50_ns) / 1000,
-                static_cast<double>(summary.p90_ns) / 1000,
-                static_cast<double>(summary.p99_ns) / 1000,
-                static_cast<double>(summary.min_ns) / 1000,
-                static_cast<double>(summary.max_ns) / 1000);
+  program.print(
+      "           p50 {:.2f}   p90 {:.2f}   p99 {:.2f}   min {:.2f}   max {:.2f} us\n",
+      static_cast<double>(summary.p50_ns) / 1000, static_cast<double>(summary.p90_ns) / 1000,
+      static_cast<double>(summary.p99_ns) / 1000, static_cast<double>(summary.min_ns) / 1000,
+      static_cast<double>(summary.max_ns) / 1000);
 }
 
 MeanEstimate trimmed_mean(const std::vector<std::int64_t>& samples_ns) {
@@ -36,9 +35,8 @@ MeanEstimate trimmed_mean(const std::vector<std::int64_t>& samples_ns) {
 }
 
 nlohmann::ordered_json side(const std::string& file, const RecordedTimes& times) {
-  nlohmann::ordered_json json{{"file", file},
-                              {"times", times.what},
-                              {"mean_us", times.mean_ns.mean / 1000}};
+  nlohmann::ordered_json json{
+      {"file", file}, {"times", times.what}, {"mean_us", times.mean_ns.mean / 1000}};
   if (times.mean_ns.count > 1) json["standard_error_us"] = times.mean_ns.standard_error / 1000;
   if (!times.samples_ns.empty()) json["samples"] = times.samples_ns.size();
   return json;
@@ -64,9 +62,9 @@ int compare_files(const Program& program, const std::string& a_file, const std::
   const RecordedTimes a = read_recorded_times(a_file, choice);
   const RecordedTimes b = read_recorded_times(b_file, choice);
   const bool samples = !a.samples_ns.empty() && !b.samples_ns.empty();
-  const RatioEstimate ratio = samples
-                                  ? ratio_of_means(trimmed_mean(a.samples_ns), trimmed_mean(b.samples_ns))
-                                  : ratio_of_means(a.mean_ns, b.mean_ns);
+  const RatioEstimate ratio =
+      samples ? ratio_of_means(trimmed_mean(a.samples_ns), trimmed_mean(b.samples_ns))
+              : ratio_of_means(a.mean_ns, b.mean_ns);
   for (const auto& [file, times] : {std::pair(&a_file, &a), std::pair(&b_file, &b)}) {
     if (times->mean_ns.count > 1) continue;
     log(LogLevel::kWarning,
@@ -86,9 +84,10 @@ int compare_files(const Program& program, const std::string& a_file, const std::
                 to_string(verdict_of(ratio)));
   program.print(
       "note       measured apart: what changed between the two runs (clocks, temperature,\n"
-      "           neighbours) is in the ratio; hedge compare A.engine B.engine runs them in turn\n");
-  nlohmann::ordered_json json{{"schema", "hedge.comparison/1"}, {"paired", false},
-                              {"ratio", ratio.ratio}};
+      "           neighbours) is in the ratio; hedge compare A.engine B.engine runs them in "
+      "turn\n");
+  nlohmann::ordered_json json{
+      {"schema", "hedge.comparison/1"}, {"paired", false}, {"ratio", ratio.ratio}};
   if (ratio.interval) json["ratio_ci98"] = {ratio.interval->lower, ratio.interval->upper};
   json["verdict"] = to_string(verdict_of(ratio));
   json["a"] = side(a_file, a);

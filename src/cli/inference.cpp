@@ -167,10 +167,7 @@ class Run {
       result.throughput_per_s = static_cast<double>(batch) * 1e6 / *result.latency_us->mean;
       result.split_us = split_of(timers, batch);
       result.usage = usage_result(used, static_cast<std::int64_t>(samples.size()));
-      if (!options_.measuring.samples.empty()) {
-        write_samples(options_.measuring.samples, samples, {});
-        result.latency_us->samples_file = options_.measuring.samples;
-      }
+      write_evidence(options_.measuring, samples, {}, result, *result.latency_us);
     }
     result.memory = memory_result(*context);
     const auto predictions = accuracy.predictions();
@@ -255,8 +252,10 @@ int measure_all(const Program& program, const Options& options) {
                     {"--predictions", options.predictions},
                     {"--scores", options.scores},
                     {"--samples", measuring.samples},
+                    {"--benchmark_out", measuring.benchmark_out},
                     {"--json", program.json_file()}});
-  for (const std::string& file : {options.predictions, options.scores, measuring.samples}) {
+  for (const std::string& file :
+       {options.predictions, options.scores, measuring.samples, measuring.benchmark_out}) {
     if (!file.empty()) require_writable(file);
   }
   const auto engine = open_engine(options.model);
@@ -264,8 +263,9 @@ int measure_all(const Program& program, const Options& options) {
                            ? std::vector{engine->info().batch}
                            : parse_counts("--batch", options.batches, 1, kMostImages);
   require_batch_within(options.max_batch_size, batches);
-  if (batches.size() > 1 && !measuring.samples.empty()) {
-    throw bad_input("--samples: holds those of one batch size; give one with --batch");
+  if (batches.size() > 1 && !(measuring.samples.empty() && measuring.benchmark_out.empty())) {
+    throw bad_input(fmt::format("{}: holds those of one batch size; give one with --batch",
+                                measuring.samples.empty() ? "--benchmark_out" : "--samples"));
   }
   auto images = open_dataset(*engine, options.model);
   require_same_classes(*engine, *images, options.model);

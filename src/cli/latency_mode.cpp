@@ -17,7 +17,6 @@
 #include "hedge/error.h"
 #include "measure/latency.h"
 #include "measure/latency_result.h"
-#include "measure/samples_file.h"
 #include "measure/usage.h"
 #include "measure/validity.h"
 #include "result/result_json.h"
@@ -266,7 +265,7 @@ void print(const Program& program, const MeasuringPlan& plan, const Result& resu
 }  // namespace
 
 int measure_latency(const Program& program, const MeasuredModel& model, const MeasuringPlan& plan,
-                    const EvidenceOptions& evidence) {
+                    const MeasuringOptions& options) {
   const TimerOverhead overhead = timer_overhead();
   program.show_notes();
   WatchedConditions conditions;
@@ -285,14 +284,11 @@ int measure_latency(const Program& program, const MeasuredModel& model, const Me
   set_warm_up(warm_up, result);
   set_measured(plan, measured, warm_up, overhead, model.batch, conditions.finish(result), result);
   result.memory = memory_result(model.context);
-  if (!evidence.samples.empty()) {
-    write_samples(evidence.samples, measured.samples_ns, measured.repetition_of);
-    (result.per_iteration_us ? result.per_iteration_us : result.latency_us)->samples_file =
-        evidence.samples;
-  }
+  write_evidence(options, measured.samples_ns, measured.repetition_of, result,
+                 *(result.per_iteration_us ? result.per_iteration_us : result.latency_us));
   print(program, plan, result, overhead);
   program.write_json_text(result_to_text(result));
-  return cancellation_requested() ? kExitCancelled : status_of(*result.validity, evidence.strict);
+  return cancellation_requested() ? kExitCancelled : status_of(*result.validity, options.strict);
 }
 
 }  // namespace hedge::cli

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "cli/measuring_options.h"
 #include "cli/model_options.h"
 #include "cli/program.h"
 #include "hedge/engine.h"
@@ -20,20 +21,14 @@ struct MeasuredModel {
   std::int64_t batch = 1;
 };
 
-/// What becomes of the evidence.
-struct EvidenceOptions {
-  std::string samples;  ///< --samples; empty: none.
-  bool strict = false;
-};
-
 /// Inferences one after the other; prints, writes --json and --samples, returns the exit status.
 /// Throws runtime_failure when cancelled before anything was measured.
 [[nodiscard]] int measure_latency(const Program& program, const MeasuredModel& model,
-                                  const MeasuringPlan& plan, const EvidenceOptions& evidence);
+                                  const MeasuringPlan& plan, const MeasuringOptions& options);
 
 /// Inferences at a rate, the device asleep in between; likewise.
 [[nodiscard]] int measure_paced(const Program& program, const MeasuredModel& model,
                                 const WarmUpRule& warm_up, const PacedOptions& paced,
-                                const EvidenceOptions& evidence);
+                                const MeasuringOptions& options);
 
 }  // namespace hedge::cli

@@ -62,12 +62,17 @@ void require_sound_flags(const Program& program, const Options& options) {
   } else {
     (void)plan_of(measuring, 1);
   }
-  if (measuring.samples.empty()) return;
-  require_samples_extension(measuring.samples);
+  if (!measuring.benchmark_out.empty() && (options.energy || is_paced(measuring))) {
+    throw bad_input("--benchmark_out: is for closed loops, without --energy or --rate");
+  }
+  if (!measuring.samples.empty()) require_samples_extension(measuring.samples);
   require_distinct({{"--model", options.model.model},
                     {"--samples", measuring.samples},
+                    {"--benchmark_out", measuring.benchmark_out},
                     {"--json", program.json_file()}});
-  require_writable(measuring.samples);
+  for (const std::string& file : {measuring.samples, measuring.benchmark_out}) {
+    if (!file.empty()) require_writable(file);
+  }
 }
 
 int measure(const Program& program, const Options& options) {
@@ -95,12 +100,11 @@ int measure(const Program& program, const Options& options) {
   if (options.energy) {
     return measure_energy(program, model, options.energy_options, measuring, images);
   }
-  const EvidenceOptions evidence{.samples = measuring.samples, .strict = measuring.strict};
   if (is_paced(measuring)) {
     return measure_paced(program, model, parse_warm_up(measuring.warm_up),
-                         paced_options_of(measuring, images), evidence);
+                         paced_options_of(measuring, images), measuring);
   }
-  return measure_latency(program, model, plan_of(measuring, images), evidence);
+  return measure_latency(program, model, plan_of(measuring, images), measuring);
 }
 
 }  // namespace

@@ -4,13 +4,17 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <filesystem>
 #include <limits>
 #include <utility>
 
+#include "base/file.h"
 #include "cli/duration.h"
 #include "cli/flags.h"
 #include "cli/program.h"
 #include "hedge/error.h"
+#include "measure/google_benchmark.h"
+#include "measure/samples_file.h"
 
 namespace hedge::cli {
 namespace {
@@ -40,6 +44,9 @@ void add_warm_up_option(CLI::App& app, MeasuringOptions& options) {
 
 void add_evidence_options(CLI::App& app, MeasuringOptions& options) {
   app.add_option("--samples", options.samples, "Write every sample to FILE.csv or FILE.json")
+      ->type_name("FILE");
+  app.add_option("--benchmark_out", options.benchmark_out,
+                 "Write the samples as Google Benchmark does, for its compare.py")
       ->type_name("FILE");
   app.add_flag("--strict", options.strict,
                fmt::format("Exit with status {} where the verdict is INVALID", kExitInvalid));
@@ -98,8 +105,11 @@ MeasuringPlan plan_of(const MeasuringOptions& options, std::int64_t images) {
     plan.repetitions = parse_count("--repetitions", options.repetitions, 1, kMostRepetitions);
   }
   if (!options.timing.empty()) plan.timing = parse_timing(options.timing);
-  if (plan.timing == Timing::kLoop && !options.samples.empty()) {
-    throw bad_input("--samples: a loop under one timer has none; give --timing=each or both");
+  for (const auto& [flag, file] : {std::pair("--samples", &options.samples),
+                                   std::pair("--benchmark_out", &options.benchmark_out)}) {
+    if (plan.timing != Timing::kLoop || file->empty()) continue;
+    throw bad_input(
+        fmt::format("{}: a loop under one timer has no samples; give --timing=each or both", flag));
   }
   if (plan.timing == Timing::kLoop && plan.percentile) {
     throw bad_input("--timing=loop: a loop has no percentiles, which the preset is about");
@@ -164,6 +174,20 @@ double parse_rate(const std::string& text) {
   const double rate = parse_number("--rate", text.substr(0, slash), 0, kMost * seconds) / seconds;
   if (rate <= 0) throw bad_input(fmt::format("--rate={}: must be above 0", text));
   return rate;
+}
+
+void write_evidence(const MeasuringOptions& options, std::span<const std::int64_t> samples_ns,
+                    std::span<const std::int64_t> repetition_of, const Result& result,
+                    LatencyResult& latency) {
+  if (!options.samples.empty()) {
+    write_samples(options.samples, samples_ns, repetition_of);
+    latency.samples_file = options.samples;
+  }
+  if (!options.benchmark_out.empty()) {
+    const std::filesystem::path model = result.model.file.value_or("model");
+    const NamedSamples named[] = {{model.stem().string(), samples_ns}};
+    write_file(options.benchmark_out, google_benchmark_json(named, result).dump(2) + "\n");
+  }
 }
 
 int status_of(const Validity& validity, bool strict) {

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
+#include <span>
 #include <string>
 
 #include "measure/paced_load.h"
@@ -23,12 +24,13 @@ struct MeasuringOptions {
   std::string arrivals;
   std::string seed;
   std::string samples;
+  std::string benchmark_out;
   bool strict = false;
 };
 
 /// --warmup.
 void add_warm_up_option(CLI::App& app, MeasuringOptions& options);
-/// --samples and --strict.
+/// --samples, --benchmark_out and --strict.
 void add_evidence_options(CLI::App& app, MeasuringOptions& options);
 /// --preset, --iterations, --duration, --repetitions, --timing.
 void add_plan_options(CLI::App& app, MeasuringOptions& options);
@@ -50,6 +52,12 @@ void add_paced_options(CLI::App& app, MeasuringOptions& options);
 
 /// Requests a second of "10/s", "600/min", "1/h" or "10" (a second).
 [[nodiscard]] double parse_rate(const std::string& text);
+
+/// Writes the samples of one closed loop where flags ask for them, and notes the file in the result
+/// (`latency` is a part of it). `repetition_of` as for write_samples.
+void write_evidence(const MeasuringOptions& options, std::span<const std::int64_t> samples_ns,
+                    std::span<const std::int64_t> repetition_of, const Result& result,
+                    LatencyResult& latency);
 
 /// Exit status of a run that was not cut short: kExitInvalid only with --strict.
 [[nodiscard]] int status_of(const Validity& validity, bool strict);

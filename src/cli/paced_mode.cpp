@@ -66,7 +66,7 @@ void print(const Program& program, const Result& result, const TimerOverhead& ov
 }  // namespace
 
 int measure_paced(const Program& program, const MeasuredModel& model, const WarmUpRule& rule,
-                  const PacedOptions& paced, const EvidenceOptions& evidence) {
+                  const PacedOptions& paced, const MeasuringOptions& options) {
   const TimerOverhead overhead = timer_overhead();
   program.show_notes();
   // A look at the conditions takes as long as some inferences and wakes the device up.
@@ -98,13 +98,13 @@ int measure_paced(const Program& program, const MeasuredModel& model, const Warm
   set_measured(run, paced, warm_up, overhead, model.batch, conditions.finish(result), result);
   result.usage = usage_result(used, *result.config.iterations);
   result.memory = memory_result(model.context);
-  if (!evidence.samples.empty()) {
-    write_samples(evidence.samples, run);
-    result.latency_us->samples_file = evidence.samples;
+  if (!options.samples.empty()) {
+    write_samples(options.samples, run);
+    result.latency_us->samples_file = options.samples;
   }
   print(program, result, overhead);
   program.write_json_text(result_to_text(result));
-  return cancellation_requested() ? kExitCancelled : status_of(*result.validity, evidence.strict);
+  return cancellation_requested() ? kExitCancelled : status_of(*result.validity, options.strict);
 }
 
 }  // namespace hedge::cli

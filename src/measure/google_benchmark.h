@@ -31,9 +31,9 @@ struct NamedSamples {
   std::span<const std::int64_t> ns;
 };
 
-/// Such a file. The samples of a name go in as 20 repetitions (fewer where there are fewer samples),
-/// each the mean of consecutive ones, so that compare.py can test them. CPU time is not measured
-/// for each; it is written as the real time, and `context` says so.
+/// Such a file. The samples of a name go in as 20 repetitions (fewer where there are fewer
+/// samples), each the mean of consecutive ones, so that compare.py can test them. CPU time is not
+/// measured for each; it is written as the real time, and `context` says so.
 [[nodiscard]] nlohmann::ordered_json google_benchmark_json(std::span<const NamedSamples> all,
                                                            const Result& about);
 

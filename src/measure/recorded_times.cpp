@@ -66,8 +66,8 @@ MeanEstimate mean_of_result(const LatencyResult& latency, const std::string& sou
   const double independent = static_cast<double>(latency.count.value_or(0)) /
                              std::max(latency.autocorrelation_time.value_or(1), 1.0);
   mean.count = static_cast<std::size_t>(std::clamp(independent / 10, 10.0, 200.0));
-  const double t = boost::math::quantile(
-      boost::math::students_t(static_cast<double>(mean.count - 1)), 0.975);
+  const double t =
+      boost::math::quantile(boost::math::students_t(static_cast<double>(mean.count - 1)), 0.975);
   mean.standard_error = ((*latency.mean_ci95)[1] - (*latency.mean_ci95)[0]) * 1000 / 2 / t;
   return mean;
 }
@@ -119,16 +119,15 @@ RecordedTimes of_samples_csv(std::string_view text, const std::string& source) {
     if (number == 1) {
       paced = line == "index,scheduled_ns,begin_ns,end_ns,after_idle";
       if (!paced && line != "repetition,index,latency_ns") {
-        throw bad_input(fmt::format(
-            "{}: is neither JSON nor a file of --samples (first line '{}')", source,
-            printable(line.substr(0, 60))));
+        throw bad_input(fmt::format("{}: is neither JSON nor a file of --samples (first line '{}')",
+                                    source, printable(line.substr(0, 60))));
       }
       continue;
     }
     if (line.empty()) continue;
     const std::string where = fmt::format("{}: line {}", source, number);
-    const std::int64_t ns = paced ? field(line, 3, where) - field(line, 2, where)
-                                  : field(line, 2, where);
+    const std::int64_t ns =
+        paced ? field(line, 3, where) - field(line, 2, where) : field(line, 2, where);
     samples.push_back(nanoseconds(static_cast<double>(ns), 1, where));
   }
   return of_samples(paced ? "service times" : "samples", std::move(samples), source);
@@ -139,8 +138,8 @@ RecordedTimes of_samples_csv(std::string_view text, const std::string& source) {
 RecordedTimes of_trtexec(const json& list, const std::string& source,
                          const RecordedChoice& choice) {
   if (choice.trtexec_time != "latency" && choice.trtexec_time != "compute") {
-    throw bad_input(fmt::format("--trtexec_time={}: there are latency and compute",
-                                choice.trtexec_time));
+    throw bad_input(
+        fmt::format("--trtexec_time={}: there are latency and compute", choice.trtexec_time));
   }
   const std::string key = choice.trtexec_time + "Ms";
   std::vector<std::int64_t> samples;
@@ -177,8 +176,8 @@ RecordedTimes of_google_benchmark(const json& object, const std::string& source,
                       .mean_ns = chosen->mean_ns,
                       .result = {}};
   if (!(times.mean_ns.mean > 0) || times.mean_ns.mean > kLongestNs) {
-    throw bad_input(fmt::format("{}: {}: {} ns is no duration", source, times.what,
-                                times.mean_ns.mean));
+    throw bad_input(
+        fmt::format("{}: {}: {} ns is no duration", source, times.what, times.mean_ns.mean));
   }
   return times;
 }
@@ -194,8 +193,7 @@ RecordedTimes of_json(const json& value, const std::string& source, const Record
     return of_trtexec(value, source, choice);
   }
   if (value.is_array() && value.size() > 1) {
-    throw bad_input(
-        fmt::format("{}: holds {} results; keep one of them", source, value.size()));
+    throw bad_input(fmt::format("{}: holds {} results; keep one of them", source, value.size()));
   }
   return of_result(result_from_json(value.is_array() && !value.empty() ? value[0] : value, source),
                    source);

@@ -22,15 +22,15 @@ struct RecordedTimes {
 
 /// What to take of files that hold more than one set.
 struct RecordedChoice {
-  std::string benchmark;               ///< Name in Google Benchmark's files; empty: the only one.
+  std::string benchmark;                 ///< Name in Google Benchmark's files; empty: the only one.
   std::string trtexec_time = "latency";  ///< "latency" (with copies), "compute".
 };
 
 /// Reads, by what the file says it is: a result of Hedge (JSON; its samples_file where that is
 /// found), samples of Hedge (CSV or JSON), Google Benchmark's JSON (each repetition a value; means
-/// and deviations where only aggregates were kept), the times that trtexec exports. Throws bad_input
-/// naming the file: another format, no times, a time that is no positive number, several sets and
-/// no choice.
+/// and deviations where only aggregates were kept), the times that trtexec exports. Throws
+/// bad_input naming the file: another format, no times, a time that is no positive number, several
+/// sets and no choice.
 [[nodiscard]] RecordedTimes read_recorded_times(const std::string& file,
                                                 const RecordedChoice& choice = {});
 

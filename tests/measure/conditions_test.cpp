@@ -66,8 +66,7 @@ TEST(Conditions, ZoneThatAnswersEagainIsPoweredDown) {
   ASSERT_EQ(::mkfifo(file.c_str(), 0600), 0);  // One that is open and empty answers EAGAIN.
   const int writer = ::open(file.c_str(), O_RDWR | O_CLOEXEC);
   ASSERT_GE(writer, 0);
-  EXPECT_TRUE(
-      misses(snapshot_conditions(root.path()), "temperature of CV0-therm (powered down)"));
+  EXPECT_TRUE(misses(snapshot_conditions(root.path()), "temperature of CV0-therm (powered down)"));
   ::close(writer);
 }
 

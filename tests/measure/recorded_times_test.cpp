@@ -73,7 +73,8 @@ TEST(RecordedTimes, OfGoogleBenchmark) {
   EXPECT_EQ(b.mean_ns.count, 25U);
   expect_refused(kGoogle, "--benchmark: BM_a, BM_b");
   expect_refused(kGoogle, "BM_a, BM_b", {.benchmark = "BM_c"});
-  expect_refused(R"({"benchmarks": [{"name": "x", "real_time": 1, "time_unit": "h"}]})", "time_unit");
+  expect_refused(R"({"benchmarks": [{"name": "x", "real_time": 1, "time_unit": "h"}]})",
+                 "time_unit");
   expect_refused(R"({"benchmarks": [{"name": "x"}]})", "real_time");
   expect_refused(R"({"benchmarks": []})", "no benchmarks");
   expect_refused(R"({"benchmarks": 5})", "Google Benchmark");
@@ -88,7 +89,8 @@ TEST(RecordedTimes, WrittenForGoogleBenchmarkComeBack) {
   const auto json = google_benchmark_json(named, about);
   ASSERT_EQ(json.at("benchmarks").size(), 20U);
   std::size_t iterations = 0;
-  for (const auto& run : json.at("benchmarks")) iterations += run.at("iterations").get<std::size_t>();
+  for (const auto& run : json.at("benchmarks"))
+    iterations += run.at("iterations").get<std::size_t>();
   EXPECT_EQ(iterations, 205U);
   EXPECT_EQ(json.at("context").at("host_name"), "board");
   const RecordedTimes back = recorded_times_from_text(json.dump(), "g");
