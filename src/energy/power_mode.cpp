@@ -7,7 +7,6 @@
 #include <cerrno>
 #include <exception>
 #include <set>
-#include <system_error>
 #include <utility>
 
 #include "base/system_files.h"
@@ -132,13 +131,14 @@ std::vector<std::string> apply_power(const PowerPlan& plan, const SavedSettings&
 std::vector<std::string> restore_settings(const SavedSettings& saved, const fs::path& root) {
   std::vector<std::string> lines;
   if (!saved.gpu.empty()) attempt(lines, [&] { unlock_gpu_clocks(saved.gpu); });
-  if (!saved.clocks_file.empty()) attempt(lines, [&] { unlock_jetson_clocks(saved.clocks_file); });
+  // An earlier lock too: a kill may have come before or while it was taken off.
+  for (const std::string& file : {saved.clocks_file, saved.locked_before_file}) {
+    if (!file.empty()) attempt(lines, [&] { unlock_jetson_clocks(file); });
+  }
   if (saved.mode_id) restore_mode(saved, root, lines);
   // Before the CPU's settings, which are those of the lock then: what it stores must not be.
-  if (std::error_code error;
-      !saved.locked_before_file.empty() && !fs::exists(saved.locked_before_file, error)) {
+  if (!saved.locked_before_file.empty())
     attempt(lines, [&] { lock_jetson_clocks(saved.locked_before_file); });
-  }
   append(lines, restore_cpu_settings(saved, root));
   return lines;
 }
