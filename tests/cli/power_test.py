@@ -258,7 +258,8 @@ class Power(unittest.TestCase):
         self.assertIn("brings back", self.power("show").stdout)
         self.power("set", "--governor=powersave")
         restored = self.power("restore")
-        self.assertIn("restored CPU governor powersave", restored.stderr)
+        self.assertIn("restored CPU governor powersave, the range of the CPU's clock and turbo on",
+                      restored.stderr)
         self.assertEqual(self.board.settings(), before)
         self.assertIn("nothing to restore", self.power("restore").stderr)
         self.assertFalse(self.board.exists("run/hedge/power.json"))
