@@ -18,6 +18,8 @@ constexpr double kSomeLoad = 0.2;
 constexpr double kHeavyLoad = 0.25;  // Of all CPUs.
 constexpr double kSomeSteal = 0.02;  // Of one CPU.
 constexpr double kHeavySteal = 0.2;
+constexpr double kSomeWaiting = 0.01;  // Of the time.
+constexpr double kMuchWaiting = 0.1;
 constexpr double kWarmer_c = 10;
 // Governors step by several per cent; what is below did not get the clock that was asked for.
 constexpr double kClockShare = 0.9;
@@ -110,6 +112,16 @@ void of_load(Run& run) {
   }
 }
 
+void of_waiting(Run& run) {
+  const double waited = run.shares ? run.shares->waited.value_or(0) : 0;
+  if (waited < kSomeWaiting) return;
+  run.add(
+      waited >= kMuchWaiting ? Severity::kSerious : Severity::kWarning,
+      "waited {:.0f} % of the time for a CPU that others had: end them, or give the run CPUs of "
+      "its own (`taskset`, cpuset)",
+      100 * waited);
+}
+
 std::int64_t rise(const Run& run, const std::string& event, std::int64_t before) {
   const auto after = run.after.throttle_events.find(event);
   return after == run.after.throttle_events.end() ? 0 : after->second - before;
@@ -168,17 +180,18 @@ void of_temperature(Run& run) {
 }
 
 /// The clock that a busy CPU should reach: with turbo that depends on how many are busy, and only
-/// the base clock is promised.
+/// the base clock is promised. Of CPUs of several kinds the slowest counts, for which of them works
+/// is not known.
 std::optional<std::int64_t> expected_khz(const Conditions& conditions) {
-  std::int64_t highest = 0;
+  std::optional<std::int64_t> lowest;
   for (const CpuFrequency& cpu : conditions.cpus) {
     const bool boosted = conditions.turbo.value_or(false);
     const auto& promised = boosted ? cpu.base_khz : cpu.max_khz;
     if (!promised) return std::nullopt;
-    highest = std::max(highest, std::min(*promised, cpu.max_khz.value_or(*promised)));
+    const std::int64_t reached = std::min(*promised, cpu.max_khz.value_or(*promised));
+    lowest = std::min(lowest.value_or(reached), reached);
   }
-  if (highest == 0) return std::nullopt;
-  return highest;
+  return lowest;
 }
 
 void of_clocks(Run& run) {
@@ -222,6 +235,7 @@ std::vector<ConditionWarning> condition_warnings(const Conditions& before,
   of_changes(run);
   of_throttling(run);
   of_load(run);
+  of_waiting(run);
   of_clocks(run);
   of_settings(run);
   of_temperature(run);

@@ -116,6 +116,17 @@ TEST(ConditionWarnings, LoadByOthers) {
   expect(run.only(), Severity::kWarning, "2.0 at the worst");
 }
 
+TEST(ConditionWarnings, WaitingForACpu) {
+  Measured run;
+  run.before.waited_ns = 7;
+  run.after.waited_ns = 10'000'000;  // Of 2 s.
+  EXPECT_TRUE(run.warnings().empty());
+  run.after.waited_ns = 60'000'000;
+  expect(run.only(), Severity::kWarning, "waited 3 % of the time");
+  run.after.waited_ns = 400'000'000;
+  expect(run.only(), Severity::kSerious, "waited 20 % of the time");
+}
+
 TEST(ConditionWarnings, Steal) {
   Measured run;
   run.after.cpu_times->steal = 8;
@@ -168,6 +179,15 @@ TEST(ConditionWarnings, BusyCpuBelowItsClock) {
   expect(run.only(), Severity::kWarning, "moved between 1200 and 1510 MHz");
   run.after.own_ticks = 20;  // Mostly asleep: clocks may fall.
   run.after.cpu_times->busy = 24;
+  EXPECT_TRUE(run.warnings().empty());
+}
+
+TEST(ConditionWarnings, SlowKindOfCpuIsNotTakenForAThrottledOne) {
+  Measured run;
+  for (auto* conditions : {&run.before, &run.after}) {
+    for (int i = 4; i < 6; ++i) conditions->cpus[i].max_khz = 2'400'000;
+  }
+  run.clocks(1'510'400, 1'510'400);
   EXPECT_TRUE(run.warnings().empty());
 }
 
