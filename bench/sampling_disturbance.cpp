@@ -77,9 +77,9 @@ int compare(const std::string& engine_file, int pairs, double rate) {
   fmt::print("{} pairs of {} inferences, {:.1f} us each; {} at {} readings a second\n", pairs,
              block, trial.ns_per_iteration() / 1000, choice.meter->facts().name, rate);
   fmt::print("with / without sampler  {:.4f}", result.ratio.ratio);
-  if (result.ratio.ratio_ci95) {
-    fmt::print("  [{:.4f}, {:.4f}]", result.ratio.ratio_ci95->lower,
-               result.ratio.ratio_ci95->upper);
+  if (result.ratio.interval) {
+    fmt::print("  [{:.4f}, {:.4f}]", result.ratio.interval->lower,
+               result.ratio.interval->upper);
   }
   fmt::print("\n");
   return 0;
