@@ -40,6 +40,12 @@ struct Measured {
   std::int64_t inferences = 0;
 };
 
+double mean_of(std::span<const std::int64_t> ns) {
+  double sum = 0;
+  for (const std::int64_t sample : ns) sum += static_cast<double>(sample);
+  return sum / static_cast<double>(ns.size());
+}
+
 class ClosedLoop {
  public:
   ClosedLoop(const Program& program, ExecutionContext& context, const MeasuringPlan& plan,
@@ -89,8 +95,9 @@ class ClosedLoop {
       recorder_.clear();
       record_calls(infer, plan_.bound, recorder_, SteadyClock{}, show);
       const auto samples = recorder_.samples_ns();
-      append(samples, repetition);
-      if (!mean_ns && !samples.empty()) mean_ns = summarize(samples).mean_ns;
+      measured_.inferences += static_cast<std::int64_t>(samples.size());
+      if (!mean_ns && !samples.empty()) mean_ns = mean_of(samples);
+      keep_samples(repetition);
       part_done();
     }
     measured_.usage += process_usage() - begin;
@@ -117,12 +124,14 @@ class ClosedLoop {
     all.stretches.insert(all.stretches.end(), loop.stretches.begin(), loop.stretches.end());
     measured_.inferences += loop.total.iterations;
   }
-  void append(std::span<const std::int64_t> samples, std::int64_t repetition) {
-    measured_.samples_ns.insert(measured_.samples_ns.end(), samples.begin(), samples.end());
-    if (plan_.repetitions > 1) {
-      measured_.repetition_of.resize(measured_.samples_ns.size(), repetition);
+  void keep_samples(std::int64_t repetition) {
+    if (plan_.repetitions == 1) {
+      measured_.samples_ns = recorder_.take();
+      return;
     }
-    measured_.inferences += static_cast<std::int64_t>(samples.size());
+    const auto samples = recorder_.samples_ns();
+    measured_.samples_ns.insert(measured_.samples_ns.end(), samples.begin(), samples.end());
+    measured_.repetition_of.resize(measured_.samples_ns.size(), repetition);
   }
 
   ExecutionContext& context_;

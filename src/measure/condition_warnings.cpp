@@ -18,6 +18,8 @@ constexpr double kSomeLoad = 0.2;
 constexpr double kHeavyLoad = 0.25;  // Of all CPUs.
 constexpr double kSomeSteal = 0.02;  // Of one CPU.
 constexpr double kHeavySteal = 0.2;
+constexpr double kSomeWaiting = 0.01;  // Of the time.
+constexpr double kMuchWaiting = 0.1;
 constexpr double kWarmer_c = 10;
 // Governors step by several per cent; what is below did not get the clock that was asked for.
 constexpr double kClockShare = 0.9;
@@ -108,6 +110,16 @@ void of_load(Run& run) {
         "the host gave {:.2f} of a CPU to other guests (steal): measure on a machine of its own",
         steal);
   }
+}
+
+void of_waiting(Run& run) {
+  const double waited = run.shares ? run.shares->waited.value_or(0) : 0;
+  if (waited < kSomeWaiting) return;
+  run.add(
+      waited >= kMuchWaiting ? Severity::kSerious : Severity::kWarning,
+      "waited {:.0f} % of the time for a CPU that others had: end them, or give the run CPUs of "
+      "its own (`taskset`, cpuset)",
+      100 * waited);
 }
 
 std::int64_t rise(const Run& run, const std::string& event, std::int64_t before) {
@@ -222,6 +234,7 @@ std::vector<ConditionWarning> condition_warnings(const Conditions& before,
   of_changes(run);
   of_throttling(run);
   of_load(run);
+  of_waiting(run);
   of_clocks(run);
   of_settings(run);
   of_temperature(run);

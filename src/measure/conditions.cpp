@@ -70,6 +70,12 @@ std::optional<std::int64_t> own_ticks(const fs::path& root) {
   return *user + *system;
 }
 
+/// Second field of /proc/self/schedstat (Linux, Documentation/scheduler/sched-stats).
+std::optional<std::int64_t> waited_ns(const fs::path& root) {
+  const std::vector<std::string> fields = fields_of(read_system_line(root / "proc/self/schedstat"));
+  return fields.size() < 3 ? std::nullopt : parse_integer<std::int64_t>(fields[1]);
+}
+
 std::optional<double> load_average(const fs::path& root) {
   const std::string line = read_system_line(root / "proc/loadavg");
   double value = 0;
@@ -143,6 +149,7 @@ Conditions snapshot_conditions(const fs::path& root) {
   conditions.time_ns = SteadyClock::now_ns();
   read_cpu_times(conditions, root);
   conditions.own_ticks = own_ticks(root);
+  conditions.waited_ns = waited_ns(root);
   conditions.cpus = read_cpu_frequencies(root);
   if (const auto turbo = read_turbo(root)) conditions.turbo = turbo->on;
   conditions.gpus = read_gpu_clocks(root);
@@ -193,6 +200,9 @@ std::optional<CpuShares> cpu_shares(const Conditions& earlier, const Conditions&
   shares.own = cpus(*earlier.own_ticks, *later.own_ticks);
   shares.others = std::max(0.0, cpus(earlier.cpu_times->busy, later.cpu_times->busy) - shares.own);
   shares.steal = cpus(earlier.cpu_times->steal, later.cpu_times->steal);
+  if (earlier.waited_ns && later.waited_ns)
+    shares.waited = std::max(
+        0.0, static_cast<double>(*later.waited_ns - *earlier.waited_ns) * 1e-9 / shares.seconds);
   return shares;
 }
 

@@ -46,6 +46,8 @@ struct Conditions {
   std::int64_t cpu_count = 0;          ///< Online; 0 where unknown.
   std::optional<CpuTimes> cpu_times;
   std::optional<std::int64_t> own_ticks;  ///< CPU time of this process, user and system.
+  /// Time for which the main thread could have run and had no CPU (its run queue's).
+  std::optional<std::int64_t> waited_ns;
   std::map<std::string, double> celsius;  ///< By the name of the thermal zone.
   std::map<std::string, double> passive;  ///< Where a zone begins to throttle, degrees Celsius.
   std::map<std::string, std::int64_t> cooling;  ///< State of what cools; 0 is none.
@@ -73,6 +75,8 @@ struct CpuShares {
   double others = 0;  ///< Used by other processes.
   double own = 0;     ///< By this one, all threads.
   double steal = 0;   ///< Not given by the host.
+  /// Share of the time for which this process's main thread waited for a CPU.
+  std::optional<double> waited;
 };
 /// Nothing where a counter is missing or less than 0.2 s lie between the two: a tick is 10 ms.
 [[nodiscard]] std::optional<CpuShares> cpu_shares(const Conditions& earlier,

@@ -114,10 +114,12 @@ std::vector<std::string> loaded_libraries() {
 }
 
 json shares_json(const CpuShares& shares) {
-  return {{"seconds", rounded(shares.seconds)},
-          {"others_cpus", rounded(shares.others)},
-          {"own_cpus", rounded(shares.own)},
-          {"steal_cpus", rounded(shares.steal)}};
+  json object{{"seconds", rounded(shares.seconds)},
+              {"others_cpus", rounded(shares.others)},
+              {"own_cpus", rounded(shares.own)},
+              {"steal_cpus", rounded(shares.steal)}};
+  put(object, "waited", shares.waited, rounded);
+  return object;
 }
 
 }  // namespace

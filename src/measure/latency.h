@@ -46,6 +46,8 @@ class LatencyRecorder {
   /// In the order of recording. Valid until the next time() or clear().
   [[nodiscard]] std::span<const std::int64_t> samples_ns() const noexcept { return samples_ns_; }
   void clear() noexcept { samples_ns_.clear(); }
+  /// The samples themselves; none are left, and no room.
+  [[nodiscard]] std::vector<std::int64_t> take() noexcept { return std::exchange(samples_ns_, {}); }
 
  private:
   std::vector<std::int64_t> samples_ns_;

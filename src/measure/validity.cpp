@@ -17,14 +17,14 @@ void judge_samples(const Summary& summary, Reasons& reasons) {
   if (independent < kFewestIndependent) {
     reasons.push_back(fmt::format(
         "too few samples: {} count as {:.0f} independent ones, {:.0f} are needed; raise "
-        "--iterations or --duration",
+        "--iterations",
         summary.count, independent, kFewestIndependent));
   } else if (summary.mean_ci95_ns && summary.mean_ns > 0) {
     const double half = (summary.mean_ci95_ns->upper - summary.mean_ci95_ns->lower) / 2;
     if (half > kMostMeanError * summary.mean_ns) {
       reasons.push_back(
           fmt::format("the mean is known to +-{:.1f} % only ({:.0f} % is allowed); raise "
-                      "--iterations or --duration",
+                      "--iterations",
                       100 * half / summary.mean_ns, 100 * kMostMeanError));
     }
   }
@@ -85,7 +85,7 @@ void judge_timing(const RunEvidence& evidence, Reasons& reasons) {
     if (share > kMostTimerShare) {
       reasons.push_back(fmt::format(
           "the timer adds {} ns to samples of {} ns, {:.0f} % ({:.0f} % is allowed); time the loop "
-          "(--timing=loop)",
+          "(measurements --timing=loop)",
           evidence.timer->sample_ns, evidence.summary->p50_ns, 100 * share, 100 * kMostTimerShare));
     }
   }
@@ -105,10 +105,10 @@ void judge_timing(const RunEvidence& evidence, Reasons& reasons) {
 
 void judge_goal(const RunEvidence& evidence, Reasons& reasons) {
   if (evidence.goal && evidence.goal->independent < evidence.goal->needed) {
-    reasons.push_back(fmt::format(
-        "{} needs {} independent samples, these count as {}; raise --iterations or --duration",
-        percentile_name(evidence.goal->percent), evidence.goal->needed,
-        evidence.goal->independent));
+    reasons.push_back(
+        fmt::format("{} needs {} independent samples, these count as {}; raise --iterations",
+                    percentile_name(evidence.goal->percent), evidence.goal->needed,
+                    evidence.goal->independent));
   }
   if (evidence.cut_short) {
     reasons.emplace_back(

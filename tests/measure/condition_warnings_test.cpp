@@ -116,6 +116,17 @@ TEST(ConditionWarnings, LoadByOthers) {
   expect(run.only(), Severity::kWarning, "2.0 at the worst");
 }
 
+TEST(ConditionWarnings, WaitingForACpu) {
+  Measured run;
+  run.before.waited_ns = 7;
+  run.after.waited_ns = 10'000'000;  // Of 2 s.
+  EXPECT_TRUE(run.warnings().empty());
+  run.after.waited_ns = 60'000'000;
+  expect(run.only(), Severity::kWarning, "waited 3 % of the time");
+  run.after.waited_ns = 400'000'000;
+  expect(run.only(), Severity::kSerious, "waited 20 % of the time");
+}
+
 TEST(ConditionWarnings, Steal) {
   Measured run;
   run.after.cpu_times->steal = 8;

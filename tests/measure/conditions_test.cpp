@@ -43,6 +43,7 @@ TEST(Conditions, OrinNanoWithJetPack6) {
   EXPECT_EQ(conditions.load_average, 0.52);
   EXPECT_EQ(conditions.cpu_count, 6);
   EXPECT_EQ(conditions.own_ticks, 100);
+  EXPECT_EQ(conditions.waited_ns, 2500);
   EXPECT_EQ(conditions.missing,
             std::vector<std::string>{"temperature of cv0-thermal (powered down)"});
 }
@@ -66,8 +67,7 @@ TEST(Conditions, ZoneThatAnswersEagainIsPoweredDown) {
   ASSERT_EQ(::mkfifo(file.c_str(), 0600), 0);  // One that is open and empty answers EAGAIN.
   const int writer = ::open(file.c_str(), O_RDWR | O_CLOEXEC);
   ASSERT_GE(writer, 0);
-  EXPECT_TRUE(
-      misses(snapshot_conditions(root.path()), "temperature of CV0-therm (powered down)"));
+  EXPECT_TRUE(misses(snapshot_conditions(root.path()), "temperature of CV0-therm (powered down)"));
   ::close(writer);
 }
 
@@ -203,6 +203,10 @@ TEST(CpuShares, OthersAreWhatThisProcessDidNotUse) {
   EXPECT_DOUBLE_EQ(shares->own, 0.75);
   EXPECT_DOUBLE_EQ(shares->others, 0.75);
   EXPECT_DOUBLE_EQ(shares->steal, 0.1);
+  EXPECT_FALSE(shares->waited.has_value());
+  earlier.waited_ns = 100;
+  later.waited_ns = 500'000'100;
+  EXPECT_DOUBLE_EQ(cpu_shares(earlier, later)->waited.value(), 0.25);
   later.own_ticks = 400;  // Counted a tick later than the sum.
   EXPECT_DOUBLE_EQ(cpu_shares(earlier, later)->others, 0);
 }

@@ -144,6 +144,18 @@ TEST(MeasureLoop, NoIterationIsNoLatency) {
   EXPECT_EQ(context.runs(), 0);
 }
 
+TEST(LatencyRecorder, GivesItsSamplesAway) {
+  LatencyRecorder<FakeClock> recorder(4, FakeClock(5));
+  recorder.time([] {});
+  const std::int64_t* const store = recorder.samples_ns().data();
+  const std::vector<std::int64_t> taken = recorder.take();
+  EXPECT_EQ(taken, std::vector<std::int64_t>{5});
+  EXPECT_EQ(taken.data(), store);  // Not copied.
+  EXPECT_TRUE(recorder.samples_ns().empty());
+  recorder.time([] {});
+  EXPECT_EQ(recorder.samples_ns().size(), 1U);
+}
+
 TEST(LatencyRecorder, TellsWhenACallEnded) {
   const FakeClock clock;
   LatencyRecorder<FakeClock> recorder(1, clock);
@@ -235,6 +247,15 @@ TEST(LatencyResult, OfStretchesHasTheIntervalOfTheirMeans) {
   EXPECT_NEAR(regimes->segments[1].median_ns, 2000, 30);
   run.stretches.resize(19);
   EXPECT_FALSE(find_regimes(run));
+}
+
+TEST(LatencyResult, LeavesAShortLastStretchOutOfTheInterval) {
+  LoopRun run;
+  for (int i = 0; i < 40; ++i) run.stretches.push_back({100, 100'000 + i % 3});
+  run.total = {4000, 4'000'039};
+  const auto before = latency_result(run, TimerOverhead{}).mean_ci95;
+  run.stretches.push_back({1, 50'000});
+  EXPECT_EQ(latency_result(run, TimerOverhead{}).mean_ci95, before);
 }
 
 TEST(LatencyResult, SaysWhichPercentilesItsSamplesDoNotSufficeFor) {

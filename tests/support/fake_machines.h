@@ -31,6 +31,7 @@ inline void fake_load(const FakeRoot& root, int cpus, int busy, int idle, int ow
   root.write("proc/stat", stat + "intr 1 2 3\n");
   root.write("proc/self/stat",
              fmt::format("77 (a ) b) R 1 77 77 0 -1 4194304 1 0 0 0 {} 0 0 0 20 0 1 0 5\n", own));
+  root.write("proc/self/schedstat", "9000 2500 12\n");
   root.write("proc/loadavg", "0.52 0.41 0.30 1/200 4242\n");
 }
 
