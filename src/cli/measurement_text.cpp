@@ -86,7 +86,7 @@ std::string headline_line(const Result& result) {
   if (!result.headline || !result.headline->us) return {};
   const HeadlineResult& headline = *result.headline;
   std::string text =
-      fmt::format("stands for {} {:.2f} us", headline.statistic.value_or("?"), *headline.us);
+      fmt::format("reported   {} {:.2f} us", headline.statistic.value_or("?"), *headline.us);
   if (headline.upper99_us) {
     text += fmt::format(", and below {:.2f} us at 99 % confidence", *headline.upper99_us);
   }

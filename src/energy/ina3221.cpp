@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <set>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -118,15 +119,24 @@ void add_iio(const fs::path& device, std::vector<Channel>& channels) {
 
 /// The rail that feeds the whole module: Orin Nano, Orin NX, Xavier NX and TX2; Nano.
 bool feeds_module(const std::string& name) {
-  return name == "VDD_IN" || name == "POM_5V_IN";
+  return name == "VDD_IN" || name == "POM_5V_IN" || name == "5V_IN";
 }
+
+/// AGX Orin: the memory's rail is fed by the 5 V one (Jetson Linux Developer Guide, Power Monitor).
+constexpr std::string_view kMemoryRail = "VDDQ_VDD2_1V8AO";
+constexpr std::string_view kSystemRail = "VIN_SYS_5V0";
 
 /// The module's rail contains the others: only it counts. Says what the total is.
 std::string choose_total(std::vector<Channel>& channels) {
-  const bool whole = std::any_of(channels.begin(), channels.end(), [](const Channel& channel) {
-    return feeds_module(channel.rail.name);
-  });
-  if (!whole) {
+  const auto any = [&](const auto& is) {
+    return std::any_of(channels.begin(), channels.end(),
+                       [&](const Channel& channel) { return is(channel.rail.name); });
+  };
+  if (!any(feeds_module)) {
+    const bool memory_is_part = any([](const auto& name) { return name == kSystemRail; });
+    for (Channel& channel : channels) {
+      channel.rail.in_total = !(memory_is_part && channel.rail.name == kMemoryRail);
+    }
     return "the measured rails added, for this board has no rail of the whole module; neither what "
            "else is on it nor the carrier board";
   }

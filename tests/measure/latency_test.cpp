@@ -249,6 +249,15 @@ TEST(LatencyResult, OfStretchesHasTheIntervalOfTheirMeans) {
   EXPECT_FALSE(find_regimes(run));
 }
 
+TEST(LatencyResult, LeavesAShortLastStretchOutOfTheInterval) {
+  LoopRun run;
+  for (int i = 0; i < 40; ++i) run.stretches.push_back({100, 100'000 + i % 3});
+  run.total = {4000, 4'000'039};
+  const auto before = latency_result(run, TimerOverhead{}).mean_ci95;
+  run.stretches.push_back({1, 50'000});
+  EXPECT_EQ(latency_result(run, TimerOverhead{}).mean_ci95, before);
+}
+
 TEST(LatencyResult, SaysWhichPercentilesItsSamplesDoNotSufficeFor) {
   std::vector<std::int64_t> ns;
   for (int i = 1; i <= 100; ++i) ns.push_back(i * 1000);

@@ -7,6 +7,7 @@
 
 #include <cmath>
 #include <functional>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,10 @@ struct Disturbance {
   const char* name;
   Level level;
 };
+
+void PrintTo(const Disturbance& disturbance, std::ostream* out) {
+  *out << disturbance.name;
+}
 
 class Disturbed : public testing::TestWithParam<Disturbance> {};
 
@@ -72,6 +77,10 @@ struct Noise {
   double rho;
   std::size_t count;
 };
+
+void PrintTo(const Noise& noise, std::ostream* out) {
+  *out << noise.name;
+}
 
 class Steady : public testing::TestWithParam<Noise> {};
 

@@ -31,6 +31,20 @@ TEST(LocalNoise, IsTheLongRunStandardDeviation) {
   for (const double rho : {0.0, 0.5, 0.8}) EXPECT_NEAR(typical_ratio(rho, 0, 0), 1, 0.15) << rho;
 }
 
+TEST(LocalNoise, LeavesOutWhatNeighboursHaveInCommon) {
+  // Without the extrapolation it is 0.87 to 0.89 of the truth.
+  constexpr int kRuns = 400;
+  for (const double rho : {0.5, 0.8}) {
+    NormalNoise random(5);
+    double squares = 0;
+    for (int run = 0; run < kRuns; ++run) {
+      const double found = local_noise(ar1_series(400, rho, 100, 1, random)).long_run_stddev;
+      squares += found * found / kRuns;
+    }
+    EXPECT_NEAR(std::sqrt(squares * (1 - rho) / (1 + rho)), 1, 0.09) << rho;
+  }
+}
+
 TEST(LocalNoise, TakesNeitherStepsNorSlopesForNoise) {
   // A variance would be 5 times and 3 times as large.
   for (const double rho : {0.0, 0.5, 0.8}) {
