@@ -239,7 +239,7 @@ void print(const Program& program, const MeasuringPlan& plan, const Result& resu
   if (latency.scope == kScopeLoop) {
     program.print(
         "latency    {:.3f} us an inference{}, amortised: {} inferences under {}\n", *latency.mean,
-        interval_text(latency.mean_ci95), *latency.count,
+        interval_text(latency.mean_ci95, 3), *latency.count,
         plan.timing == Timing::kBoth && plan.bound.duration_ns <= 0 && plan.repetitions == 1
             ? "one timer"
             : "one timer a stretch");
