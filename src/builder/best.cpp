@@ -15,6 +15,7 @@
 #include "builder/score_images.h"
 #include "builder/sensitivity.h"
 #include "hedge/error.h"
+#include "quant/quantize.h"
 #include "stats/mcnemar.h"
 #include "stats/summary.h"
 
@@ -28,29 +29,29 @@ constexpr std::int64_t kMostRounds = 1000;
 
 using Precisions = std::map<std::string, std::string>;  ///< By layer.
 
-Precisions keep_of(const Graph& graph, const Int8Options& int8) {
-  Precisions keep;
-  for (const auto& [name, precision] : int8.keep) keep[resolve_layer(graph, name)] = precision;
-  return keep;
-}
-
 class Chooser {
  public:
   Chooser(const PreparedModel& model, const Int8Options& int8, const BestOptions& options)
       : model_(model),
         options_(options),
-        recipe_(int8.preprocessing ? *int8.preprocessing : *model.info.preprocessing),
-        prepare_(recipe_),
+        prepare_(*model.info.preprocessing),
+        keep_(kept_layers(model.graph, int8)),
         ranges_(find_ranges(model, int8)),
-        images_(open_calibration_images(model.info.dataset, int8.data, int8.input, recipe_)),
+        images_(open_calibration_images(model.info.dataset, int8.data, int8.input,
+                                        *model.info.preprocessing)),
         run_{.dataset = *images_.dataset,
              .prepare = prepare_,
              .images = options.images,
              .threads = int8.threads},
         labels_(labels_of(*images_.dataset, run_.total())),
-        layers_(quantizable_layers(model.graph)),
-        keep_(keep_of(model.graph, int8)) {
+        layers_(quantizable_layers(model.graph)) {
     if (layers_.empty()) throw bad_input("no layer has weights: there is no precision to choose");
+    if (!images_.labelled) {
+      throw bad_input(fmt::format(
+          "precision best: its bound needs images whose classes are known, and those of {} are in "
+          "no sub-folders",
+          images_.source));
+    }
   }
 
   BestReport choose(PreparedModel& result) {
@@ -71,20 +72,12 @@ class Chooser {
     return report;
   }
 
-  [[nodiscard]] const Ranges& ranges() const { return ranges_; }
-
  private:
   [[nodiscard]] PreparedModel variant(const Precisions& precisions) const {
     PreparedModel net = model_;
-    QuantizeOptions options = quantize_options(net, {});
-    bool any = false;
-    for (const auto& [layer, precision] : precisions) {
-      any = any || precision == "int8";
-      if (precision != "int8") options.keep.insert(layer);
-      if (precision == "bf16") net.build.layers[layer] = precision;
-    }
-    net.float_graph = net.graph;
-    if (any) quantize(net.graph, ranges_.thresholds, options);
+    FloatLayers floating = precisions;
+    std::erase_if(floating, [](const auto& layer) { return layer.second == "int8"; });
+    quantize_model(net, ranges_, floating);
     return net;
   }
 
@@ -278,27 +271,21 @@ class Chooser {
 
   const PreparedModel& model_;
   const BestOptions& options_;
-  PreprocessingRecipe recipe_;
   Preprocessing prepare_;
+  Precisions keep_;
   Ranges ranges_;
   CalibrationImages images_;
   ImageRun run_;
   std::vector<int> labels_;
   std::vector<std::string> layers_;
-  Precisions keep_;
 };
 
 }  // namespace
 
 BestReport make_best(PreparedModel& model, const Int8Options& int8, const BestOptions& options) {
-  if (model.came_quantized) {
-    throw bad_input(
-        "precision best: the model's own Q/DQ nodes say what is int8; give the model in fp32");
-  }
   Chooser chooser(model, int8, options);
   PreparedModel result;
   BestReport report = chooser.choose(result);
-  result.info.calibration = chooser.ranges().info;
   model = std::move(result);
   return report;
 }

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "data/cifar_dataset.h"
 #include "data/dataset_names.h"
+#include "data/file_datasets.h"
 #include "data/fit.h"
 #include "hedge/error.h"
 
@@ -74,25 +75,44 @@ fs::path test_file(const std::string& dataset, const fs::path& data) {
   }
 }
 
+/// A sub-folder a class, else whatever pictures there are: ranges need no classes.
+CalibrationImages of_pictures(const fs::path& folder) {
+  CalibrationImages images{.dataset = nullptr, .source = folder.string()};
+  try {
+    images.dataset = open_folder(folder, {});
+  } catch (const Error&) {
+    images.dataset = open_unlabelled(folder);
+    images.labelled = false;
+  }
+  return images;
+}
+
 CalibrationImages of_folder(const std::string& dataset, const fs::path& folder) {
   // A folder may hold several sets.
   const bool shapes = dataset == "shapes";
   for (const char* name : {shapes ? "shapes" : "cifar", shapes ? "cifar" : "shapes"}) {
     if (auto files = find_training_files(name, folder); !files.empty()) return of_records(files);
   }
-  const bool known = holds_records(dataset) || dataset == "imagenet";
-  const std::string spec = known ? dataset : fmt::format("{}{}", kFolderPrefix, folder.string());
-  return {.dataset = Dataset::open(spec, known ? folder : fs::path()),
-          .source = folder.string(),
-          .test_images = known};
+  if (holds_records(dataset) || dataset == "imagenet") {
+    try {
+      return {.dataset = Dataset::open(dataset, folder),
+              .source = folder.string(),
+              .test_images = true};
+    } catch (const Error&) {  // Pictures, perhaps.
+    }
+  }
+  return of_pictures(folder);
 }
 
 CalibrationImages of_input(const std::string& dataset, const fs::path& data,
                            const std::string& input) {
   if (is_own_dataset(input)) {
-    return {.dataset = Dataset::open(input, {}),
-            .source = input,
-            .test_images = absolute_dataset(input) == absolute_dataset(dataset)};
+    CalibrationImages images =
+        input.starts_with(kFolderPrefix)
+            ? of_pictures(input.substr(kFolderPrefix.size()))
+            : CalibrationImages{.dataset = Dataset::open(input, {}), .source = input};
+    images.test_images = absolute_dataset(input) == absolute_dataset(dataset);
+    return images;
   }
   std::error_code error;
   if (fs::is_directory(input, error)) return of_folder(dataset, input);
@@ -130,12 +150,6 @@ CalibrationImages open_calibration_images(const std::string& dataset, const fs::
                                                 "--calib_input=FILE, or a cache with --calib_cache"
                                               : "--calib_input=" + input,
                                 error.what()));
-  }
-  if (images.test_images) {
-    log(LogLevel::kWarning,
-        fmt::format("calibrating on test images ({}): accuracy measured on them flatters the "
-                    "engine; name others with --calib_input",
-                    images.source));
   }
   images.dataset = fit_dataset(std::move(images.dataset), recipe);
   return images;

@@ -17,13 +17,14 @@ struct CalibrationImages {
   std::unique_ptr<Dataset> dataset;
   std::string source;        ///< For people and for the engine: the files.
   bool test_images = false;  ///< Accuracy will be measured on the same ones.
+  bool labelled = true;      ///< Their classes are known.
 };
 
 /// `input` is a file of CIFAR-10 records, a folder that holds data_batch_*.bin (or the images of
-/// `dataset`, or a sub-folder a class), "folder:DIR" or "npy:X.npy,Y.npy". Empty: the training
-/// images of `dataset` below `data` (search order of Dataset::open), else, with a warning, its test
-/// images. Each is brought to the size of `recipe`. Throws bad_input, naming the flag to state,
-/// where there are none.
+/// `dataset`, or pictures, in a sub-folder a class or not labelled), "folder:DIR" or
+/// "npy:X.npy,Y.npy". Empty: the training images of `dataset` below `data` (search order of
+/// Dataset::open), else its test images. Each is brought to the size of `recipe`. Throws bad_input,
+/// naming the flag to state, where there are none.
 [[nodiscard]] CalibrationImages open_calibration_images(const std::string& dataset,
                                                         const std::filesystem::path& data,
                                                         const std::string& input,

@@ -17,6 +17,7 @@
 #include "builder/prepare.h"
 #include "data/dataset_names.h"
 #include "hedge/error.h"
+#include "quant/quantize.h"
 
 namespace hedge {
 namespace {
@@ -52,6 +53,11 @@ std::string_view calibrator_of(std::string_view header) {
 Ranges read_ranges(const Graph& graph, const fs::path& file, const Int8Options& options) {
   const CalibrationCache cache = read_calibration_cache(file);
   const std::string wanted = calibration_cache_header(options.tensorrt_version, options.method);
+  if (calibrator_of(wanted) == calibrator_of(cache.header) && wanted != cache.header) {
+    log(LogLevel::kInfo, fmt::format("the calibration cache keeps its header, {}; TensorRT reads "
+                                     "caches of its own version only",
+                                     printable(cache.header)));
+  }
   if (calibrator_of(wanted) != calibrator_of(cache.header)) {
     log(LogLevel::kWarning,
         fmt::format("the calibration cache {} is by {}, not by the method {}: its ranges are "
@@ -69,6 +75,10 @@ Ranges read_ranges(const Graph& graph, const fs::path& file, const Int8Options& 
   return ranges;
 }
 
+std::string images_text(std::int64_t count) {
+  return count == 1 ? "1 image" : fmt::format("{} images", count);
+}
+
 /// No pixel of 0 to 255 becomes a negative number.
 bool never_negative(const PreprocessingRecipe& recipe) {
   return recipe.scale >= 0 &&
@@ -76,18 +86,20 @@ bool never_negative(const PreprocessingRecipe& recipe) {
          std::ranges::all_of(recipe.std, [](double std) { return std > 0; });
 }
 
-}  // namespace
-
-Ranges find_ranges(const PreparedModel& model, const Int8Options& options) {
-  const fs::path file = cache_path(model.info, options);
-  std::error_code error;
-  if (fs::exists(file, error)) return read_ranges(model.graph, file, options);
+Ranges calibrate_on_images(const PreparedModel& model, const fs::path& file,
+                           const Int8Options& options) {
   const std::string header = calibration_cache_header(options.tensorrt_version, options.method);
   if (options.write_cache) require_writable(file);
   const PreprocessingRecipe& recipe =
       options.preprocessing ? *options.preprocessing : *model.info.preprocessing;
   const CalibrationImages images =
       open_calibration_images(model.info.dataset, options.data, options.input, recipe);
+  if (images.test_images) {
+    log(LogLevel::kWarning,
+        fmt::format("calibrating on test images ({}): accuracy measured on them flatters the "
+                    "engine; name others with --calib_input",
+                    images.source));
+  }
   require_different_images(images, options.images);
   const int cpus = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   Ranges ranges;
@@ -105,9 +117,9 @@ Ranges find_ranges(const PreparedModel& model, const Int8Options& options) {
       .test_images = images.test_images};
   if (ranges.info.images < kFewImages) {
     log(LogLevel::kWarning,
-        fmt::format("calibrated on {} {}: the ranges cut off what others reach; some hundreds are "
-                    "usual",
-                    ranges.info.images, ranges.info.images == 1 ? "image" : "images"));
+        fmt::format(
+            "calibrated on {}: the ranges cut off what others reach; some hundreds are usual",
+            images_text(ranges.info.images)));
   }
   if (options.write_cache) {
     write_calibration_cache(file, cache_of(ranges.thresholds, model.graph, header));
@@ -115,28 +127,54 @@ Ranges find_ranges(const PreparedModel& model, const Int8Options& options) {
     ranges.info.cache_sha256 = file_hash(file);
   } else {
     log(LogLevel::kInfo,
-        fmt::format("ranges by {} on {} images ({}), not kept; build_engine --int8 keeps them",
-                    ranges.info.method, ranges.info.images, ranges.info.source));
+        fmt::format("ranges by {} on {} ({}), not kept; build_engine --int8 keeps them",
+                    ranges.info.method, images_text(ranges.info.images), ranges.info.source));
   }
   return ranges;
 }
 
-QuantizeOptions quantize_options(const PreparedModel& model, const Int8Options& options) {
-  QuantizeOptions quantize{.unsigned_input = never_negative(*model.info.preprocessing)};
-  for (const auto& [name, precision] : options.keep) quantize.keep.insert(name);
-  return quantize;
+}  // namespace
+
+Ranges find_ranges(const PreparedModel& model, const Int8Options& options) {
+  const fs::path file = cache_path(model.info, options);
+  std::error_code error;
+  Ranges ranges = fs::exists(file, error) ? read_ranges(model.graph, file, options)
+                                          : calibrate_on_images(model, file, options);
+  for (const auto& [name, precision] : options.keep) {
+    ranges.info.keep.push_back(fmt::format("{}:{}", name, precision));
+  }
+  return ranges;
+}
+
+FloatLayers kept_layers(const Graph& graph, const Int8Options& options) {
+  FloatLayers kept;
+  for (const auto& [name, precision] : options.keep) {
+    const auto [entry, fresh] = kept.emplace(resolve_layer(graph, name), precision);
+    if (!fresh && entry->second != precision) {
+      throw bad_input(fmt::format("--keep says both {} and {} of layer {}", entry->second,
+                                  precision, entry->first));
+    }
+  }
+  return kept;
+}
+
+void quantize_model(PreparedModel& model, const Ranges& ranges, const FloatLayers& floating,
+                    bool signed_only) {
+  QuantizeOptions options{.unsigned_input = never_negative(*model.info.preprocessing),
+                          .signed_only = signed_only};
+  for (const auto& [name, precision] : floating) {
+    options.keep.insert(name);
+    if (precision != "fp32") model.build.layers[name] = precision;
+  }
+  model.float_graph = model.graph;
+  quantize(model.graph, ranges.thresholds, options);
+  model.info.calibration = ranges.info;
 }
 
 void make_int8(PreparedModel& model, const Int8Options& options) {
   if (model.build.precision != "int8" || model.came_quantized) return;
-  Ranges ranges = find_ranges(model, options);
-  model.float_graph = model.graph;
-  quantize(model.graph, ranges.thresholds, quantize_options(model, options));
-  for (const auto& [name, precision] : options.keep) {
-    ranges.info.keep.push_back(fmt::format("{}:{}", name, precision));
-    if (precision != "fp32") model.build.layers[resolve_layer(model.graph, name)] = precision;
-  }
-  model.info.calibration = std::move(ranges.info);
+  const FloatLayers kept = kept_layers(model.graph, options);
+  quantize_model(model, find_ranges(model, options), kept, options.signed_only);
 }
 
 std::pair<std::string, std::string> parse_keep(const std::string& text) {

@@ -8,10 +8,11 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "graph/graph.h"
 #include "hedge/engine.h"
 #include "hedge/preprocessing.h"
-#include "quant/quantize.h"
 #include "quant/threshold.h"
 
 namespace hedge {
@@ -30,9 +31,11 @@ struct Int8Options {
   CalibrationMethod method = CalibrationMethod::kEntropy;
   double percentile = kDefaultPercentile;
   std::string tensorrt_version = "8.6.2";  ///< Whose cache is written.
-  /// Precisions of layers that are to stay in floating point, by name (as QuantizeOptions::keep).
-  std::map<std::string, std::string> keep{};
-  int threads = 0;  ///< 0: every CPU.
+  /// Layers that are to stay in floating point and their precisions ("fp32", "bf16"); "first" and
+  /// "last" are names too.
+  std::vector<std::pair<std::string, std::string>> keep{};
+  bool signed_only = false;  ///< No uint8, as TensorRT demands.
+  int threads = 0;           ///< 0: every CPU.
   /// Called from one thread at a time. May be empty.
   std::function<void(std::int64_t done, std::int64_t total)> progress{};
 };
@@ -49,12 +52,18 @@ struct Ranges {
 /// runtime_failure when cancelled, and nothing is written then.
 [[nodiscard]] Ranges find_ranges(const PreparedModel& model, const Int8Options& options);
 
-/// How the model's graph is quantised by these options.
-[[nodiscard]] QuantizeOptions quantize_options(const PreparedModel& model,
-                                               const Int8Options& options);
+/// Precisions of layers with weights that do not run in int8, by the names of their nodes.
+using FloatLayers = std::map<std::string, std::string>;
 
-/// Gives the graph of a model that is to be int8 its quantisation; another, or one that came with
-/// it, stays as it is. Throws as find_ranges and quantize do.
+/// `keep` with the layers' own names. Throws bad_input: no such layer, two precisions for one.
+[[nodiscard]] FloatLayers kept_layers(const Graph& graph, const Int8Options& options);
+
+/// Gives the graph of a model its quantisation, but for the layers of `floating`.
+void quantize_model(PreparedModel& model, const Ranges& ranges, const FloatLayers& floating,
+                    bool signed_only = false);
+
+/// quantize_model by the options' ranges for a model that is to be int8; another, or one that came
+/// with it, stays as it is. Throws as kept_layers, find_ranges and quantize do.
 void make_int8(PreparedModel& model, const Int8Options& options);
 
 /// `--keep=LAYER:PRECISION`, fp32 or bf16, as name and precision. Names may hold colons. Throws

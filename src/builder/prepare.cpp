@@ -126,6 +126,10 @@ PreprocessingRecipe choose_recipe(const EngineName& name, const std::string& dat
 bool take_quantization(Graph& graph, const std::string& precision) {
   const bool explicit_nodes =
       std::ranges::any_of(graph.nodes, [](const Node& n) { return is_op(n, "QuantizeLinear"); });
+  if (explicit_nodes && precision == "best") {
+    throw bad_input(
+        "precision best: the model's own Q/DQ nodes say what is int8; give the model in fp32");
+  }
   if (!explicit_nodes || (!precision.empty() && precision != "int8")) return false;
   absorb_qdq(graph);
   const bool taken = std::ranges::any_of(
@@ -134,6 +138,34 @@ bool take_quantization(Graph& graph, const std::string& precision) {
     log(LogLevel::kInfo, "the model comes quantised (Q/DQ): int8 as it is, without calibration");
   }
   return taken;
+}
+
+/// A model may quantise some of its layers only, or in ways that integers cannot follow; one that
+/// does so throughout is not what it says.
+void check_float_layers(const Graph& graph) {
+  std::vector<std::string> floating;
+  std::size_t all = 0;
+  for (const Node& node : graph.nodes) {
+    if (!is_op(node, "Conv") && !is_op(node, "Gemm") && !is_op(node, "MatMul")) continue;
+    ++all;
+    const auto held = [&](ValueId id) { return graph.value(id).quantization.has_value(); };
+    if (!held(node.inputs[0]) || !held(node.inputs[1])) floating.push_back(node.name);
+  }
+  if (floating.empty()) return;
+  if (floating.size() == all) {
+    throw bad_input(
+        fmt::format("precision int8: none of its {} layers can run in integers; quantise inputs "
+                    "and weights, the "
+                    "weights as int8 without zero points (ONNX Runtime's quantiser: "
+                    "weight_type=QInt8), or take "
+                    "--precision=fp32",
+                    all));
+  }
+  log(LogLevel::kWarning,
+      fmt::format(
+          "{} of {} layers stay in floating point, because their input or their weights are "
+          "not held in 8 bits (or weights have zero points): {}",
+          floating.size(), all, join_words(floating)));
 }
 
 std::string choose_precision(const std::string& stated, bool quantized, const Backend& backend) {
@@ -186,6 +218,7 @@ PreparedModel prepare_model(const std::filesystem::path& onnx, const EngineBuild
     const bool quantized = take_quantization(graph, options.precision);
     const std::string precision = choose_precision(options.precision, quantized, backend);
     optimize(graph);
+    if (quantized) check_float_layers(graph);
     const std::string dataset = choose_dataset(name, options);
     PreparedModel model{
         .backend = &backend,

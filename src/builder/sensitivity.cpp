@@ -19,10 +19,11 @@ PreparedModel with_one_layer(const PreparedModel& model, const Ranges& ranges,
   PreparedModel one = model;
   one.build.precision = "int8";
   one.build.optimization_level = 0;  // Which kernel is fastest does not matter here.
-  QuantizeOptions options = quantize_options(model, {});
-  options.keep = {layers.begin(), layers.end()};
-  options.keep.erase(layer);
-  quantize(one.graph, ranges.thresholds, options);
+  FloatLayers others;
+  for (const std::string& name : layers) {
+    if (name != layer) others[name] = "fp32";
+  }
+  quantize_model(one, ranges, others);
   return one;
 }
 

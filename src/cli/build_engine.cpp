@@ -105,19 +105,21 @@ BestOptions best_options(const Program& program, const Options& options) {
           .progress = progress_of(program, "ranking layers")};
 }
 
+/// 0 for all.
+std::int64_t images_or_all(const char* flag, const std::string& text) {
+  return text == "all" ? 0 : parse_count(flag, text, 1, 1'000'000'000);
+}
+
 /// Before and after on the same test images.
-QuantizationReport report(const Program& program, const Options& options,
+QuantizationReport report(const Program& program, const Options& options, std::int64_t images,
                           const PreparedModel& model, const EngineContainer& container) {
   const auto dataset = open_test_images(model.info, options.calibration.data);
-  const auto size = static_cast<std::int64_t>(dataset->size());
   const Preprocessing prepare(*model.info.preprocessing);
   return report_quantization(
       model, container,
       {.dataset = *dataset,
        .prepare = prepare,
-       .images = options.report_images == "all"
-                     ? size
-                     : parse_count("--report_images", options.report_images, 1, 1'000'000'000),
+       .images = images > 0 ? images : static_cast<std::int64_t>(dataset->size()),
        .progress = progress_of(program, "report")});
 }
 
@@ -152,20 +154,11 @@ void print_choice(const Program& program, const BestReport& best) {
                 best.images, best.fp32_correct);
 }
 
-/// A script may pass the same flags for every precision, so those without effect are no error.
-void warn_of_idle_flags(const CLI::App& app, const std::string& prefix, const std::string& needs) {
-  const auto idle = app.get_options([&](const CLI::Option* option) {
-    return option->count() > 0 && option->get_name().starts_with(prefix);
-  });
-  std::vector<std::string> names;
-  for (const CLI::Option* option : idle) names.push_back(option->get_name());
-  if (names.empty()) return;
-  log(LogLevel::kWarning, fmt::format("{} without effect: for {}", join_words(names), needs));
-}
-
 int build(Program& program, const Options& options) {
   check(program, options);
   const EngineBuildOptions stated = build_options(program, options);
+  const BestOptions stated_best = best_options(program, options);
+  const std::int64_t report_images = images_or_all("--report_images", options.report_images);
   const std::int64_t begin = SteadyClock::now_ns();
   PreparedModel model = prepare_model(options.onnx, stated);
   const bool chosen = model.build.precision == "best";
@@ -184,7 +177,7 @@ int build(Program& program, const Options& options) {
   const EngineContainer container = naming(options.onnx, [&] {
     make_int8(model, stated.int8);
     if (chosen) {
-      best = make_best(model, stated.int8, best_options(program, options));
+      best = make_best(model, stated.int8, stated_best);
     }
     return compile(model);
   });
@@ -204,7 +197,7 @@ int build(Program& program, const Options& options) {
     json["best"] = nlohmann::ordered_json(nlohmann::json(*best));
   }
   if (options.report) {
-    const QuantizationReport changes = report(program, options, model, container);
+    const QuantizationReport changes = report(program, options, report_images, model, container);
     program.print_text(quantization_text(changes));
     json["quantization"] = nlohmann::ordered_json(nlohmann::json(changes));
   }

@@ -62,7 +62,7 @@ Int8Options int8_options(const CalibrationFlags& flags) {
   if (!flags.threads.empty()) {
     options.threads = static_cast<int>(parse_count("--calib_threads", flags.threads, 1, 1024));
   }
-  for (const std::string& text : flags.keep) options.keep.insert(parse_keep(text));
+  for (const std::string& text : flags.keep) options.keep.push_back(parse_keep(text));
   return options;
 }
 
@@ -84,7 +84,10 @@ std::function<void(std::int64_t, std::int64_t)> progress_of(const Program& progr
 
 std::string calibration_text(const CalibrationInfo& info) {
   std::string text = info.method;
-  if (info.images > 0) text += fmt::format(" on {} images ({})", info.images, info.source);
+  if (info.images > 0) {
+    text +=
+        fmt::format(" on {} image{} ({})", info.images, info.images == 1 ? "" : "s", info.source);
+  }
   if (info.test_images) text += ", calibrated on test images";
   if (!info.cache.empty()) {
     text += fmt::format(", cache {} (SHA-256 {})", info.cache, info.cache_sha256.substr(0, 12));

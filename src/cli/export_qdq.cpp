@@ -15,7 +15,6 @@
 #include "cli/program.h"
 #include "engine/engine_info_json.h"
 #include "hedge/error.h"
-#include "quant/quantize.h"
 
 namespace hedge::cli {
 namespace {
@@ -47,7 +46,8 @@ std::filesystem::path output_path(const Options& options) {
   return path.replace_filename(path.stem().string() + "_qdq.onnx");
 }
 
-int export_qdq(const Program& program, const Options& options) {
+int export_qdq(Program& program, const Options& options) {
+  const CLI::App& app = program.app();
   if (options.onnx.empty()) throw bad_input("no model given; state one with --onnx=FILE");
   const std::filesystem::path out = output_path(options);
   require_distinct({{"--onnx", options.onnx},
@@ -55,7 +55,8 @@ int export_qdq(const Program& program, const Options& options) {
                     {"--calib_cache", options.calibration.cache},
                     {"--json", program.json_file()}});
   require_writable(out);
-  const Int8Options int8 = with_progress(program, options.calibration);
+  Int8Options int8 = with_progress(program, options.calibration);
+  int8.signed_only = !options.use_unsigned;
   PreparedModel model = prepare_model(
       options.onnx, {.backend = {},
                      .precision = "int8",
@@ -65,13 +66,12 @@ int export_qdq(const Program& program, const Options& options) {
                      .shapes = parse_shapes(options.shape),
                      .timing_cache = {}});
   naming(options.onnx, [&] {
-    if (!model.came_quantized) {
-      Ranges ranges = find_ranges(model, int8);
-      QuantizeOptions quantization = quantize_options(model, int8);
-      quantization.signed_only = !options.use_unsigned;
-      quantize(model.graph, ranges.thresholds, quantization);
-      model.info.calibration = std::move(ranges.info);
+    if (model.came_quantized) {
+      for (const char* idle : {"--calib_", "--keep", "--unsigned"}) {
+        warn_of_idle_flags(app, idle, "models in floating point");
+      }
     }
+    make_int8(model, int8);
     export_model(model.graph, out);
   });
   program.print("wrote      {}\n", out.string());

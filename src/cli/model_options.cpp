@@ -32,6 +32,17 @@ std::string known_precision(const std::string& text) {
                   join_words(std::vector<std::string>(known.begin(), known.end()))));
 }
 
+/// trtexec's --fp16 --int8 means int8, with the other where that is not to be had.
+void state_precision(std::string& precision, std::string_view stated) {
+  const bool fallback =
+      (precision == "fp16" && stated == "int8") || (precision == "int8" && stated == "fp16");
+  if (!precision.empty() && precision != stated && !fallback) {
+    throw CLI::ValidationError(
+        fmt::format("precision {} and precision {}: give one of them", precision, stated));
+  }
+  precision = fallback ? "int8" : stated;
+}
+
 std::string interval(const std::optional<Range>& range, double scale, int digits) {
   if (!range) return {};
   return fmt::format(" (95 %: {:.{}f} to {:.{}f})", (*range)[0] * scale, digits,
@@ -43,12 +54,14 @@ std::string interval(const std::optional<Range>& range, double scale, int digits
 void add_precision_options(CLI::App& app, std::string& precision) {
   app.add_option_function<std::string>(
          "-p,--precision",
-         [&precision](const std::string& text) { precision = known_precision(text); },
+         [&precision](const std::string& text) {
+           state_precision(precision, known_precision(text));
+         },
          "fp32, bf16, fp16, int8, ... (default: the backend's own, which is said)")
       ->type_name("NAME");
   for (const std::string_view name : known_precisions()) {
     app.add_flag_callback(
-        fmt::format("--{}", name), [&precision, name] { precision = name; },
+        fmt::format("--{}", name), [&precision, name] { state_precision(precision, name); },
         fmt::format("Short for --precision={}", name));
   }
   app.add_flag_callback(

@@ -42,6 +42,17 @@ std::string one_line(std::string text) {
 
 }  // namespace
 
+void warn_of_idle_flags(const CLI::App& app, const std::string& prefix, const std::string& needs) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->count() > 0 && option->get_name().starts_with(prefix)) {
+      names.push_back(option->get_name());
+    }
+  }
+  if (names.empty()) return;
+  log(LogLevel::kWarning, fmt::format("{} without effect: for {}", join_words(names), needs));
+}
+
 void parse_arguments(CLI::App& app, std::vector<std::string> arguments, const std::string& where) {
   const std::string at = where.empty() ? "" : where + ": ";
   // CLI11 would take the next argument for the value of `--flag=`.

@@ -72,6 +72,10 @@ class Program {
 /// the nearest known one. `where`, unless empty, is what the message begins with.
 void parse_arguments(CLI::App& app, std::vector<std::string> arguments, const std::string& where);
 
+/// Warns of the flags given whose names begin with `prefix`: they have no effect but "for `needs`".
+/// A script may pass the same flags in every case, so they are no error.
+void warn_of_idle_flags(const CLI::App& app, const std::string& prefix, const std::string& needs);
+
 /// One line on stderr that grows; nothing where stderr is no terminal or with --quiet.
 class ProgressBar {
  public:

@@ -31,6 +31,9 @@ struct ImageFile {
 [[nodiscard]] std::unique_ptr<Dataset> open_folder(const std::filesystem::path& folder,
                                                    const std::filesystem::path& labels);
 
+/// All pictures below `folder`, as if of one class.
+[[nodiscard]] std::unique_ptr<Dataset> open_unlabelled(const std::filesystem::path& folder);
+
 /// The pictures (paths below `folder`, sorted) with the classes that the text of a label file
 /// states in one of its two forms. `labels` is its name for messages. Throws bad_input.
 [[nodiscard]] std::vector<ImageFile> label_pictures(const std::filesystem::path& folder,

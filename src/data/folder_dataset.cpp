@@ -207,6 +207,13 @@ std::vector<ImageFile> label_pictures(const fs::path& folder,
   return files;
 }
 
+std::unique_ptr<Dataset> open_unlabelled(const fs::path& folder) {
+  std::vector<ImageFile> files;
+  for (const std::string& name : pictures_below(folder)) files.push_back({folder / name, 0});
+  if (files.empty()) no_pictures(folder);
+  return dataset_of_files(std::move(files), 1, {}, true);
+}
+
 std::unique_ptr<Dataset> open_folder(const fs::path& folder, const fs::path& labels) {
   if (folder.empty()) throw bad_input("--dataset=folder: names no folder; write folder:DIR");
   std::error_code error;

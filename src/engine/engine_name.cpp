@@ -50,6 +50,8 @@ EngineName parse_engine_name(const std::filesystem::path& path) {
   }
   EngineName name;
   std::string_view rest = base;
+  // export-qdq's models keep the name of what they were made of.
+  if (const auto last = last_part(rest); last && last->part == "qdq") rest = last->rest;
   if (const auto last = last_part(rest)) {
     const std::string precision = to_lower(last->part);
     if (std::find(kPrecisions.begin(), kPrecisions.end(), precision) != kPrecisions.end()) {

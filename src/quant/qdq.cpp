@@ -312,7 +312,7 @@ class Absorber {
     const auto q = parameters(dequantize, type);
     if (!q) return;
     if (graph_.is_constant(stored)) {  // Weights; the float constant is there already.
-      if (q->zero_point == 0) graph_.value(dequantize.outputs[0]).quantization = q;
+      hold_weights(dequantize.outputs[0], *q);
       return;
     }
     const GraphIndex index(graph_);
@@ -334,17 +334,31 @@ class Absorber {
                                const Node& node = graph_.nodes[static_cast<std::size_t>(reader)];
                                return is_op(node, "QuantizeLinear") && parameters(node, type) == q;
                              });
-    if (!rounded_for_all || value.constant || index.is_output[static_cast<std::size_t>(x)]) {
-      return;  // Somebody sees the value unrounded, or rounded otherwise: the pair stays.
-    }
-    value.quantization = q;
-    if (index.is_output[static_cast<std::size_t>(seen)]) {  // The rounded value under that name.
-      dequantize.op = &get_operator("Identity");
-      dequantize.inputs = {x};
-      dequantize.attributes = {};
+    if (value.constant) return;
+    const bool is_output = index.is_output[static_cast<std::size_t>(seen)];
+    if (rounded_for_all && !index.is_output[static_cast<std::size_t>(x)]) {
+      value.quantization = q;
+      if (!is_output) {
+        replace_uses(graph_, seen, x);
+        return;
+      }
+    } else if (is_output) {
       return;
+    } else {  // Somebody sees the value unrounded, or rounded otherwise: a value of its own.
+      graph_.value(seen).quantization = q;
     }
-    replace_uses(graph_, seen, x);
+    dequantize.op = &get_operator("Identity");
+    dequantize.inputs = {x};
+    dequantize.attributes = {};
+  }
+
+  /// Weights are int8 with zero point 0; uint8 with 128 is the same in other clothes.
+  void hold_weights(ValueId weights, Quantization q) {
+    if (q.type == DataType::kUInt8 && q.zero_point == 128) {
+      q.type = DataType::kInt8;
+      q.zero_point = 0;
+    }
+    if (q.type == DataType::kInt8 && q.zero_point == 0) graph_.value(weights).quantization = q;
   }
 
   /// Integer arithmetic can only take scales out of the sum over input channels.

@@ -11,7 +11,8 @@
 namespace hedge::cpu {
 
 /// The outputs of a second run, which sees what the first left.
-inline std::vector<std::vector<float>> run(const std::shared_ptr<const Plan>& plan, const Tensor& input) {
+inline std::vector<std::vector<float>> run(const std::shared_ptr<const Plan>& plan,
+                                           const Tensor& input) {
   CpuContext context(plan);
   std::vector<std::vector<float>> results;
   for (int repetition = 0; repetition < 2; ++repetition) {

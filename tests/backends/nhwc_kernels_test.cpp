@@ -265,6 +265,15 @@ TEST(OwnClip, Bounds) {
   }
 }
 
+TEST(OwnClip, KeepsNan) {
+  const std::vector<float> a(19, NAN);
+  for (const KernelSet* set : kernel_sets()) {
+    std::vector<float> clipped(a.size(), 0);
+    run(make_clip(a.size(), {-1, 1}, *set).kernel, {a.data()}, clipped.data(), 1);
+    for (const float x : clipped) EXPECT_TRUE(std::isnan(x)) << x;
+  }
+}
+
 TEST(OwnSoftmax, AlongAnyAxis) {
   for (const std::int64_t axis : {0, 1, 2}) {
     GraphBuilder b;

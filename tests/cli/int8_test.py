@@ -193,6 +193,21 @@ class Int8(unittest.TestCase):
         for flag in ("--calib_method", "--best_lost", "--report_images"):
             self.assertIn(f"{flag} without effect", done.stderr)
 
+    def test_pictures_without_classes(self):
+        photos = self.path("photos")
+        os.makedirs(photos)
+        for i in range(4):  # PPMs of grey levels.
+            with open(os.path.join(photos, f"{i}.ppm"), "wb") as out:
+                out.write(b"P6 32 32 255 " + bytes((i * 50 + at) % 256 for at in range(3072)))
+        cache = "--calib_cache=" + self.path("photos.cache")
+        for name in (photos, f"folder:{photos}"):
+            done = self.succeeded(self.build(cache, f"--calib_input={name}"))
+            self.assertIn("calibrated on 4 images", done.stderr)
+            os.remove(self.path("photos.cache"))
+        done = call("build_engine", f"--onnx={DEMO}", "--best", cache, f"--calib_input={photos}",
+                    "--engine=" + self.path("photos.engine"), cwd=self.root)
+        self.refused(done, "classes", "sub-folders")
+
     def choose(self, *arguments, cache=None):
         engine, report = self.path("best.engine"), self.path("best.json")
         done = call("build_engine", f"--onnx={DEMO}", "--best", f"--calib_cache={cache or self.cache}", f"--engine={engine}",
@@ -308,6 +323,9 @@ class Int8(unittest.TestCase):
         self.refused(self.build(cache, "--calib_tensorrt=x"), "TensorRT")
         self.refused(self.build("--calib_cache=" + DEMO), "--onnx", "--calib_cache")
         self.refused(call("build_engine", f"--onnx={DEMO}", "--precision=int7"), "int7", "int8")
+        self.refused(self.build(cache, "--keep=first:fp32", "--keep=first:bf16"), "both fp32 and bf16")
+        self.refused(self.build(cache, "--fp32"), "int8", "fp32", "one of them")
+        self.refused(self.build(cache, "--report", "--report_images=0"), "--report_images")
         self.refused(call("build_engine", f"--onnx={DEMO}", "--precision=fp32", "--report",
                           "--engine=" + self.path("x.engine")), "--report")
         self.refused(call("build_engine", f"--onnx={DEMO}", "--keep=first:fp32"), "--keep", "--precision=int8")
@@ -403,6 +421,10 @@ class Int8(unittest.TestCase):
     def test_exported_model_needs_no_calibration(self):
         """It is int8 already, and gives what the engine gives."""
         out = self.export("back_shapes.onnx", "--unsigned")
+        self.refused(call("build_engine", f"--onnx={out}", "--best"), "Q/DQ", "fp32")
+        named = self.export("resnet8_shapes_qdq.onnx")
+        self.succeeded(call("build_engine", f"--onnx={named}", "--engine=" + self.path("named.engine"),
+                            "--timing_cache=" + self.path("timing.cache"), cwd=self.root))
         engine = self.path("back_shapes_int8.engine")
         done = self.succeeded(call("build_engine", f"--onnx={out}", f"--engine={engine}", "--dataset=shapes",
                                    "--preprocess=" + self.recipe(), "--timing_cache=" + self.path("timing.cache"),

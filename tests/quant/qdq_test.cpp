@@ -186,13 +186,10 @@ TEST(AbsorbQdq, KeepsTheRoundingOfAnInputThatIsTransposed) {
 /// factors behind a convolution whose weights are rounded, a rounded output.
 Graph as_pytorch_exports() {
   GraphBuilder g;
-  const auto number = [&](float x) {
-    return g.constant(Tensor::from<float>({1}, std::span(&x, 1)));
-  };
   const auto level = [&](std::uint8_t x) {
     return g.constant(Tensor::from<std::uint8_t>({}, std::span<const std::uint8_t>(&x, 1)));
   };
-  const ValueId scale = number(0.02F);
+  const ValueId scale = g.number(0.02F);
   const ValueId zero = level(64);
   const auto quantize_of = [&](ValueId x) { return g.node("QuantizeLinear", {x, scale, zero}); };
   const auto dequantize_of = [&](ValueId x) {
@@ -248,6 +245,39 @@ TEST(AbsorbQdq, TakesWhatPytorchWrites) {
     }
     EXPECT_LT(other, x.size() / 20);
   }
+}
+
+/// pytorch-quantization rounds what convolutions read and leaves the shortcut in floating point.
+TEST(AbsorbQdq, RoundsForOneReaderAlone) {
+  GraphBuilder g;
+  const ValueId s = g.number(0.02F);
+  const ValueId zero = g.constant(Tensor(DataType::kInt8, {}));
+  const ValueId x = g.node("Relu", {g.input({1, 4, 6, 6})});
+  const ValueId dq = g.node("DequantizeLinear", {g.node("QuantizeLinear", {x, s, zero}), s, zero});
+  Tensor stored(DataType::kUInt8, {4, 4, 3, 3});  // uint8 with zero point 128 is int8.
+  std::uint8_t next = 0;
+  for (std::uint8_t& w : stored.mutable_values<std::uint8_t>()) w = next += 7;
+  const std::uint8_t middle = 128;
+  const ValueId w = g.node(
+      "DequantizeLinear",
+      {g.constant(stored), g.number(0.01F),
+       g.constant(Tensor::from<std::uint8_t>({}, std::span<const std::uint8_t>(&middle, 1)))});
+  const ValueId y = g.node("Conv", {dq, w}, {{"pads", Ints{1, 1, 1, 1}}});
+  Graph graph = g.finish({g.node("Add", {y, x})});
+  const Graph before = graph;
+  absorb_qdq(graph);
+  optimize(graph);
+  std::size_t layers = 0;
+  for (const Node& node : graph.nodes) {
+    layers += is_int8(graph, node) ? 1 : 0;
+    EXPECT_NE(node.op->name, "QuantizeLinear");
+    EXPECT_NE(node.op->name, "DequantizeLinear");
+  }
+  EXPECT_EQ(layers, 1U);
+  const Tensor input = noise_tensor(before.input_type(0).shape, 3);
+  const auto a = execute(before, std::vector{input}).at(0);
+  const auto b = execute(to_qdq(graph), std::vector{input}).at(0);
+  EXPECT_LT(relative_error(a.values<float>(), b.values<float>()), 1e-5);
 }
 
 TEST(AbsorbQdq, LeavesOtherReadersOfAValueAlone) {

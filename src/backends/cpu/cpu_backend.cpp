@@ -70,7 +70,7 @@ void require_bytes(const Graph& graph, const std::string& precision) {
   if (precision != "int8" || std::any_of(graph.nodes.begin(), graph.nodes.end(), held)) return;
   throw bad_input(
       "precision int8: no layer of the model has its input and weights in 8 bits; calibrate it, or "
-      "give a model with Q/DQ nodes");
+      "give a model with Q/DQ nodes on both (weights as int8 with zero point 0)");
 }
 
 std::map<std::string, Type> types_of_layers(const std::map<std::string, std::string>& layers) {

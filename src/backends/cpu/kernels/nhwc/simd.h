@@ -47,9 +47,10 @@ HEDGE_INLINE Vec splat(float x) {
   return Vec{} + x;
 }
 
+/// A NaN stays one.
 HEDGE_INLINE Vec bounded(Vec v, Vec low, Vec high) {
-  v = v > low ? v : low;
-  return v < high ? v : high;
+  v = low > v ? low : v;
+  return high < v ? high : v;
 }
 
 HEDGE_INLINE Vec larger(Vec a, Vec b) {
