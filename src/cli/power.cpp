@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -62,7 +63,7 @@ struct Options {
 
 std::optional<std::int64_t> khz_of(const std::string& flag, const std::string& text) {
   if (text.empty()) return std::nullopt;
-  return static_cast<std::int64_t>(parse_number(flag, text, 1, 100'000) * 1000 + 0.5);
+  return std::llround(parse_number(flag, text, 1, 100'000) * 1000);
 }
 
 GpuClockRequest gpu_request(const Options& options) {

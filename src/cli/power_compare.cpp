@@ -104,11 +104,8 @@ Half run_half(PowerSession& session, const HeldSignals& held, const CompareReque
     arguments.push_back("--json=" + json.string());
     half.status = held.ending() ? kExitCancelled : run_child(request.program, arguments, held);
   };
-  if (settings.empty()) {
-    body();
-  } else if (!session.with(settings, body) && half.status == kExitSuccess) {
-    half.status = kExitFailure;
-  }
+  const bool restored = session.with(settings, body);
+  if (!restored && half.status == kExitSuccess) half.status = kExitFailure;
   std::error_code error;
   if (half.status == kExitSuccess && !fs::exists(json, error)) {
     throw bad_input(fmt::format("{}: wrote no result; a program of Hedge with --json is needed",

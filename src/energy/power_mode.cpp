@@ -4,10 +4,10 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <exception>
 #include <set>
-#include <system_error>
 #include <utility>
 
 #include "base/system_files.h"
@@ -99,8 +99,10 @@ std::vector<std::string> lacking_rights(const PowerPlan& plan) {
 SavedSettings save_settings(const PowerPlan& plan, const fs::path& clocks_file,
                             const std::optional<SavedSettings>& standing) {
   SavedSettings saved;
+  CpuParts parts = changed_by(plan.cpu);
   // A mode sets the range of the CPU's clock, and setting it back would forget one set by hand.
-  if (!plan.cpu.empty() || plan.mode || plan.jetson_lock) save_cpu_settings(saved, plan.root);
+  parts.range = parts.range || plan.mode || plan.jetson_lock;
+  save_cpu_settings(saved, parts, plan.root);
   if (plan.mode) {
     saved.mode_id = plan.mode_before;
     saved.mode_name = name_of(*plan.conf, plan.mode_before);
@@ -132,13 +134,14 @@ std::vector<std::string> apply_power(const PowerPlan& plan, const SavedSettings&
 std::vector<std::string> restore_settings(const SavedSettings& saved, const fs::path& root) {
   std::vector<std::string> lines;
   if (!saved.gpu.empty()) attempt(lines, [&] { unlock_gpu_clocks(saved.gpu); });
-  if (!saved.clocks_file.empty()) attempt(lines, [&] { unlock_jetson_clocks(saved.clocks_file); });
+  // An earlier lock too: a kill may have come before or while it was taken off.
+  for (const std::string& file : {saved.clocks_file, saved.locked_before_file}) {
+    if (!file.empty()) attempt(lines, [&] { unlock_jetson_clocks(file); });
+  }
   if (saved.mode_id) restore_mode(saved, root, lines);
   // Before the CPU's settings, which are those of the lock then: what it stores must not be.
-  if (std::error_code error;
-      !saved.locked_before_file.empty() && !fs::exists(saved.locked_before_file, error)) {
+  if (!saved.locked_before_file.empty())
     attempt(lines, [&] { lock_jetson_clocks(saved.locked_before_file); });
-  }
   append(lines, restore_cpu_settings(saved, root));
   return lines;
 }
@@ -151,7 +154,9 @@ std::string saved_text(const SavedSettings& saved) {
   governors.erase("");
   const std::vector<std::string> names(governors.begin(), governors.end());
   if (!names.empty()) parts.push_back(fmt::format("CPU governor {}", join_words(names)));
-  if (!saved.cpus.empty()) parts.emplace_back("the range of the CPU's clock");
+  const bool range = std::any_of(saved.cpus.begin(), saved.cpus.end(),
+                                 [](const auto& cpu) { return cpu.min_khz || cpu.max_khz; });
+  if (range) parts.emplace_back("the range of the CPU's clock");
   if (saved.turbo) parts.push_back(fmt::format("turbo {}", *saved.turbo ? "on" : "off"));
   if (!saved.clocks_file.empty()) parts.emplace_back("unlocked clocks");
   if (!saved.gpu.empty()) parts.emplace_back("unlocked GPU clocks");
@@ -160,7 +165,17 @@ std::string saved_text(const SavedSettings& saved) {
 
 SavedSettings merged(const SavedSettings& earlier, const SavedSettings& later) {
   SavedSettings both = earlier;
-  if (both.cpus.empty()) both.cpus = later.cpus;
+  for (const SavedSettings::Cpu& cpu : later.cpus) {
+    const auto known = std::find_if(both.cpus.begin(), both.cpus.end(),
+                                    [&](const auto& one) { return one.cpu == cpu.cpu; });
+    if (known == both.cpus.end()) {
+      both.cpus.push_back(cpu);
+      continue;
+    }
+    if (known->governor.empty()) known->governor = cpu.governor;
+    if (!known->min_khz) known->min_khz = cpu.min_khz;
+    if (!known->max_khz) known->max_khz = cpu.max_khz;
+  }
   if (!both.turbo) both.turbo = later.turbo;
   if (!both.mode_id) {
     both.mode_id = later.mode_id;

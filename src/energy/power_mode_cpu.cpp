@@ -187,10 +187,23 @@ std::vector<fs::path> files_of(const CpuRequest& request, const fs::path& root) 
   return files;
 }
 
-void save_cpu_settings(SavedSettings& saved, const fs::path& root) {
-  if (const auto turbo = read_turbo(root)) saved.turbo = turbo->on;
-  for (const CpuFrequency& cpu : read_cpu_frequencies(root))
-    saved.cpus.push_back({cpu.cpu, cpu.governor, cpu.min_khz, cpu.max_khz});
+CpuParts changed_by(const CpuRequest& request) {
+  return {request.lock || !request.governor.empty(),
+          request.lock || request.min_khz.has_value() || request.max_khz.has_value(),
+          request.lock || request.turbo.has_value()};
+}
+
+void save_cpu_settings(SavedSettings& saved, CpuParts parts, const fs::path& root) {
+  if (const auto turbo = read_turbo(root); turbo && parts.turbo) saved.turbo = turbo->on;
+  if (!parts.governor && !parts.range) return;
+  for (const CpuFrequency& cpu : read_cpu_frequencies(root)) {
+    SavedSettings::Cpu& old = saved.cpus.emplace_back();
+    old.cpu = cpu.cpu;
+    if (parts.governor) old.governor = cpu.governor;
+    if (!parts.range) continue;
+    old.min_khz = cpu.min_khz;
+    old.max_khz = cpu.max_khz;
+  }
 }
 
 std::vector<std::string> apply_cpu_request(const CpuRequest& request, const fs::path& root) {

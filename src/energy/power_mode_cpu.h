@@ -38,8 +38,17 @@ void check_cpu_request(const CpuRequest& request, const std::filesystem::path& r
 [[nodiscard]] std::vector<std::filesystem::path> files_of(const CpuRequest& request,
                                                           const std::filesystem::path& root);
 
-/// Adds what the request would change, as it is now.
-void save_cpu_settings(SavedSettings& saved, const std::filesystem::path& root);
+/// What to save. The range that the system tells may be one that heat holds down now: saved and
+/// restored without need, it would stay so.
+struct CpuParts {
+  bool governor = false;
+  bool range = false;
+  bool turbo = false;
+};
+[[nodiscard]] CpuParts changed_by(const CpuRequest& request);
+
+/// Adds the present settings.
+void save_cpu_settings(SavedSettings& saved, CpuParts parts, const std::filesystem::path& root);
 
 /// Sets it and reads it back. Returns a line for each thing that did not take. Throws
 /// runtime_failure where a file cannot be written.

@@ -31,6 +31,7 @@ PowerSession::PowerSession(const std::filesystem::path& state_file, std::filesys
     throw bad_input(fmt::format("another `hedge power` changes settings now ({}); wait for its end",
                                 file_.path().string()));
   }
+  file_.share_lock(true);
   state_ = file_.read();
   mend();
 }
@@ -82,12 +83,28 @@ void PowerSession::set(const PowerRequest& request) {
                                    request_text(request)));
 }
 
+/// What the command leaves behind must not hold the lock.
+void PowerSession::call(const std::function<void()>& body) {
+  file_.share_lock(false);
+  try {
+    body();
+  } catch (...) {
+    file_.share_lock(true);
+    throw;
+  }
+  file_.share_lock(true);
+}
+
 bool PowerSession::with(const PowerRequest& request, const std::function<void()>& body) {
+  if (request.empty()) {
+    call(body);
+    return true;
+  }
   change(request, ".run-clocks");
   log(LogLevel::kInfo, fmt::format("for this run: {}", request_text(request)));
   const std::string what = saved_text(*state_.run);
   try {
-    body();
+    call(body);
   } catch (...) {
     (void)undo();
     throw;

@@ -25,7 +25,8 @@ class PowerSession {
   /// restored and the error passes through.
   void set(const PowerRequest& request);
 
-  /// Changes settings, calls `body`, restores, also where `body` throws. False where not everything
+  /// Changes settings, calls `body`, restores, also where `body` throws. An empty request changes
+  /// nothing. False where not everything
   /// could be restored; the state file is kept then.
   [[nodiscard]] bool with(const PowerRequest& request, const std::function<void()>& body);
 
@@ -40,6 +41,7 @@ class PowerSession {
   /// Saves, writes the state file, changes. Restores where it throws.
   void change(const PowerRequest& request, const char* clocks_suffix);
   [[nodiscard]] bool undo();
+  void call(const std::function<void()>& body);
 
   std::filesystem::path root_;
   PowerStateFile file_;

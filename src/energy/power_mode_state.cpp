@@ -8,14 +8,18 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #include "base/file.h"
 #include "base/json.h"
 #include "base/naming.h"
+#include "base/system_files.h"
 #include "hedge/error.h"
 
 namespace hedge {
@@ -136,6 +140,13 @@ void require_own(const fs::path& path) {
   }
 }
 
+/// Whether the process that took the lock last is there; its number stands in the file.
+bool owner_lives(const fs::path& lock_file) {
+  const auto owner = read_system_integer(lock_file);
+  return owner && *owner > 0 && std::in_range<pid_t>(*owner) &&
+         (::kill(static_cast<pid_t>(*owner), 0) == 0 || errno == EPERM);
+}
+
 }  // namespace
 
 std::string power_state_to_text(const PowerState& state) {
@@ -160,7 +171,7 @@ PowerState power_state_from_text(std::string_view text) {
   return state;
 }
 
-PowerStateFile::PowerStateFile(fs::path path, const fs::path& root)
+PowerStateFile::PowerStateFile(const fs::path& path, const fs::path& root)
     : path_(path.empty() ? default_path(root) : fs::absolute(path)) {}
 
 PowerStateFile::~PowerStateFile() {
@@ -182,9 +193,22 @@ bool PowerStateFile::lock() {
     throw bad_input(fmt::format("{}: {}; name a state file in a folder of yours with --state=FILE",
                                 file.string(), reason(errno)));
   }
-  if (::flock(lock_, LOCK_EX | LOCK_NB) == 0) return true;
+  constexpr int kTries = 200;
+  for (int i = 0; i < kTries; ++i) {
+    if (::flock(lock_, LOCK_EX | LOCK_NB) == 0) {
+      const std::string owner = std::to_string(::getpid());
+      if (::ftruncate(lock_, 0) != 0 || ::pwrite(lock_, owner.data(), owner.size(), 0) < 0) break;
+      return true;
+    }
+    if (owner_lives(file)) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
   ::close(std::exchange(lock_, -1));
   return false;
+}
+
+void PowerStateFile::share_lock(bool with_programs) const {
+  if (lock_ >= 0) ::fcntl(lock_, F_SETFD, with_programs ? 0 : FD_CLOEXEC);
 }
 
 bool PowerStateFile::locked_by_other() const {
@@ -193,7 +217,7 @@ bool PowerStateFile::locked_by_other() const {
   if (file < 0) return false;
   const bool held = ::flock(file, LOCK_SH | LOCK_NB) != 0;
   ::close(file);
-  return held;
+  return held && owner_lives(beside(".lock"));
 }
 
 PowerState PowerStateFile::read() const {

@@ -52,7 +52,7 @@ class PowerStateFile {
  public:
   /// `path`, or where that is empty /run/hedge/power.json below `root`; without the right to write
   /// there, $XDG_RUNTIME_DIR/hedge/power.json. Throws bad_input where neither is to be had.
-  PowerStateFile(std::filesystem::path path, const std::filesystem::path& root);
+  PowerStateFile(const std::filesystem::path& path, const std::filesystem::path& root);
   PowerStateFile(const PowerStateFile&) = delete;
   PowerStateFile& operator=(const PowerStateFile&) = delete;
   ~PowerStateFile();
@@ -61,10 +61,13 @@ class PowerStateFile {
   /// A file beside the state file, for what `jetson_clocks --store` writes.
   [[nodiscard]] std::filesystem::path beside(const std::string& suffix) const;
 
-  /// False where another process holds the lock. Throws bad_input where the folder cannot be
-  /// written.
+  /// False where another process changes settings. One that was killed is none, but a program that
+  /// it had started (nvpmodel) shares the lock and is waited for, 10 s at most. Throws bad_input
+  /// where the folder cannot be written.
   [[nodiscard]] bool lock();
-  /// Whether a process holds the lock now.
+  /// Whether programs that are started share the lock.
+  void share_lock(bool with_programs) const;
+  /// Whether another process changes settings now.
   [[nodiscard]] bool locked_by_other() const;
   /// Nothing stored where the file is missing. Throws bad_input where it cannot be read, is broken,
   /// or could have been written by another user: what it says is done with this user's rights.

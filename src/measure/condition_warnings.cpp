@@ -180,17 +180,18 @@ void of_temperature(Run& run) {
 }
 
 /// The clock that a busy CPU should reach: with turbo that depends on how many are busy, and only
-/// the base clock is promised.
+/// the base clock is promised. Of CPUs of several kinds the slowest counts, for which of them works
+/// is not known.
 std::optional<std::int64_t> expected_khz(const Conditions& conditions) {
-  std::int64_t highest = 0;
+  std::optional<std::int64_t> lowest;
   for (const CpuFrequency& cpu : conditions.cpus) {
     const bool boosted = conditions.turbo.value_or(false);
     const auto& promised = boosted ? cpu.base_khz : cpu.max_khz;
     if (!promised) return std::nullopt;
-    highest = std::max(highest, std::min(*promised, cpu.max_khz.value_or(*promised)));
+    const std::int64_t reached = std::min(*promised, cpu.max_khz.value_or(*promised));
+    lowest = std::min(lowest.value_or(reached), reached);
   }
-  if (highest == 0) return std::nullopt;
-  return highest;
+  return lowest;
 }
 
 void of_clocks(Run& run) {

@@ -94,7 +94,7 @@ std::optional<bool> on_battery(const fs::path& root) {
   return on;
 }
 
-std::optional<std::string> unless_empty(std::string text) {
+std::optional<std::string> unless_empty(const std::string& text) {
   if (text.empty()) return std::nullopt;
   return printable(text, 60);
 }

@@ -107,16 +107,18 @@ TEST(PowerStateFile, OneHoldsTheLock) {
 
 TEST(Merged, TheFirstChangeKnowsWhatWasBefore) {
   SavedSettings first;
-  first.cpus = {{0, "schedutil", 1, 2}};
+  first.cpus = {{0, "schedutil", std::nullopt, 2}, {1, "", 5, 6}};
   first.gpu = "0";
   SavedSettings second;
-  second.cpus = {{0, "performance", 2, 2}};
+  second.cpus = {{0, "performance", 1, 3}, {1, "powersave", 6, 6}, {2, "x", 7, 8}};
   second.mode_id = 0;
   second.mode_name = "15W";
   second.clocks_file = "c";
   second.gpu = "1";
   const SavedSettings both = merged(first, second);
-  EXPECT_EQ(both.cpus, first.cpus);
+  const std::vector<SavedSettings::Cpu> cpus{
+      {0, "schedutil", 1, 2}, {1, "powersave", 5, 6}, {2, "x", 7, 8}};
+  EXPECT_EQ(both.cpus, cpus);
   EXPECT_EQ(both.mode_id, 0);
   EXPECT_EQ(both.mode_name, "15W");
   EXPECT_EQ(both.clocks_file, "c");

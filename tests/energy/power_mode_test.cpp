@@ -97,7 +97,7 @@ TEST(CpuPower, RestoresAndPassesOverCpusThatAreOffline) {
   const FakeRoot root;
   test::fake_cpu_frequency(root, 3, "schedutil", 729600, 115200, 1510400);
   SavedSettings saved;
-  save_cpu_settings(saved, root.path());
+  save_cpu_settings(saved, {true, true, true}, root.path());
   ASSERT_EQ(saved.cpus.size(), 3U);
   CpuRequest request;
   request.governor = "powersave";
@@ -111,6 +111,32 @@ TEST(CpuPower, RestoresAndPassesOverCpusThatAreOffline) {
   EXPECT_EQ(cpus[1].governor, "schedutil");
   EXPECT_EQ(cpus[1].min_khz, 115200);
   EXPECT_EQ(cpus[1].max_khz, 1510400);
+}
+
+TEST(CpuPower, SavesWhatWillBeChangedAndNoMore) {
+  const FakeRoot root;
+  test::fake_desktop(root);
+  CpuRequest request;
+  request.governor = "performance";
+  SavedSettings saved;
+  save_cpu_settings(saved, changed_by(request), root.path());
+  ASSERT_EQ(saved.cpus.size(), 8U);
+  EXPECT_EQ(saved.cpus[7].governor, "powersave");
+  EXPECT_FALSE(saved.cpus[7].max_khz.has_value()) << "heat may hold it down now";
+  EXPECT_FALSE(saved.turbo.has_value());
+  request = {};
+  request.max_khz = 1'000'000;
+  request.turbo = false;
+  saved = {};
+  save_cpu_settings(saved, changed_by(request), root.path());
+  EXPECT_EQ(saved.cpus[0].governor, "");
+  EXPECT_EQ(saved.cpus[0].max_khz, 4'700'000);
+  EXPECT_EQ(saved.turbo, true);
+  request = {};
+  request.turbo = false;
+  saved = {};
+  save_cpu_settings(saved, changed_by(request), root.path());
+  EXPECT_TRUE(saved.cpus.empty());
 }
 
 TEST(CpuPower, NeverMakesAFile) {

@@ -182,6 +182,15 @@ TEST(ConditionWarnings, BusyCpuBelowItsClock) {
   EXPECT_TRUE(run.warnings().empty());
 }
 
+TEST(ConditionWarnings, SlowKindOfCpuIsNotTakenForAThrottledOne) {
+  Measured run;
+  for (auto* conditions : {&run.before, &run.after}) {
+    for (int i = 4; i < 6; ++i) conditions->cpus[i].max_khz = 2'400'000;
+  }
+  run.clocks(1'510'400, 1'510'400);
+  EXPECT_TRUE(run.warnings().empty());
+}
+
 TEST(ConditionWarnings, TurboPromisesTheBaseClockAlone) {
   Measured run;
   for (auto* conditions : {&run.before, &run.after}) {
