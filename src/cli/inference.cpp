@@ -132,17 +132,7 @@ class Run {
         warm_up_calls([&] { context->infer(); }, parse_warm_up(options_.measuring.warm_up));
     timers.preprocess.clear();
     const ProcessUsage begin = process_usage();
-    ProgressBar progress(program_, "measuring", iterations);
-    for (std::int64_t first = 0; first < iterations && !cancellation_requested(); first += batch) {
-      load_batch(dataset_, prepare_, first, batch, context->input(), timers.preprocess);
-      timers.infer.time([&] { context->infer(); });
-      const std::int64_t last = std::min(first + batch, counted);
-      timers.decide.time([&] {
-        for (std::int64_t i = first; i < last; ++i) add(i, i - first, *context, accuracy, measured);
-      });
-      progress.update(first);
-    }
-
+    run_images(*context, {iterations, counted, batch}, timers, accuracy, measured);
     const ProcessUsage used = process_usage() - begin;
     const auto samples = timers.infer.samples_ns();
 
@@ -208,6 +198,29 @@ class Run {
   }
 
  private:
+  struct Extent {
+    std::int64_t iterations;
+    std::int64_t counted;  ///< The images of the first round, which accuracy counts.
+    std::int64_t batch;
+  };
+
+  void run_images(ExecutionContext& context, const Extent& extent, Timers& timers,
+                  Accuracy& accuracy, Measured& measured) const {
+    const std::int64_t batch = extent.batch;
+    ProgressBar progress(program_, "measuring", extent.iterations);
+    for (std::int64_t first = 0; first < extent.iterations; first += batch) {
+      if (cancellation_requested()) break;
+      load_batch(dataset_, prepare_, first, batch, context.input(), timers.preprocess);
+      timers.infer.time([&] { context.infer(); });
+      progress.update(first);
+      const std::int64_t last = std::min(first + batch, extent.counted);
+      if (first >= last) continue;  // Nothing is decided in later rounds.
+      timers.decide.time([&] {
+        for (std::int64_t i = first; i < last; ++i) add(i, i - first, context, accuracy, measured);
+      });
+    }
+  }
+
   static void judge_latency(std::span<const std::int64_t> samples, const WarmUp& warm_up,
                             const TimerOverhead& overhead, std::vector<std::string> serious,
                             Result& result) {

@@ -64,8 +64,7 @@ class ClosedLoop {
  private:
   /// Of the progress bar, in iterations or milliseconds.
   [[nodiscard]] std::int64_t total() const {
-    const std::int64_t parts = plan_.timing == Timing::kBoth ? 2 : 1;
-    return plan_.repetitions * parts *
+    return plan_.repetitions * parts() *
            (by_time_ ? plan_.bound.duration_ns / 1'000'000 : plan_.bound.iterations);
   }
   [[nodiscard]] std::size_t expected_samples() const {
@@ -82,6 +81,7 @@ class ClosedLoop {
       progress_.update(before_ + (by_time_ ? elapsed_ns / 1'000'000 : iterations));
     };
     const auto part_done = [&] { before_ += total() / plan_.repetitions / parts(); };
+    recorder_.clear();
     const ProcessUsage begin = process_usage();
     std::optional<double> mean_ns;
     if (plan_.timing != Timing::kEach) {
@@ -91,15 +91,16 @@ class ClosedLoop {
       part_done();
     }
     if (plan_.timing != Timing::kLoop && !cancellation_requested()) {
-      recorder_.clear();
       record_calls(infer, plan_.bound, recorder_, SteadyClock{}, show);
-      const auto samples = recorder_.samples_ns();
-      measured_.inferences += static_cast<std::int64_t>(samples.size());
-      if (!mean_ns && !samples.empty()) mean_ns = mean_of(samples);
-      keep_samples(repetition);
       part_done();
     }
     measured_.usage += process_usage() - begin;
+    const auto samples = recorder_.samples_ns();
+    if (!samples.empty()) {
+      measured_.inferences += static_cast<std::int64_t>(samples.size());
+      if (!mean_ns) mean_ns = mean_of(samples);
+      keep_samples(repetition);
+    }
     if (mean_ns && !cancellation_requested()) measured_.means_ns.push_back(*mean_ns);
   }
 
@@ -143,16 +144,17 @@ class ClosedLoop {
   Measured measured_;
 };
 
-std::string statistic_name(const MeasuringPlan& plan) {
+/// `repetitions` that are whole.
+std::string statistic_name(const MeasuringPlan& plan, std::size_t repetitions) {
   if (plan.percentile) return percentile_name(*plan.percentile);
-  return plan.repetitions > 1 ? fmt::format("median of {} means", plan.repetitions) : "mean";
+  return repetitions > 1 ? fmt::format("median of {} means", repetitions) : "mean";
 }
 
 /// What stands for the run, and what its percentile needs.
 HeadlineResult headline_of(const MeasuringPlan& plan, const Measured& measured,
                            const std::optional<Summary>& summary, RunEvidence& evidence) {
   HeadlineResult headline;
-  headline.statistic = statistic_name(plan);
+  headline.statistic = statistic_name(plan, measured.means_ns.size());
   if (plan.percentile && summary) {
     std::vector<std::int64_t> sorted = measured.samples_ns;
     std::sort(sorted.begin(), sorted.end());
@@ -166,7 +168,7 @@ HeadlineResult headline_of(const MeasuringPlan& plan, const Measured& measured,
     if (const auto rank = stretched_upper_rank(sorted.size(), independent, quantile)) {
       headline.upper99_us = static_cast<double>(sorted[*rank - 1]) / 1000;
     }
-  } else if (plan.repetitions > 1 && !measured.means_ns.empty()) {
+  } else if (measured.means_ns.size() > 1) {
     std::vector<double> means = measured.means_ns;
     std::sort(means.begin(), means.end());
     headline.us = (means[(means.size() - 1) / 2] + means[means.size() / 2]) / 2000;
@@ -236,7 +238,7 @@ void print(const Program& program, const MeasuringPlan& plan, const Result& resu
   if (latency.scope == kScopeLoop) {
     program.print(
         "latency    {:.3f} us an inference{}, amortised: {} inferences under {}\n", *latency.mean,
-        interval_text(latency.mean_ci95), *latency.count,
+        interval_text(latency.mean_ci95, 3), *latency.count,
         plan.timing == Timing::kBoth && plan.bound.duration_ns <= 0 && plan.repetitions == 1
             ? "one timer"
             : "one timer a stretch");

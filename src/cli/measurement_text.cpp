@@ -17,9 +17,9 @@ const char* plural(std::int64_t count) {
 
 }  // namespace
 
-std::string interval_text(const std::optional<Range>& range) {
+std::string interval_text(const std::optional<Range>& range, int digits) {
   if (!range) return {};
-  return fmt::format(" (95 %: {:.2f} to {:.2f})", (*range)[0], (*range)[1]);
+  return fmt::format(" (95 %: {:.{}f} to {:.{}f})", (*range)[0], digits, (*range)[1], digits);
 }
 
 std::string plan_line(const MeasuringPlan& plan) {

@@ -13,7 +13,7 @@ namespace hedge::cli {
 // nothing to say.
 
 /// " (95 %: 1.23 to 4.56)"; empty for none.
-[[nodiscard]] std::string interval_text(const std::optional<Range>& range);
+[[nodiscard]] std::string interval_text(const std::optional<Range>& range, int digits = 2);
 [[nodiscard]] std::string plan_line(const MeasuringPlan& plan);
 /// How long the warm-up took, whether it settled, and the cold start.
 [[nodiscard]] std::string warm_up_line(const Result& result);

@@ -143,6 +143,9 @@ template <class Callable, NanosecondClock Clock = SteadyClock, class Progress = 
     total.iterations += part.iterations;
     total.total_ns += part.total_ns;
     if (cancellation_requested()) break;
+    // However wrong the expectation, a long run is not cut into millions.
+    const bool brief = by_time && static_cast<double>(part.total_ns) < kStretch_ns / 2;
+    if (brief) stretch = std::min<std::int64_t>(2 * stretch, 1'000'000'000);
     progress(total.iterations, total.total_ns);
   }
   return run;

@@ -207,6 +207,11 @@ TEST(MeasureStretches, CutsALoopByTimeOrIterations) {
   const LoopRun by_count = measure_stretches(call, {.iterations = 1005}, 1e6, clock);
   EXPECT_EQ(by_count.stretches.size(), 101U);
   EXPECT_EQ(by_count.total.iterations, 1005);
+  // Expected to take 1,000 times as long as it does.
+  const LoopRun wrong =
+      measure_stretches(call, {.iterations = 10, .duration_ns = 1000 * kMillisecond}, 1e9, clock);
+  EXPECT_LT(wrong.stretches.size(), 50U);
+  EXPECT_GE(wrong.total.total_ns, 1000 * kMillisecond);
   // A stretch is an inference at least.
   EXPECT_EQ(measure_stretches(call, {.iterations = 3}, 1e12, clock).stretches.size(), 3U);
 }

@@ -104,7 +104,7 @@ INSTANTIATE_TEST_SUITE_P(Runs, Steady,
                                          Noise{"Independent2000", 0, 2000},
                                          Noise{"Half150", 0.5, 150}, Noise{"Half2000", 0.5, 2000},
                                          Noise{"Strong950", 0.9, 950},
-                                         Noise{"Strong3000", 0.9, 3000}),
+                                         Noise{"Strong2000", 0.9, 2000}),
                          [](const auto& info) { return std::string(info.param.name); });
 
 TEST(FindRegimes, TellsWhereAndHowMuch) {
