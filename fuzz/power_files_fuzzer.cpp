@@ -6,25 +6,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <string_view>
 
 #include "base/nvpmodel.h"
 #include "energy/power_mode_gpu.h"
 #include "energy/power_mode_state.h"
-#include "hedge/error.h"
 #include "require.h"
 
 namespace {
-
-template <class Function>
-void accept_bad_input(const Function& function) {
-  try {
-    function();
-  } catch (const hedge::Error& error) {
-    require(error.kind() == hedge::ErrorKind::kBadInput);
-    require(std::string_view(error.what()).find('\n') == std::string_view::npos);
-  }
-}
 
 void read_configuration(const std::string& text) {
   const hedge::NvpModelConf conf = hedge::parse_nvpmodel_conf(text);

@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "data/file_datasets.h"
@@ -16,22 +15,10 @@
 #include "fetch/cifar10.h"
 #include "fetch/download.h"
 #include "fetch/part_file.h"
-#include "hedge/error.h"
 #include "measure/recorded_times.h"
 #include "require.h"
 
 namespace {
-
-/// One line at most, whatever the file holds.
-template <class Function>
-void accept_bad_input(const Function& function) {
-  try {
-    function();
-  } catch (const hedge::Error& error) {
-    require(error.kind() == hedge::ErrorKind::kBadInput);
-    require(std::string_view(error.what()).find('\n') == std::string_view::npos);
-  }
-}
 
 void read_recipe(const std::string& text) {
   const hedge::PreprocessingRecipe recipe = hedge::recipe_from_text(text);
