@@ -42,14 +42,17 @@ std::filesystem::path fake_board() {
   return root;
 }
 
-int compare(const std::string& engine_file, int pairs, double rate) {
+int compare(const std::string& engine_file, int pairs, double rate, const std::string& meter) {
   const auto engine = Engine::load(engine_file);
   const auto context = engine->create_context({});
   std::filesystem::path root;
-  MeterChoice choice = open_meter("auto");
-  if (!choice.meter) {
+  MeterChoice choice;
+  if (meter == "fake") {
     root = fake_board();
     choice = open_meter("ina3221", {.root = root});
+  } else {
+    choice = open_meter(meter);
+    if (!choice.meter) throw bad_input(choice.reason);
   }
   std::filesystem::remove_all(root);  // What is open stays readable.
   (void)warm_up(*context, 1000);
@@ -78,8 +81,7 @@ int compare(const std::string& engine_file, int pairs, double rate) {
              block, trial.ns_per_iteration() / 1000, choice.meter->facts().name, rate);
   fmt::print("with / without sampler  {:.4f}", result.ratio.ratio);
   if (result.ratio.interval) {
-    fmt::print("  [{:.4f}, {:.4f}]", result.ratio.interval->lower,
-               result.ratio.interval->upper);
+    fmt::print("  [{:.4f}, {:.4f}]", result.ratio.interval->lower, result.ratio.interval->upper);
   }
   fmt::print("\n");
   return 0;
@@ -90,12 +92,12 @@ int compare(const std::string& engine_file, int pairs, double rate) {
 
 int main(int argc, char** argv) {
   if (argc < 2) {
-    fmt::print(stderr, "usage: bench-sampling ENGINE [PAIRS] [READINGS_PER_SECOND]\n");
+    fmt::print(stderr, "usage: bench-sampling ENGINE [PAIRS] [READINGS_PER_SECOND] [fake|METER]\n");
     return 2;
   }
   try {
     return hedge::compare(argv[1], argc > 2 ? std::atoi(argv[2]) : 100,
-                          argc > 3 ? std::atof(argv[3]) : 100);
+                          argc > 3 ? std::atof(argv[3]) : 100, argc > 4 ? argv[4] : "fake");
   } catch (const hedge::Error& error) {
     fmt::print(stderr, "bench-sampling: error: {}\n", error.what());
     return 1;

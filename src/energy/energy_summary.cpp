@@ -12,6 +12,8 @@ namespace hedge {
 namespace {
 
 constexpr double kZ95 = 1.959963984540054;
+constexpr double kLeastShare = 0.8;  ///< Of the load, that the figures have to be of.
+constexpr double kMostDoubt = 0.05;  ///< Half width of the energy's interval over the energy.
 
 double square(double x) {
   return x * x;
@@ -113,6 +115,26 @@ void add_doubts(const EnergySummary& summary, const RunWindows& windows, bool al
         fmt::format("the load of {:.2f} s saw fewer than three refreshes of the meter; run it for "
                     "longer",
                     windows.load.seconds()));
+  } else if (summary.window.seconds() < kLeastShare * windows.load.seconds()) {
+    doubts.push_back(fmt::format(
+        "the meter told of {:.2f} of {:.2f} s only: a rail fell silent or stuck, or the "
+        "run is short for its refresh; see the warnings, or run it for longer",
+        summary.window.seconds(), windows.load.seconds()));
+  } else if (*summary.gross.half_width > kMostDoubt * std::fabs(*summary.gross.joules)) {
+    doubts.push_back(fmt::format(
+        "energy is known to +-{:.0f} % only ({:.0f} % is allowed); run it for longer",
+        100 * *summary.gross.half_width / std::fabs(*summary.gross.joules), 100 * kMostDoubt));
+  }
+  if (summary.gross.joules && *summary.gross.joules < 0) {
+    doubts.emplace_back("energy is negative: the meter is connected the wrong way round");
+  }
+}
+
+void warn_of_lost_baseline(const char* when, const std::optional<Window>& asked,
+                           const std::optional<IdlePower>& found,
+                           std::vector<std::string>& warnings) {
+  if (asked && !found) {
+    warnings.push_back(fmt::format("the idle power {} the load is not known", when));
   }
 }
 
@@ -153,6 +175,10 @@ EnergySummary summarize_energy(const Recording& recording, const RunWindows& win
     }
   }
   add_doubts(summary, windows, aligned.has_value(), summary.doubts);
+  if (summary.gross.joules) {
+    warn_of_lost_baseline("before", windows.idle_before, before, summary.warnings);
+    warn_of_lost_baseline("after", windows.idle_after, after, summary.warnings);
+  }
   warn_of_idle(before, after, summary.warnings);
   return summary;
 }

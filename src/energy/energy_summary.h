@@ -43,7 +43,8 @@ struct EnergySummary {
 /// to tick of the slowest rail that counts; where the load is too short for that, the load itself,
 /// with what its edges leave open. The idle power is the mean of the windows before and after; half
 /// of their difference is part of its doubt. Gaps, resets and an idle power that
-/// changed are told as warnings; energy without an interval, or none, is a doubt.
+/// changed are told as warnings; energy without an interval or with a wide one, of a part of the
+/// load, negative, or none, is a doubt.
 [[nodiscard]] EnergySummary summarize_energy(const Recording& recording, const RunWindows& windows);
 
 }  // namespace hedge

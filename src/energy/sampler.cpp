@@ -92,11 +92,12 @@ Sampler::~Sampler() {
 
 Recording Sampler::stop() {
   {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(wake_mutex_);
     stop_ = true;
   }
   wake_.notify_all();
   thread_.join();
+  reader_.recording().late_readings = late_readings_;
   return std::move(reader_.recording());
 }
 
@@ -116,21 +117,28 @@ void Sampler::keep_to_last_cpu() const {
 void Sampler::run(const std::atomic<std::int64_t>& done) {
   keep_to_last_cpu();
   const std::int64_t start = SteadyClock::now_ns();
-  std::unique_lock lock(mutex_);
-  for (std::int64_t k = 0; !stop_; ++k) {
+  const auto read = [&] {
+    const std::lock_guard lock(mutex_);
+    reader_.read(SteadyClock::now_ns(), done.load(std::memory_order_relaxed));
+  };
+  for (std::int64_t k = 0;;) {
     const std::int64_t deadline = reading_deadline_ns(start, k, options_.period_ns);
     const auto when = std::chrono::steady_clock::time_point(std::chrono::nanoseconds(deadline));
-    if (wake_.wait_until(lock, when, [this] { return stop_; })) break;
-    const std::int64_t now = SteadyClock::now_ns();
-    if (now - deadline > options_.period_ns) {
-      // Those missed meanwhile are not made up for: they would all show the same moment.
-      k += (now - deadline) / options_.period_ns;
-      ++reader_.recording().late_readings;
+    {
+      std::unique_lock lock(wake_mutex_);
+      if (wake_.wait_until(lock, when, [this] { return stop_; })) break;
     }
-    reader_.read(now, done.load(std::memory_order_relaxed));
+    read();
+    // Deadlines that passed meanwhile, because a reading takes long or no CPU was free, are not
+    // made up for: a meter that is slower than its period would never let this thread rest.
+    ++k;
+    const std::int64_t passed = (SteadyClock::now_ns() - start) / options_.period_ns;
+    if (passed >= k) {
+      k = passed + 1;
+      ++late_readings_;
+    }
   }
-  // The last reading closes what is open.
-  reader_.read(SteadyClock::now_ns(), done.load(std::memory_order_relaxed));
+  read();  // Closes what is open.
 }
 
 std::vector<std::optional<double>> Sampler::recent_rail_watts(std::int64_t span_ns) const {

@@ -35,7 +35,7 @@ class ProgressLog {
 struct Recording {
   std::vector<RailTrace> rails;
   ProgressLog progress;
-  std::int64_t late_readings = 0;  ///< More than a period behind their deadline.
+  std::int64_t late_readings = 0;  ///< That had not ended before the next deadline.
 };
 
 /// Deadline of the k-th reading: absolute, so that late ones do not push the others, and shifted by
@@ -93,9 +93,12 @@ class Sampler {
 
   Options options_;
   std::vector<bool> counts_;
-  mutable std::mutex mutex_;  ///< Between the sampler and who watches it, never the load.
+  std::mutex wake_mutex_;
   std::condition_variable wake_;
   bool stop_ = false;
+  mutable std::mutex
+      mutex_;  ///< Of the recording; between the sampler and who watches it, never the load.
+  std::int64_t late_readings_ = 0;  ///< The sampler's own.
   MeterReader reader_;
   std::thread thread_;
 };

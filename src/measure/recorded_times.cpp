@@ -13,6 +13,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/naming.h"
 #include "base/text.h"
 #include "hedge/error.h"
 #include "measure/google_benchmark.h"
@@ -93,7 +94,7 @@ RecordedTimes of_result(Result result, const std::string& source) {
 RecordedTimes of_samples_json(const json& object, const std::string& source) {
   const auto found = object.find("latency_ns");
   if (found == object.end()) throw bad_input(fmt::format("{}: has no latency_ns", source));
-  auto samples = json_integers<std::int64_t>(*found);
+  auto samples = naming(source, [&] { return json_integers<std::int64_t>(*found); });
   for (const std::int64_t ns : samples) (void)nanoseconds(static_cast<double>(ns), 1, source);
   return of_samples("samples", std::move(samples), source);
 }
@@ -191,6 +192,9 @@ RecordedTimes of_json(const json& value, const std::string& source, const Record
   }
   if (value.is_array() && !value.empty() && value[0].is_object() && !value[0].contains("schema")) {
     return of_trtexec(value, source, choice);
+  }
+  if (value.is_array() && value.empty()) {
+    throw bad_input(fmt::format("{}: holds no times", source));
   }
   if (value.is_array() && value.size() > 1) {
     throw bad_input(fmt::format("{}: holds {} results; keep one of them", source, value.size()));

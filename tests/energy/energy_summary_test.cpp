@@ -111,6 +111,36 @@ TEST(EnergySummary, ARailThatVanishesMakesTheTotalUnknown) {
   EXPECT_TRUE(has(summary.doubts, "without a reading"));
 }
 
+/// Of the only rail, ticks end early: what is known is of a part of the load.
+TEST(EnergySummary, OnePartOfTheLoadIsADoubt) {
+  const SimulatedLoad load{.begin_s = 5, .end_s = 35};
+  SimulatedMeter meter(load, {.noise = 0.05}, 1);
+  RailTrace vanishing(meter.rails()[0], gap_for_period(10'000'000));
+  Recording recording;
+  for (std::int64_t t = kS; t < 40 * kS; t += 10'000'000) {
+    RailReading reading;
+    meter.now_s = static_cast<double>(t) * 1e-9;
+    meter.read({&reading, 1});
+    if (t > 15 * kS) reading.value = kNoReading;
+    vanishing.add(reading);
+    recording.progress.add(t, t / 10'000'000);
+  }
+  recording.rails = {vanishing};
+  const EnergySummary summary = summarize_energy(recording, kWindows);
+  EXPECT_FALSE(summary.doubts.empty());
+  EXPECT_TRUE(warns(summary, "idle power after") || !summary.gross.joules);
+}
+
+TEST(EnergySummary, AWideIntervalAndNegativeEnergyAreDoubts) {
+  const SimulatedLoad load{.idle_watts = 0.2, .watts = 0.3, .begin_s = 5, .end_s = 35};
+  const EnergySummary noisy =
+      summarize_energy(simulate(load, {.refresh_s = 1, .noise = 1}), kWindows);
+  EXPECT_TRUE(has(noisy.doubts, "is known to"));
+  const SimulatedLoad reversed{.idle_watts = -4, .watts = -10, .begin_s = 5, .end_s = 35};
+  const EnergySummary negative = summarize_energy(simulate(reversed, {.noise = 0.05}), kWindows);
+  EXPECT_TRUE(has(negative.doubts, "wrong way round"));
+}
+
 TEST(EnergySummary, PartsOfARailAreNotAdded) {
   const SimulatedLoad load{.idle_watts = 4, .watts = 10, .begin_s = 5, .end_s = 35};
   Recording recording = simulate(load, {.noise = 0.05});

@@ -63,6 +63,37 @@ TEST(Sampler, ReadsAtItsRateBesideTheLoad) {
   EXPECT_NEAR(recording.progress.at(whole.end_ns).value(), 20, 1);
 }
 
+/// A reading that takes longer than the period leaves the thread time to rest and to stop.
+class SlowMeter final : public PowerMeter {
+ public:
+  [[nodiscard]] const MeterFacts& facts() const noexcept override { return meter_.facts(); }
+  [[nodiscard]] std::span<const Rail> rails() const noexcept override { return meter_.rails(); }
+  void read(std::span<RailReading> readings) noexcept override {
+    const std::int64_t end = SteadyClock::now_ns() + 3 * kMs;
+    while (SteadyClock::now_ns() < end) {
+    }
+    meter_.read(readings);
+    ++readings_;
+  }
+  int readings_ = 0;
+
+ private:
+  RunningMeter meter_;
+};
+
+TEST(Sampler, EndsWhileItsMeterIsTooSlow) {
+  SlowMeter meter;
+  const std::atomic<std::int64_t> done{0};
+  Sampler sampler(&meter, done, {.period_ns = kMs / 4});
+  std::this_thread::sleep_for(std::chrono::milliseconds(60));
+  (void)sampler.recent_watts(10 * kMs);
+  const std::int64_t begin = SteadyClock::now_ns();
+  const Recording recording = sampler.stop();
+  EXPECT_LT(SteadyClock::now_ns() - begin, 1000 * kMs);
+  EXPECT_GE(recording.late_readings, meter.readings_ - 2);
+  EXPECT_GT(meter.readings_, 1);
+}
+
 TEST(Sampler, WithoutAMeterRecordsProgress) {
   const std::atomic<std::int64_t> done{7};
   Sampler sampler(nullptr, done, {.period_ns = kMs});
