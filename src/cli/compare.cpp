@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <optional>
+#include <random>
 #include <utility>
 #include <vector>
 
@@ -34,11 +35,11 @@ constexpr const char* kExamples =
     "  hedge compare times.json latest.json          of trtexec --exportTimes, or Google "
     "Benchmark\n"
     "\n"
-    "The two run in turn in one process on the same image, a coin says which goes first. The\n"
-    "ratio is the mean of the pairs' ratios (of their logarithms, without the twentieth at\n"
-    "either end); below 1 A is faster. Files are compared by their means: those of --json and "
-    "--samples,\n"
-    "of trtexec and of Google Benchmark. Intervals respect autocorrelation, and a difference is\n"
+    "The two run in turn in one process on the same image, a coin says which goes first; in\n"
+    "rounds, for each of which they are loaded anew. The ratio is the mean of the pairs' ratios\n"
+    "(of their logarithms, without the twentieth at either end); below 1 A is faster. Files are\n"
+    "compared by their means: those of --json and --samples, of trtexec and of Google Benchmark.\n"
+    "Intervals respect rounds and autocorrelation, and a difference is\n"
     "called one where the 98 % interval leaves 1 out.\n";
 
 struct Options {
@@ -48,6 +49,7 @@ struct Options {
   std::string flags_b;
   std::string iterations = "2000";
   std::string warm_up = std::to_string(kDefaultWarmUpRuns);
+  std::string rounds = "20";
   std::string seed = "0";
   std::string benchmark_out;
   RecordedChoice recorded;
@@ -58,6 +60,7 @@ struct Contender {
   ModelOptions options;
   std::string batch_text;
   std::int64_t batch = 1;
+  int threads = 1;
   std::shared_ptr<const Engine> engine;
   std::unique_ptr<Dataset> dataset;
   std::unique_ptr<ExecutionContext> context;
@@ -82,8 +85,11 @@ struct Contender {
                       parse_iterations(iterations, static_cast<std::int64_t>(dataset->size())));
     prepare = preprocessing_of(*engine);
     batch = batch_of(*engine, batch_text);
-    context = engine->create_context({.threads = thread_count(options.threads), .batch = batch});
+    threads = thread_count(options.threads);
   }
+
+  /// Compiles and allocates anew.
+  void create() { context = engine->create_context({.threads = threads, .batch = batch}); }
 
   /// The same image in each place of the batch.
   void load(std::size_t index) {
@@ -127,6 +133,61 @@ void print_side(const Program& program, const char* name, const Result& result) 
   program.print_text(latency_lines(*result.latency_us));
 }
 
+/// Loads both anew, in any order and behind some memory of any size, so that where theirs lies is
+/// drawn again.
+class Placement {
+ public:
+  Placement(Contender& a, Contender& b, std::uint64_t seed) : a_(a), b_(b), random_(~seed) {}
+
+  void draw() {
+    a_.context.reset();
+    b_.context.reset();
+    padding_.clear();
+    const bool swapped = (random_() & 1U) != 0;
+    for (Contender* contender : {swapped ? &b_ : &a_, swapped ? &a_ : &b_}) {
+      for (std::uint64_t pieces = random_() % 8; pieces > 0; --pieces) {
+        padding_.emplace_back(random_() % 100'000);
+      }
+      contender->create();
+    }
+  }
+
+ private:
+  Contender& a_;
+  Contender& b_;
+  std::mt19937_64 random_;
+  std::vector<std::vector<char>> padding_;
+};
+
+/// Pairs in rounds; returns the index of each round's first pair.
+std::vector<std::size_t> run_rounds(const Program& program, Contender& a, Contender& b,
+                                    PairedComparison<>& comparison, std::int64_t pairs,
+                                    std::int64_t rounds, std::int64_t warm_up_runs,
+                                    std::uint64_t seed) {
+  ProgressBar progress(program, "comparing", pairs);
+  Placement placement(a, b, seed);
+  std::vector<std::size_t> begins;
+  for (std::int64_t round = 0; round < rounds && !cancellation_requested(); ++round) {
+    placement.draw();
+    // Later rounds find clocks and caches as the ones before left them.
+    const std::int64_t runs = round == 0 ? warm_up_runs : (warm_up_runs + 9) / 10;
+    for (Contender* contender : {&a, &b}) {
+      contender->load(0);
+      warm_up(*contender->context, runs);
+    }
+    const std::int64_t end = pairs * (round + 1) / rounds;
+    for (std::int64_t i = pairs * round / rounds; i < end && !cancellation_requested(); ++i) {
+      a.load(static_cast<std::size_t>(i));
+      b.load(static_cast<std::size_t>(i));
+      if (i == pairs * round / rounds) begins.push_back(comparison.a_ns().size());
+      comparison.run_pair([&] { a.context->infer(); }, [&] { b.context->infer(); });
+      progress.update(i);
+    }
+  }
+  if (begins.empty()) throw runtime_failure("cancelled before the first pair");
+  return begins;
+}
+
 /// The samples of both for compare.py.
 void write_google_benchmark(const std::string& file, const PairedComparison<>& comparison,
                             const Result& a, const Result& b) {
@@ -158,33 +219,21 @@ int compare(const Program& program, const Options& options) {
   const std::int64_t pairs =
       parse_iterations(options.iterations, static_cast<std::int64_t>(a.dataset->size()));
   const std::int64_t runs = parse_count("--warmup", options.warm_up, 0, 1'000'000'000);
+  const std::int64_t rounds = std::min(parse_count("--rounds", options.rounds, 1, 10'000), pairs);
   const auto seed =
       static_cast<std::uint64_t>(parse_count("--seed", options.seed, 0, 1'000'000'000'000));
   require_distinct({{"--json", program.json_file()}, {"--benchmark_out", options.benchmark_out}});
   if (!options.benchmark_out.empty()) require_writable(options.benchmark_out);
   const TimerOverhead overhead = timer_overhead();
-  a.load(0);
-  b.load(0);
-  warm_up(*a.context, runs);
-  warm_up(*b.context, runs);
   PairedComparison<> comparison(static_cast<std::size_t>(pairs), seed);
-  {
-    ProgressBar progress(program, "comparing", pairs);
-    if (cancellation_requested()) throw runtime_failure("cancelled before the first pair");
-    for (std::int64_t i = 0; i < pairs && !cancellation_requested(); ++i) {
-      a.load(static_cast<std::size_t>(i));
-      b.load(static_cast<std::size_t>(i));
-      comparison.run_pair([&] { a.context->infer(); }, [&] { b.context->infer(); });
-      progress.update(i);
-    }
-  }
-  const ComparisonResult result = comparison.result();
+  const auto begins = run_rounds(program, a, b, comparison, pairs, rounds, runs, seed);
+  const ComparisonResult result = compare_samples(comparison.a_ns(), comparison.b_ns(), begins);
   const Result result_a = a.result(result.a, overhead);
   const Result result_b = b.result(result.b, overhead);
   print_side(program, "A", result_a);
   print_side(program, "B", result_b);
-  program.print("{}, {} pairs: {}\n", ratio_text(result.ratio), result.pairs,
-                to_string(result.verdict));
+  program.print("{}, {} pairs in {} rounds: {}\n", ratio_text(result.ratio), result.pairs,
+                result.rounds, to_string(result.verdict));
   if (!options.benchmark_out.empty()) {
     write_google_benchmark(options.benchmark_out, comparison, result_a, result_b);
   }
@@ -194,6 +243,7 @@ int compare(const Program& program, const Options& options) {
     json["ratio_ci98"] = {result.ratio.interval->lower, result.ratio.interval->upper};
   }
   json["pairs"] = result.pairs;
+  json["rounds"] = result.rounds;
   json["verdict"] = to_string(result.verdict);
   json["a"] = result_to_json(result_a);
   json["b"] = result_to_json(result_b);
@@ -215,6 +265,10 @@ int main(int argc, char** argv) {
   app.add_option("--b", options.flags_b, "Flags of inference for B alone")->type_name("FLAGS");
   app.add_option("--iterations", options.iterations, "Pairs (default 2000)")->type_name("N");
   app.add_option("--warmup", options.warm_up, "Untimed inferences before (default 100)")
+      ->type_name("N");
+  app.add_option("--rounds", options.rounds,
+                 "Times that both are loaded anew, so that where their memory lies does not decide "
+                 "(default 20)")
       ->type_name("N");
   app.add_option("--seed", options.seed, "Of the order within pairs (default 0)")->type_name("N");
   app.add_option("--benchmark_out", options.benchmark_out,

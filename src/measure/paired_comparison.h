@@ -27,6 +27,7 @@ enum class ComparisonVerdict : std::uint8_t { kAFaster, kBFaster, kNoDifference 
 
 struct ComparisonResult {
   std::size_t pairs = 0;
+  std::size_t rounds = 1;
   RatioEstimate ratio;  ///< A to B: below 1 means that A is faster.
   Summary a;
   Summary b;
@@ -36,6 +37,10 @@ struct ComparisonResult {
 /// Throws bad_input when the samples are not in pairs or there are none.
 [[nodiscard]] ComparisonResult compare_samples(std::span<const std::int64_t> a_ns,
                                                std::span<const std::int64_t> b_ns);
+/// The same of pairs in rounds that begin at these pairs (ratio_over_rounds).
+[[nodiscard]] ComparisonResult compare_samples(std::span<const std::int64_t> a_ns,
+                                               std::span<const std::int64_t> b_ns,
+                                               std::span<const std::size_t> begins);
 
 /// Times A and B side by side, so that whatever drifts (clocks, temperature, neighbours) meets
 /// both, and draws at random which of a pair goes first, so that neither profits from the other's

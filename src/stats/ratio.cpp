@@ -11,26 +11,57 @@
 #include "hedge/error.h"
 
 namespace hedge {
-RatioEstimate paired_ratio(std::span<const std::int64_t> a_ns, std::span<const std::int64_t> b_ns) {
+namespace {
+
+std::vector<double> log_ratios(std::span<const std::int64_t> a_ns,
+                               std::span<const std::int64_t> b_ns) {
   if (a_ns.size() != b_ns.size()) {
     throw bad_input(
         fmt::format("{} samples of A and {} of B are not pairs", a_ns.size(), b_ns.size()));
   }
   if (a_ns.empty()) throw bad_input("there are no pairs to compare");
-
   const auto log_of = [](std::int64_t ns) {
     return std::log(static_cast<double>(std::max<std::int64_t>(ns, 1)));
   };
-  const std::size_t n = a_ns.size();
-  std::vector<double> logs(n);
-  for (std::size_t i = 0; i < n; ++i) logs[i] = log_of(a_ns[i]) - log_of(b_ns[i]);
-  const MeanEstimate mean = trimmed_mean_of_series(logs, kRatioTrimmed);
-  RatioEstimate estimate{.ratio = std::exp(mean.mean), .interval = {}};
-  const double stddev = mean.standard_error * std::sqrt(static_cast<double>(mean.count));
-  if (const auto interval = mean_interval(mean.mean, stddev, mean.count, kRatioConfidence)) {
+  std::vector<double> logs(a_ns.size());
+  for (std::size_t i = 0; i < logs.size(); ++i) logs[i] = log_of(a_ns[i]) - log_of(b_ns[i]);
+  return logs;
+}
+
+RatioEstimate from_logarithm(double mean, double stddev, std::size_t count) {
+  RatioEstimate estimate{.ratio = std::exp(mean), .interval = {}};
+  if (const auto interval = mean_interval(mean, stddev, count, kRatioConfidence)) {
     estimate.interval = Interval{std::exp(interval->lower), std::exp(interval->upper)};
   }
   return estimate;
+}
+
+}  // namespace
+
+RatioEstimate paired_ratio(std::span<const std::int64_t> a_ns, std::span<const std::int64_t> b_ns) {
+  const MeanEstimate mean = trimmed_mean_of_series(log_ratios(a_ns, b_ns), kRatioTrimmed);
+  const double stddev = mean.standard_error * std::sqrt(static_cast<double>(mean.count));
+  return from_logarithm(mean.mean, stddev, mean.count);
+}
+
+RatioEstimate ratio_over_rounds(std::span<const std::int64_t> a_ns,
+                                std::span<const std::int64_t> b_ns,
+                                std::span<const std::size_t> begins) {
+  if (begins.size() < 2) return paired_ratio(a_ns, b_ns);
+  const std::vector<double> logs = log_ratios(a_ns, b_ns);
+  std::vector<double> rounds;
+  for (std::size_t i = 0; i < begins.size(); ++i) {
+    const std::size_t end = i + 1 < begins.size() ? begins[i + 1] : logs.size();
+    if (begins[i] >= end || end > logs.size()) throw bad_input("a round has no pairs");
+    const auto round = std::span<const double>(logs).subspan(begins[i], end - begins[i]);
+    rounds.push_back(trimmed_mean_of_series(round, kRatioTrimmed).mean);
+  }
+  const auto n = static_cast<double>(rounds.size());
+  double mean = 0;
+  for (const double round : rounds) mean += round / n;
+  double squares = 0;
+  for (const double round : rounds) squares += (round - mean) * (round - mean);
+  return from_logarithm(mean, std::sqrt(squares / (n - 1)), rounds.size());
 }
 
 RatioEstimate ratio_of_means(const MeanEstimate& a, const MeanEstimate& b) {

@@ -33,6 +33,16 @@ struct RatioEstimate {
 [[nodiscard]] RatioEstimate paired_ratio(std::span<const std::int64_t> a_ns,
                                          std::span<const std::int64_t> b_ns);
 
+/// The same of pairs measured in rounds, between which both were loaded anew: where memory happens
+/// to lie makes equals differ by some tenths of a percent for as long as they live (T. Mytkowicz et
+/// al., Producing Wrong Data Without Doing Anything Obviously Wrong, ASPLOS 2009), so that rounds,
+/// not pairs, are what is independent. The mean of the rounds' trimmed means of logarithms, and
+/// Student's t over them. `begins` holds the index of each round's first pair, ascending from 0; of
+/// one round it is paired_ratio. Throws bad_input as that does, and for a round without pairs.
+[[nodiscard]] RatioEstimate ratio_over_rounds(std::span<const std::int64_t> a_ns,
+                                              std::span<const std::int64_t> b_ns,
+                                              std::span<const std::size_t> begins);
+
 /// The ratio of two means that were measured apart, and its interval by Fieller's theorem with
 /// Welch's degrees of freedom (E. Fieller, Some problems in interval estimation, JRSS B 16, 1954).
 /// Nothing where B's mean may be 0 or a count is below 2. Throws bad_input unless both means are

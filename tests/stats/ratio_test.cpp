@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <vector>
 
 #include "hedge/error.h"
@@ -79,6 +80,32 @@ TEST(PairedRatio, BelowTheUnitOfTheClockIsOneNanosecond) {
 TEST(PairedRatio, OfOnePairHasNoInterval) {
   EXPECT_FALSE(paired_ratio(Samples{1}, Samples{2}).interval.has_value());
   EXPECT_TRUE(paired_ratio(Samples{1, 1}, Samples{2, 3}).interval.has_value());
+}
+
+/// Of ten rounds each with an offset of its own; pairs agree within one far better than rounds do.
+TEST(RatioOverRounds, KnowsWhatRoundsDisagreeOn) {
+  Samples a;
+  Samples b;
+  std::vector<std::size_t> begins;
+  const std::int64_t offsets[] = {3, -4, 5, 0, -6, 2, -1, 4, -5, 1};
+  for (const std::int64_t offset : offsets) {
+    begins.push_back(a.size());
+    for (int i = 0; i < 50; ++i) {
+      a.push_back(100'000 + 100 * offset + i % 3);
+      b.push_back(100'000 + i % 5);
+    }
+  }
+  EXPECT_GT(ratio_over_rounds(a, b, begins).interval->upper, 1);
+  EXPECT_LT(ratio_over_rounds(a, b, begins).interval->lower, 1);
+  EXPECT_NEAR(ratio_over_rounds(a, b, begins).ratio, 1 - 1e-4, 2e-5);
+  const RatioEstimate half = ratio_over_rounds(Samples(40, 1), Samples(40, 2),
+                                               std::array{std::size_t{0}, std::size_t{20}});
+  EXPECT_NEAR(half.ratio, 0.5, kTolerance);
+  EXPECT_NEAR(half.interval->upper, 0.5, kTolerance);
+  const std::size_t one[] = {0};
+  EXPECT_EQ(ratio_over_rounds(a, b, one).interval, paired_ratio(a, b).interval);
+  const std::size_t empty[] = {0, 500};
+  EXPECT_THROW((void)ratio_over_rounds(a, b, empty), Error);
 }
 
 TEST(PairedRatio, RefusesWhatAreNoPairs) {
