@@ -19,6 +19,7 @@
 #include "cli/model_options.h"
 #include "energy/power_mode_session.h"
 #include "hedge/error.h"
+#include "measure/recorded_times.h"
 #include "result/result_json.h"
 
 namespace hedge::cli {
@@ -74,8 +75,9 @@ std::optional<Ratio> ratio_of(const std::optional<double>& a, const std::optiona
 
 std::optional<Ratio> time_ratio(const Result& locked, const Result& free) {
   if (!locked.latency_us || !free.latency_us) return std::nullopt;
-  return ratio_of(locked.latency_us->mean, locked.latency_us->mean_ci95, free.latency_us->mean,
-                  free.latency_us->mean_ci95);
+  const LatencyResult& a = telling_latency(locked);
+  const LatencyResult& b = telling_latency(free);
+  return ratio_of(a.mean, a.mean_ci95, b.mean, b.mean_ci95);
 }
 
 std::optional<Ratio> energy_ratio(const Result& locked, const Result& free) {

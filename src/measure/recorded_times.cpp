@@ -73,12 +73,6 @@ MeanEstimate mean_of_result(const LatencyResult& latency, const std::string& sou
   return mean;
 }
 
-/// A loop that nothing is known of but its mean gives way to the inferences beside it.
-const LatencyResult& telling_latency(const Result& result) {
-  const bool loop_alone = !result.latency_us->mean_ci95 && result.per_iteration_us;
-  return loop_alone ? *result.per_iteration_us : *result.latency_us;
-}
-
 RecordedTimes of_result(Result result, const std::string& source) {
   if (!result.latency_us) throw bad_input(fmt::format("{}: holds no latency", source));
   const LatencyResult& latency = telling_latency(result);
@@ -213,6 +207,11 @@ std::optional<fs::path> samples_beside(const std::string& samples_file, const fs
 }
 
 }  // namespace
+
+const LatencyResult& telling_latency(const Result& result) {
+  const bool loop_alone = !result.latency_us->mean_ci95 && result.per_iteration_us;
+  return loop_alone ? *result.per_iteration_us : *result.latency_us;
+}
 
 RecordedTimes recorded_times_from_text(std::string_view text, const std::string& source,
                                        const RecordedChoice& choice) {

@@ -39,6 +39,10 @@ struct RecordedChoice {
                                                      const std::string& source,
                                                      const RecordedChoice& choice = {});
 
+/// The latency whose interval is known: a loop of which there is but the mean gives way to the
+/// inferences that were timed one by one beside it. The result has a latency.
+[[nodiscard]] const LatencyResult& telling_latency(const Result& result);
+
 /// In what the runs behind two results differ beside the model: machine, governor, power mode,
 /// threads, batch, what was timed; one text each, "threads: 1 and 2".
 [[nodiscard]] std::vector<std::string> different_conditions(const Result& a, const Result& b);
