@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hi/online_ucb.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "hedge/error.h"
+
+namespace hedge {
+namespace {
+
+constexpr std::size_t kFirstImagesPerBin = 4;
+
+/// Relative entropy of coins that fall with probability p and q, nats; 0 < q < 1.
+double relative_entropy(double p, double q) noexcept {
+  const double heads = p > 0 ? p * std::log(p / q) : 0;
+  const double tails = p < 1 ? (1 - p) * std::log((1 - p) / (1 - q)) : 0;
+  return heads + tails;
+}
+
+}  // namespace
+
+UpperConfidencePolicy::UpperConfidencePolicy(const UcbOptions& options) : options_(options) {
+  require_valid(options.costs);
+  if (options.bins < 1 || options.bins > 4096) {
+    throw bad_input(fmt::format("{} bins: state 1 to 4096", options.bins));
+  }
+  if (options.memory < 0 || options.memory == 1) {
+    throw bad_input(
+        fmt::format("memory {}: state 0 (endless) or at least 2 images", options.memory));
+  }
+  if (!(options.width > 0 && std::isfinite(options.width))) {
+    throw bad_input(fmt::format("width {}: state a number above 0", options.width));
+  }
+  const double server_error = options.costs.server_error;
+  target_ = (options.costs.offload + server_error) / (1 + server_error);
+  bins_.reserve(options.bins);
+  first_.reserve(kFirstImagesPerBin * options.bins);
+}
+
+double UpperConfidencePolicy::limit() const noexcept {
+  std::int64_t images = std::max<std::int64_t>(step_, 2);
+  if (options_.memory > 0) images = std::min(images, options_.memory);
+  return options_.width * std::log(static_cast<double>(images));
+}
+
+/// Borders at quantiles of the confidences that came first. Equal confidences share a bin.
+void UpperConfidencePolicy::make_bins() noexcept {
+  std::sort(first_.begin(), first_.end(),
+            [](const Seen& a, const Seen& b) { return a.confidence < b.confidence; });
+  for (std::size_t i = 0; i < options_.bins; ++i) {
+    const double border = first_[i * kFirstImagesPerBin].confidence;
+    if (bins_.empty() || border > bins_.back().lower) bins_.push_back({.lower = border});
+  }
+  for (const Seen& seen : first_) add(bins_[bin_of(seen.confidence)], seen);
+  first_.clear();
+}
+
+std::size_t UpperConfidencePolicy::bin_of(double confidence) const noexcept {
+  const auto above =
+      std::upper_bound(bins_.begin(), bins_.end(), confidence,
+                       [](double value, const Bin& bin) { return value < bin.lower; });
+  return above == bins_.begin() ? 0 : static_cast<std::size_t>(above - bins_.begin()) - 1;
+}
+
+void UpperConfidencePolicy::add(Bin& bin, const Seen& seen) noexcept {
+  bin.count += 1;
+  bin.excess += seen.excess;
+  bin.errors += seen.error;
+  const double mean = bin.excess / bin.count;
+  bin.evidence = 0;
+  if (mean >= target_) return;
+  bin.evidence = options_.bound == ConfidenceBound::kKl
+                     ? bin.count * relative_entropy(mean, target_)
+                     : 2 * bin.count * (target_ - mean) * (target_ - mean);
+}
+
+std::size_t UpperConfidencePolicy::keeper_of(std::size_t bin) const noexcept {
+  const double needed = limit();
+  for (std::size_t i = options_.monotone ? 0 : bin; i <= bin; ++i) {
+    if (bins_[i].evidence > needed) return i;
+  }
+  return kNoBin;
+}
+
+bool UpperConfidencePolicy::offload(double confidence) noexcept {
+  waiting_ = false;
+  if (std::isnan(confidence)) return tally_.count(true, options_.costs);
+  ++step_;
+  confidence_ = confidence;
+  if (options_.memory > 0) {
+    const double keep = 1 - 1 / static_cast<double>(options_.memory);
+    for (Bin& bin : bins_) {
+      bin.count *= keep;
+      bin.excess *= keep;
+      bin.errors *= keep;
+      bin.evidence *= keep;  // Proportional to the count; the mean stays.
+    }
+  }
+  const std::size_t keeper = bins_.empty() ? kNoBin : keeper_of(bin_of(confidence));
+  waiting_ = keeper == kNoBin;
+  if (!waiting_) tally_.kept_errors += bins_[keeper].errors / bins_[keeper].count;
+  return tally_.count(waiting_, options_.costs);
+}
+
+void UpperConfidencePolicy::feedback(bool local_was_right, bool server_was_right) noexcept {
+  tally_.add_server_answer(server_was_right, options_.costs);
+  if (!waiting_) return;
+  waiting_ = false;
+  const double server_error = options_.costs.server_error;
+  const double error = local_was_right ? 0 : 1;
+  const double excess = (error + (server_was_right ? server_error : 0)) / (1 + server_error);
+  const Seen seen{confidence_, excess, error};
+  if (!bins_.empty()) {
+    add(bins_[bin_of(confidence_)], seen);
+    return;
+  }
+  first_.push_back(seen);
+  if (first_.size() == kFirstImagesPerBin * options_.bins) make_bins();
+}
+
+double UpperConfidencePolicy::threshold() const noexcept {
+  // The first bin that is kept is one whose own bound suffices.
+  const double needed = limit();
+  for (const Bin& bin : bins_) {
+    if (bin.evidence > needed) return bin.lower;
+  }
+  return std::numeric_limits<double>::infinity();
+}
+
+}  // namespace hedge

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "hi/online_tally.h"
+
+namespace hedge {
+
+/// How sure a bin's error rate is bounded from above.
+enum class ConfidenceBound : std::uint8_t {
+  kKl,         ///< Relative entropy: n kl(mean, q) <= width ln t (KL-UCB).
+  kHoeffding,  ///< 2 n (q - mean)^2 <= width ln t (UCB1).
+};
+
+struct UcbOptions {
+  OnlineCosts costs{};
+  /// Bins of confidence, 1 to 4096. Their borders are quantiles of the first 4 * bins images, all
+  /// of which are offloaded.
+  std::size_t bins = 32;
+  /// Counts are discounted by 1 - 1 / memory an image; 0: what was learnt is kept.
+  std::int64_t memory = 0;
+  /// A surer bin is taken to err no more than a less sure one.
+  bool monotone = true;
+  ConfidenceBound bound = ConfidenceBound::kKl;
+  double width = 1;  ///< Of ln t; more explores more.
+};
+
+/// Keeps an answer once the upper confidence bound of the error rate of images of its confidence is
+/// below the cost of offloading: optimism for offloading, which alone brings feedback. The rule of
+/// HI-LCB, with `monotone` off of HI-LCB-lite (Chattopadhyay, Sutar, Champati and Moharir,
+/// arXiv:2508.08985: regret O(log T) where the confidences are finitely many); the bound by
+/// relative entropy is that of KL-UCB (A. Garivier and O. Cappe, COLT 2011), discounting that of
+/// D-UCB (A. Garivier and E. Moulines, ALT 2011). O(bins) a step, no allocation after construction.
+class UpperConfidencePolicy {
+ public:
+  /// Throws bad_input: an option out of range.
+  explicit UpperConfidencePolicy(const UcbOptions& options);
+
+  /// See OnlinePolicy.
+  bool offload(double confidence) noexcept;
+  void feedback(bool local_was_right, bool server_was_right = true) noexcept;
+  /// The lower border of the first bin that is kept.
+  [[nodiscard]] double threshold() const noexcept;
+  [[nodiscard]] const OnlineTally& tally() const noexcept { return tally_; }
+  /// 0 while the borders are not known yet.
+  [[nodiscard]] std::size_t bins() const noexcept { return bins_.size(); }
+
+ private:
+  struct Bin {
+    double lower = 0;     ///< Border.
+    double count = 0;     ///< Of answers seen; discounted.
+    double excess = 0;    ///< Sum of what keeping cost above the server's error, scaled to [0, 1].
+    double errors = 0;    ///< Of the local model.
+    double evidence = 0;  ///< That it errs less than offloading costs: the left side of the bound.
+  };
+  struct Seen {
+    double confidence;
+    double excess;
+    double error;
+  };
+  static constexpr std::size_t kNoBin = static_cast<std::size_t>(-1);
+
+  void make_bins() noexcept;
+  void add(Bin& bin, const Seen& seen) noexcept;
+  [[nodiscard]] std::size_t bin_of(double confidence) const noexcept;
+  /// The bin whose bound lets `bin` be kept; kNoBin: none does.
+  [[nodiscard]] std::size_t keeper_of(std::size_t bin) const noexcept;
+  [[nodiscard]] double limit() const noexcept;
+
+  UcbOptions options_;
+  double target_;            ///< The offloading cost on the scale of `excess`.
+  std::vector<Bin> bins_;    ///< Ascending.
+  std::vector<Seen> first_;  ///< Until the borders are known.
+  std::int64_t step_ = 0;    ///< Images with a confidence.
+  double confidence_ = 0;    ///< Of the last image.
+  bool waiting_ = false;     ///< For feedback.
+  OnlineTally tally_;
+};
+
+}  // namespace hedge
