@@ -86,28 +86,41 @@ double median(std::vector<double> values) {
   return values[(values.size() - 1) / 2];
 }
 
+/// What the policies of one repetition are held against.
+struct Bounds {
+  double images = 0;
+  std::vector<double> best;  ///< By checkpoint.
+  double always = 0;
+  double never = 0;
+  std::optional<double> tracking;
+};
+
+Bounds bounds_of(const OnlineStream& stream, std::span<const std::size_t> checkpoints) {
+  Bounds bounds{static_cast<double>(stream.rounds.size()), best_costs(stream.rounds, checkpoints),
+                offload_all_cost(stream.rounds), keep_all_cost(stream.rounds), std::nullopt};
+  if (stream.segments.size() > 1) bounds.tracking = best_by_segment(stream);
+  return bounds;
+}
+
 /// Values of each repetition.
 struct Collected {
   std::vector<double> cost, accuracy, offload_share, regret, always, never, tracking, threshold;
   std::vector<std::vector<double>> curve;  ///< By checkpoint.
 };
 
-void collect(const OnlineRun& run, const OnlineStream& stream,
-             std::span<const std::size_t> checkpoints, Collected& collected) {
-  const auto images = static_cast<double>(stream.rounds.size());
-  const std::vector<double> best = best_costs(stream.rounds, checkpoints);
+void collect(const OnlineRun& run, const Bounds& bounds, Collected& collected) {
   const double cost = run.cost.back();
-  collected.cost.push_back(cost / images);
-  collected.accuracy.push_back(static_cast<double>(run.right) / images);
-  collected.offload_share.push_back(static_cast<double>(run.offloads) / images);
-  collected.regret.push_back(cost - best.back());
-  collected.always.push_back(cost - offload_all_cost(stream.rounds));
-  collected.never.push_back(cost - keep_all_cost(stream.rounds));
+  collected.cost.push_back(cost / bounds.images);
+  collected.accuracy.push_back(static_cast<double>(run.right) / bounds.images);
+  collected.offload_share.push_back(static_cast<double>(run.offloads) / bounds.images);
+  collected.regret.push_back(cost - bounds.best.back());
+  collected.always.push_back(cost - bounds.always);
+  collected.never.push_back(cost - bounds.never);
   collected.threshold.push_back(run.threshold);
-  if (stream.segments.size() > 1) collected.tracking.push_back(cost - best_by_segment(stream));
-  collected.curve.resize(checkpoints.size());
-  for (std::size_t i = 0; i < checkpoints.size(); ++i) {
-    collected.curve[i].push_back(run.cost[i] - best[i]);
+  if (bounds.tracking) collected.tracking.push_back(cost - *bounds.tracking);
+  collected.curve.resize(bounds.best.size());
+  for (std::size_t i = 0; i < bounds.best.size(); ++i) {
+    collected.curve[i].push_back(run.cost[i] - bounds.best[i]);
   }
 }
 
@@ -196,8 +209,11 @@ OnlineMean mean_over(std::span<const double> values) {
   for (const double value : values) result.mean += value / count;
   double squares = 0;
   for (const double value : values) squares += (value - result.mean) * (value - result.mean);
-  if (values.size() < 2 || squares == 0) return result;
-  result.ci95 = mean_interval(result.mean, std::sqrt(squares / (count - 1)), values.size());
+  if (values.size() < 2) return result;
+  const double stddev = std::sqrt(squares / (count - 1));
+  // Sums of the same losses in another order differ in their last digits.
+  if (stddev < 1e-9 * std::max(1.0, std::abs(result.mean))) return result;
+  result.ci95 = mean_interval(result.mean, stddev, values.size());
   return result;
 }
 
@@ -223,21 +239,26 @@ std::optional<double> growth_exponent(std::span<const std::size_t> images,
   return (count * xy_sum - x_sum * y_sum) / (count * xx_sum - x_sum * x_sum);
 }
 
-OnlineSummary repeat_online(const std::function<OnlineStream(std::size_t)>& stream_of,
-                            const std::function<OnlinePolicy(std::size_t)>& policy_of,
-                            OnlineFeedback feedback, std::size_t repetitions,
-                            const std::function<bool()>& stop) {
-  Collected collected;
+std::vector<OnlineSummary> repeat_online(const std::function<OnlineStream(std::size_t)>& stream_of,
+                                         std::span<const PolicyMaker> makers,
+                                         OnlineFeedback feedback, std::size_t repetitions,
+                                         const std::function<bool()>& stop) {
+  std::vector<Collected> collected(makers.size());
   std::vector<std::size_t> checkpoints;
   for (std::size_t r = 0; r < std::max<std::size_t>(repetitions, 1); ++r) {
     if (r > 0 && stop()) break;
     const OnlineStream stream = stream_of(r);
     if (stream.rounds.empty()) throw bad_input("no images to learn from");
     if (r == 0) checkpoints = log_checkpoints(stream.rounds.size(), kCurvePoints);
-    const OnlineRun run = play(policy_of(r), stream.rounds, feedback, checkpoints);
-    collect(run, stream, checkpoints, collected);
+    const Bounds bounds = bounds_of(stream, checkpoints);
+    for (std::size_t i = 0; i < makers.size(); ++i) {
+      collect(play(makers[i](r, stream), stream.rounds, feedback, checkpoints), bounds,
+              collected[i]);
+    }
   }
-  return summarize(collected, std::move(checkpoints));
+  std::vector<OnlineSummary> summaries;
+  for (const Collected& values : collected) summaries.push_back(summarize(values, checkpoints));
+  return summaries;
 }
 
 }  // namespace hedge

@@ -90,11 +90,15 @@ struct OnlineSummary {
 [[nodiscard]] std::optional<double> growth_exponent(std::span<const std::size_t> images,
                                                     std::span<const double> regret);
 
-/// Runs `policy_of(r)` on `stream_of(r)` for r = 0..repetitions-1, until `stop` says so (asked
-/// before each but the first). Streams have the same length. Throws bad_input: an empty stream.
-[[nodiscard]] OnlineSummary repeat_online(
-    const std::function<OnlineStream(std::size_t)>& stream_of,
-    const std::function<OnlinePolicy(std::size_t)>& policy_of, OnlineFeedback feedback,
-    std::size_t repetitions, const std::function<bool()>& stop = [] { return false; });
+/// Makes a policy for a repetition and its stream (which a bound may look at).
+using PolicyMaker = std::function<OnlinePolicy(std::size_t repetition, const OnlineStream& stream)>;
+
+/// Runs a policy of each maker on `stream_of(r)` for r = 0..repetitions-1, until `stop` says so
+/// (asked before each but the first). Streams have the same length. One summary a maker. Throws
+/// bad_input: an empty stream.
+[[nodiscard]] std::vector<OnlineSummary> repeat_online(
+    const std::function<OnlineStream(std::size_t)>& stream_of, std::span<const PolicyMaker> makers,
+    OnlineFeedback feedback, std::size_t repetitions,
+    const std::function<bool()>& stop = [] { return false; });
 
 }  // namespace hedge

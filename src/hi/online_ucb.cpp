@@ -70,20 +70,27 @@ void UpperConfidencePolicy::add(Bin& bin, const Seen& seen) noexcept {
   bin.count += 1;
   bin.excess += seen.excess;
   bin.errors += seen.error;
-  const double mean = bin.excess / bin.count;
-  bin.evidence = 0;
-  if (mean >= target_) return;
-  bin.evidence = options_.bound == ConfidenceBound::kKl
-                     ? bin.count * relative_entropy(mean, target_)
-                     : 2 * bin.count * (target_ - mean) * (target_ - mean);
 }
 
-std::size_t UpperConfidencePolicy::keeper_of(std::size_t bin) const noexcept {
+double UpperConfidencePolicy::kept_error_rate(std::size_t bin) const noexcept {
   const double needed = limit();
-  for (std::size_t i = options_.monotone ? 0 : bin; i <= bin; ++i) {
-    if (bins_[i].evidence > needed) return i;
+  double count = 0;
+  double excess = 0;
+  double errors = 0;
+  for (std::size_t i = bin + 1; i > 0; --i) {
+    count += bins_[i - 1].count;
+    excess += bins_[i - 1].excess;
+    errors += bins_[i - 1].errors;
+    const double mean = excess / count;
+    if (mean < target_) {
+      const double distance = options_.bound == ConfidenceBound::kKl
+                                  ? relative_entropy(mean, target_)
+                                  : 2 * (target_ - mean) * (target_ - mean);
+      if (count * distance > needed) return errors / count;
+    }
+    if (!options_.monotone) break;
   }
-  return kNoBin;
+  return std::numeric_limits<double>::quiet_NaN();
 }
 
 bool UpperConfidencePolicy::offload(double confidence) noexcept {
@@ -97,12 +104,12 @@ bool UpperConfidencePolicy::offload(double confidence) noexcept {
       bin.count *= keep;
       bin.excess *= keep;
       bin.errors *= keep;
-      bin.evidence *= keep;  // Proportional to the count; the mean stays.
     }
   }
-  const std::size_t keeper = bins_.empty() ? kNoBin : keeper_of(bin_of(confidence));
-  waiting_ = keeper == kNoBin;
-  if (!waiting_) tally_.kept_errors += bins_[keeper].errors / bins_[keeper].count;
+  const double error_rate = bins_.empty() ? std::numeric_limits<double>::quiet_NaN()
+                                          : kept_error_rate(bin_of(confidence));
+  waiting_ = std::isnan(error_rate);
+  if (!waiting_) tally_.kept_errors += error_rate;
   return tally_.count(waiting_, options_.costs);
 }
 
@@ -123,10 +130,8 @@ void UpperConfidencePolicy::feedback(bool local_was_right, bool server_was_right
 }
 
 double UpperConfidencePolicy::threshold() const noexcept {
-  // The first bin that is kept is one whose own bound suffices.
-  const double needed = limit();
-  for (const Bin& bin : bins_) {
-    if (bin.evidence > needed) return bin.lower;
+  for (std::size_t i = 0; i < bins_.size(); ++i) {
+    if (!std::isnan(kept_error_rate(i))) return bins_[i].lower;
   }
   return std::numeric_limits<double>::infinity();
 }

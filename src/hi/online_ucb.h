@@ -19,21 +19,24 @@ struct UcbOptions {
   OnlineCosts costs{};
   /// Bins of confidence, 1 to 4096. Their borders are quantiles of the first 4 * bins images, all
   /// of which are offloaded.
-  std::size_t bins = 32;
+  std::size_t bins = 16;
   /// Counts are discounted by 1 - 1 / memory an image; 0: what was learnt is kept.
   std::int64_t memory = 0;
-  /// A surer bin is taken to err no more than a less sure one.
+  /// A surer bin is taken to err no more than a less sure one, so that a bin may borrow what was
+  /// seen of those next below it.
   bool monotone = true;
   ConfidenceBound bound = ConfidenceBound::kKl;
   double width = 1;  ///< Of ln t; more explores more.
 };
 
 /// Keeps an answer once the upper confidence bound of the error rate of images of its confidence is
-/// below the cost of offloading: optimism for offloading, which alone brings feedback. The rule of
-/// HI-LCB, with `monotone` off of HI-LCB-lite (Chattopadhyay, Sutar, Champati and Moharir,
-/// arXiv:2508.08985: regret O(log T) where the confidences are finitely many); the bound by
-/// relative entropy is that of KL-UCB (A. Garivier and O. Cappe, COLT 2011), discounting that of
-/// D-UCB (A. Garivier and E. Moulines, ALT 2011). O(bins) a step, no allocation after construction.
+/// below the cost of offloading: optimism for offloading, which alone brings feedback. With
+/// `monotone` off it is HI-LCB-lite, with it akin to HI-LCB (S. Chattopadhyay, V. Sutar, J.
+/// Champati and S. Moharir, arXiv:2508.08985: regret O(log T) where the confidences are finitely
+/// many), which uses monotonicity too; here the least bound counts of the bin pooled with any
+/// number of those next below it. The bound by relative entropy is that of KL-UCB (A. Garivier and
+/// O. Cappe, COLT 2011), discounting that of D-UCB (A. Garivier and E. Moulines, ALT 2011). O(bins)
+/// a step, no allocation after construction.
 class UpperConfidencePolicy {
  public:
   /// Throws bad_input: an option out of range.
@@ -50,24 +53,22 @@ class UpperConfidencePolicy {
 
  private:
   struct Bin {
-    double lower = 0;     ///< Border.
-    double count = 0;     ///< Of answers seen; discounted.
-    double excess = 0;    ///< Sum of what keeping cost above the server's error, scaled to [0, 1].
-    double errors = 0;    ///< Of the local model.
-    double evidence = 0;  ///< That it errs less than offloading costs: the left side of the bound.
+    double lower = 0;   ///< Border.
+    double count = 0;   ///< Of answers seen; discounted.
+    double excess = 0;  ///< Sum of what keeping cost above the server's error, scaled to [0, 1].
+    double errors = 0;  ///< Of the local model.
   };
   struct Seen {
     double confidence;
     double excess;
     double error;
   };
-  static constexpr std::size_t kNoBin = static_cast<std::size_t>(-1);
 
   void make_bins() noexcept;
   void add(Bin& bin, const Seen& seen) noexcept;
   [[nodiscard]] std::size_t bin_of(double confidence) const noexcept;
-  /// The bin whose bound lets `bin` be kept; kNoBin: none does.
-  [[nodiscard]] std::size_t keeper_of(std::size_t bin) const noexcept;
+  /// Whether the bound lets `bin` be kept: the error rate that lets it, else NaN.
+  [[nodiscard]] double kept_error_rate(std::size_t bin) const noexcept;
   [[nodiscard]] double limit() const noexcept;
 
   UcbOptions options_;
