@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Policies that learn the offload threshold while they run, on recorded scores or synthetic images.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <limits>
@@ -155,13 +156,16 @@ class Study {
 
 std::vector<std::string> policies_of(const OnlineFlags& flags) {
   const std::vector<std::string> known{"hedge", "ucb", "ucb-lite", "ucb-hoeffding"};
-  if (flags.policies == "all") return known;
-  std::vector<std::string> policies = split(flags.policies, ',');
-  for (const std::string& policy : policies) {
-    if (policy.starts_with(kFixedPrefix)) continue;
-    if (std::find(known.begin(), known.end(), policy) == known.end()) {
+  std::vector<std::string> policies;
+  for (const std::string& policy : split(flags.policies, ',')) {
+    if (policy == "all") {
+      policies.insert(policies.end(), known.begin(), known.end());
+    } else if (policy.starts_with(kFixedPrefix) ||
+               std::find(known.begin(), known.end(), policy) != known.end()) {
+      policies.push_back(policy);
+    } else {
       throw bad_input(fmt::format("--policy: no policy '{}'; there are {}, fixed:THRESHOLD and all",
-                                  printable(policy, 40), join_words(known)));
+                                  printable(policy, 40), fmt::join(known, ", ")));
     }
   }
   return policies;

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/naming.h"
 #include "base/text.h"
 #include "cli/flags.h"
 #include "data/label_file.h"
@@ -74,6 +75,11 @@ void set_range(std::span<const OnlineRound> rounds, std::size_t classes, OnlineS
   }
 }
 
+/// Far from those of the policies, which are seed + repetition.
+std::uint64_t stream_seed(std::uint64_t seed, std::size_t repetition) {
+  return ~(seed + repetition);
+}
+
 double share_of(std::span<const OnlineRound> rounds, bool OnlineRound::*member) {
   const auto count = std::count_if(rounds.begin(), rounds.end(),
                                    [&](const OnlineRound& round) { return round.*member; });
@@ -124,7 +130,7 @@ OnlineSource recorded_source(const OnlineFlags& flags, const OnlineSetting& sett
                  {"server_accuracy", server_right}};
   source.stream = [rounds = std::move(rounds), labels = std::move(labels), order,
                    seed = setting.seed](std::size_t repetition) {
-    return ordered_stream(rounds, labels, order, seed + repetition);
+    return ordered_stream(rounds, labels, order, stream_seed(seed, repetition));
   };
   return source;
 }
@@ -146,8 +152,7 @@ OnlineSource synthetic_source(const OnlineFlags& flags, const OnlineSetting& set
       synthetic.drift == Drift::kStationary ? "" : " while the model is good");
   source.json = {{"synthetic", flags.synthetic}, {"levels", synthetic.levels}};
   source.stream = [synthetic, seed = setting.seed](std::size_t repetition) {
-    // Apart from the policy's own seeds.
-    return synthetic_stream(synthetic, (seed + repetition) * 0x9E3779B97F4A7C15U + 1);
+    return synthetic_stream(synthetic, stream_seed(seed, repetition));
   };
   return source;
 }
@@ -168,7 +173,7 @@ OnlineSetting online_setting(const OnlineFlags& flags) {
   OnlineSetting setting;
   setting.costs.offload = parse_number("--cost", flags.cost, 0, 1);
   setting.costs.server_error = parse_number("--server-error-cost", flags.server_error_cost, 0, 1);
-  require_valid(setting.costs);
+  naming("--cost", [&] { require_valid(setting.costs); });
   setting.seed = static_cast<std::uint64_t>(
       parse_count("--seed", flags.seed, 0, std::numeric_limits<std::int64_t>::max() / 2));
   setting.repetitions =

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstdint>
-#include <limits>
-#include <string_view>
+#include <concepts>
 #include <utility>
 #include <variant>
 
@@ -40,8 +38,11 @@ class FixedThresholdPolicy {
 class OnlinePolicy {
  public:
   using Policy = std::variant<HedgePolicy, UpperConfidencePolicy, FixedThresholdPolicy>;
-  // NOLINTNEXTLINE(google-explicit-constructor)
-  OnlinePolicy(Policy policy) : policy_(std::move(policy)) {}
+  template <class Kind>
+  requires(!std::same_as<Kind, OnlinePolicy> && std::constructible_from<Policy, Kind>)
+      // NOLINTNEXTLINE(google-explicit-constructor)
+      OnlinePolicy(Kind policy)
+      : policy_(std::move(policy)) {}
 
   /// Whether the image is sent to the server. `confidence` is Decision::confidence(): more is
   /// surer. NaN is always sent, and nothing is learnt from it.

@@ -206,7 +206,8 @@ OnlineRun play(OnlinePolicy policy, std::span<const OnlineRound> rounds, OnlineF
 OnlineMean mean_over(std::span<const double> values) {
   OnlineMean result;
   const auto count = static_cast<double>(values.size());
-  for (const double value : values) result.mean += value / count;
+  for (const double value : values) result.mean += value;
+  result.mean /= count;
   double squares = 0;
   for (const double value : values) squares += (value - result.mean) * (value - result.mean);
   if (values.size() < 2) return result;
