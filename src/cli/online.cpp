@@ -102,12 +102,12 @@ class Study {
 
   void add_bounds() {
     const OnlineCosts costs = setting_.costs;
-    add("best fixed", false, [costs](std::size_t, const OnlineStream& stream) {
+    add(kBestFixed, false, [costs](std::size_t, const OnlineStream& stream) {
       return OnlinePolicy(
           FixedThresholdPolicy(best_fixed_threshold(stream.rounds).threshold, costs));
     });
     if (source_.server_known && setting_.feedback == OnlineFeedback::kServer) {
-      add("server's best", false, [costs](std::size_t, const OnlineStream& stream) {
+      add(kServersBest, false, [costs](std::size_t, const OnlineStream& stream) {
         return OnlinePolicy(FixedThresholdPolicy(best_by_server(stream, costs), costs));
       });
     }

@@ -99,6 +99,14 @@ std::string online_table(const std::vector<OnlineRow>& rows, const Decision& dec
                    "growth         regret of {} as images^{:.2f} over the last factor of 16\n",
                    row.name, *row.summary.growth);
   }
+  if (const OnlineRow* const server = row_named(rows, kServersBest);
+      server != nullptr && server->summary.regret.mean > 0) {
+    fmt::format_to(
+        std::back_inserter(text),
+        "note           who takes the server for right in all aims at a regret of {:.1f}: what "
+        "its errors cost\n",
+        server->summary.regret.mean);
+  }
   return text;
 }
 
@@ -111,7 +119,7 @@ std::string online_sentence(const std::vector<OnlineRow>& rows) {
       100 * learner->summary.offload_share.mean, 100 * learner->summary.accuracy.mean);
   std::string joint = "; it cost ";
   for (const auto& [name, what] :
-       {std::pair("best fixed", "the best fixed threshold, known beforehand"),
+       {std::pair(kBestFixed, "the best fixed threshold, known beforehand"),
         std::pair("always", "offloading everything"), std::pair("never", "offloading nothing")}) {
     const OnlineRow* const row = row_named(rows, name);
     if (row == nullptr) continue;

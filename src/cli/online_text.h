@@ -10,6 +10,9 @@
 
 namespace hedge::cli {
 
+inline constexpr const char* kBestFixed = "best fixed";
+inline constexpr const char* kServersBest = "server's best";  ///< Best if the server were right.
+
 /// One policy or one bound that it is held against.
 struct OnlineRow {
   std::string name;
@@ -20,12 +23,13 @@ struct OnlineRow {
 /// A threshold on the confidence as people state it: in the rule's unit; "keep all", "offload all".
 [[nodiscard]] std::string threshold_text(const Decision& decision, double threshold);
 
-/// The table of all rows, and how the regret of those that learn grew.
+/// The table of all rows, how the regret of those that learn grew, and what it costs to take the
+/// server for right.
 [[nodiscard]] std::string online_table(const std::vector<OnlineRow>& rows,
                                        const Decision& decision);
 
 /// What a person wants to know, of the best row that learns; empty where none does. Rows named
-/// "best fixed", "always" and "never" are looked for.
+/// kBestFixed, "always" and "never" are looked for.
 [[nodiscard]] std::string online_sentence(const std::vector<OnlineRow>& rows);
 
 [[nodiscard]] nlohmann::ordered_json online_rows_json(const std::vector<OnlineRow>& rows,

@@ -12,7 +12,7 @@
 namespace hedge {
 namespace {
 
-constexpr std::size_t kFirstImagesPerBin = 4;
+constexpr std::size_t kFirstImagesPerBin = 8;
 
 /// Relative entropy of coins that fall with probability p and q, nats; 0 < q < 1.
 double relative_entropy(double p, double q) noexcept {
@@ -47,12 +47,18 @@ double UpperConfidencePolicy::limit() const noexcept {
   return options_.width * std::log(static_cast<double>(images));
 }
 
-/// Borders at quantiles of the confidences that came first. Equal confidences share a bin.
+/// A bin for each of the confidences that came first where these are few, else borders at their
+/// quantiles.
 void UpperConfidencePolicy::make_bins() noexcept {
   std::sort(first_.begin(), first_.end(),
             [](const Seen& a, const Seen& b) { return a.confidence < b.confidence; });
-  for (std::size_t i = 0; i < options_.bins; ++i) {
-    const double border = first_[i * kFirstImagesPerBin].confidence;
+  std::size_t distinct = 1;
+  for (std::size_t i = 1; i < first_.size(); ++i) {
+    distinct += first_[i].confidence > first_[i - 1].confidence ? 1U : 0U;
+  }
+  const std::size_t stride = distinct <= options_.bins ? 1 : kFirstImagesPerBin;
+  for (std::size_t i = 0; i < first_.size(); i += stride) {
+    const double border = first_[i].confidence;
     if (bins_.empty() || border > bins_.back().lower) bins_.push_back({.lower = border});
   }
   for (const Seen& seen : first_) add(bins_[bin_of(seen.confidence)], seen);

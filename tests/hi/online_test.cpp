@@ -204,7 +204,7 @@ UpperConfidencePolicy on_levels(const UcbOptions& options, int images, std::uint
 TEST(UpperConfidencePolicy, OffloadsUntilItsBinsAreKnown) {
   UpperConfidencePolicy policy({.bins = 8});
   SplitMix64 random(4);
-  for (int i = 0; i < 32; ++i) {
+  for (int i = 0; i < 64; ++i) {
     EXPECT_EQ(policy.bins(), 0U);
     EXPECT_TRUE(policy.offload(random.uniform()));
     policy.feedback(true);
@@ -219,11 +219,11 @@ TEST(UpperConfidencePolicy, KeepsByTheBoundAndNothingElse) {
   UpperConfidencePolicy wide({.costs = {cost, 0}, .bins = 1, .bound = ConfidenceBound::kHoeffding});
   for (int t = 1; t <= 400; ++t) {
     const double n = static_cast<double>(policy.tally().offloads);
-    const bool keep = n >= 4 && -n * std::log(1 - cost) > std::log(t);
+    const bool keep = n >= 8 && -n * std::log(1 - cost) > std::log(t);
     ASSERT_EQ(policy.offload(0.5), !keep) << t;
     if (!keep) policy.feedback(true);
     const double m = static_cast<double>(wide.tally().offloads);
-    const bool keep_wide = m >= 4 && 2 * m * cost * cost > std::log(t);
+    const bool keep_wide = m >= 8 && 2 * m * cost * cost > std::log(t);
     ASSERT_EQ(wide.offload(0.5), !keep_wide) << t;
     if (!keep_wide) wide.feedback(true);
   }
@@ -267,6 +267,16 @@ TEST(UpperConfidencePolicy, WeighsAServerThatErrsToo) {
     if (other.offload(0.5)) other.feedback(random.uniform() < 0.5, true);
   }
   EXPECT_EQ(other.tally().offloads, 4000);
+}
+
+TEST(UpperConfidencePolicy, HasABinForEachOfFewConfidences) {
+  // Of rare ones too, which no quantile would find.
+  UpperConfidencePolicy policy({.bins = 4});
+  for (int i = 0; i < 32; ++i) {
+    policy.offload(i == 3 ? 0.3 : i == 20 ? 0.6 : 0.9);
+    policy.feedback(true);
+  }
+  EXPECT_EQ(policy.bins(), 3U);
 }
 
 // ---- all of them
