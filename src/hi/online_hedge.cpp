@@ -77,12 +77,9 @@ HedgePolicy::HedgePolicy(const HedgeOptions& options)
   // Beyond either end lie the thresholds that keep nothing and everything.
   const double margin = (options.high - options.low) / static_cast<double>(options.experts);
   begin_ = options.low - margin;
-  upper_.reserve(options.experts);
-  mass_.reserve(options.experts);
-  weight_.reserve(options.experts);
-  upper_ = {options.high + margin};
-  mass_ = {1};
-  weight_ = {1};
+  upper_.assign(options.experts, options.high + margin);
+  mass_.assign(options.experts, 1);
+  weight_.assign(options.experts, 1);
   set_rate();
 }
 
@@ -118,35 +115,38 @@ void HedgePolicy::set_rate() noexcept {
   // weight = mass * e^(-rate * loss), so another rate is a power of weight / mass.
   const double power = rate_ / before;
   double sum = 0;
-  for (std::size_t i = 0; i < weight_.size(); ++i) {
+  for (std::size_t i = 0; i < count_; ++i) {
     weight_[i] = mass_[i] * std::pow(weight_[i] / mass_[i], power);
     sum += weight_[i];
   }
-  for (double& weight : weight_) weight = std::max(weight / sum, kLeastWeight);
+  for (double& weight : weights()) weight = std::max(weight / sum, kLeastWeight);
 }
 
 /// The interval of `confidence`, split there while there is room. Where there is none its
 /// thresholds count as evenly spread.
 void HedgePolicy::find(double confidence) noexcept {
   const double value = std::clamp(confidence, options_.low, options_.high);
-  at_ = static_cast<std::size_t>(std::lower_bound(upper_.begin(), upper_.end(), value) -
-                                 upper_.begin());
+  const auto end = upper_.begin() + static_cast<std::ptrdiff_t>(count_);
+  at_ = static_cast<std::size_t>(std::lower_bound(upper_.begin(), end, value) - upper_.begin());
   keeping_ = 1;
   if (upper_[at_] == value) return;
   const double lower = at_ == 0 ? begin_ : upper_[at_ - 1];
   const double below = (value - lower) / (upper_[at_] - lower);
-  if (upper_.size() == options_.experts) {
+  if (count_ == options_.experts) {
     keeping_ = below;
     return;
   }
-  const auto place = static_cast<std::ptrdiff_t>(at_);
-  const double mass = mass_[at_];
-  const double weight = weight_[at_];
-  upper_.insert(upper_.begin() + place, value);
-  mass_.insert(mass_.begin() + place, mass * below);
-  weight_.insert(weight_.begin() + place, std::max(weight * below, kLeastWeight));
-  mass_[at_ + 1] = mass * (1 - below);
-  weight_[at_ + 1] = std::max(weight * (1 - below), kLeastWeight);
+  for (std::vector<double>* values : {&upper_, &mass_, &weight_}) {
+    const auto place = values->begin() + static_cast<std::ptrdiff_t>(at_);
+    const auto last = values->begin() + static_cast<std::ptrdiff_t>(count_);
+    std::copy_backward(place, last, last + 1);
+  }
+  ++count_;
+  upper_[at_] = value;
+  mass_[at_] *= below;
+  mass_[at_ + 1] *= 1 - below;
+  weight_[at_] = std::max(weight_[at_] * below, kLeastWeight);
+  weight_[at_ + 1] = std::max(weight_[at_ + 1] * (1 - below), kLeastWeight);
 }
 
 bool HedgePolicy::offload(double confidence) noexcept {
@@ -154,9 +154,9 @@ bool HedgePolicy::offload(double confidence) noexcept {
   if (std::isnan(confidence)) return tally_.count(true, options_.costs);
   if (++step_ >= next_rate_) set_rate();
   find(confidence);
-  const std::span<const double> weights(weight_);
-  const double keep = sum_of(weights.first(at_)) + weights[at_] * keeping_;
-  const double offload = sum_of(weights.subspan(at_ + 1)) + weights[at_] * (1 - keeping_);
+  const std::span<const double> all = weights();
+  const double keep = sum_of(all.first(at_)) + all[at_] * keeping_;
+  const double offload = sum_of(all.subspan(at_ + 1)) + all[at_] * (1 - keeping_);
   const double explore = exploration();
   probability_ = explore + (1 - explore) * offload / (keep + offload);
   waiting_ = random_.uniform() < probability_;
@@ -180,21 +180,21 @@ void HedgePolicy::feedback(bool local_was_right, bool server_was_right) noexcept
 void HedgePolicy::update(double keep_loss, double offload_loss) noexcept {
   const double keep = std::exp(-rate_ * keep_loss);
   const double offload = std::exp(-rate_ * offload_loss);
-  const std::span<double> weights(weight_);
-  for (double& weight : weights.first(at_)) weight *= keep;
-  weights[at_] *= keeping_ * keep + (1 - keeping_) * offload;
-  for (double& weight : weights.subspan(at_ + 1)) weight *= offload;
+  const std::span<double> all = weights();
+  for (double& weight : all.first(at_)) weight *= keep;
+  all[at_] *= keeping_ * keep + (1 - keeping_) * offload;
+  for (double& weight : all.subspan(at_ + 1)) weight *= offload;
   const double share = options_.memory > 0 ? 1 / static_cast<double>(options_.memory) : 0;
-  const double scale = (1 - share) / sum_of(weights);
-  for (std::size_t i = 0; i < weights.size(); ++i) {
-    weights[i] = std::max(weights[i] * scale + share * mass_[i], kLeastWeight);
+  const double scale = (1 - share) / sum_of(all);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    all[i] = std::max(all[i] * scale + share * mass_[i], kLeastWeight);
   }
 }
 
 double HedgePolicy::threshold() const noexcept {
-  const double half = sum_of(weight_) / 2;
+  const double half = sum_of(weights()) / 2;
   double sum = 0;
-  for (std::size_t i = 0; i + 1 < weight_.size(); ++i) {
+  for (std::size_t i = 0; i + 1 < count_; ++i) {
     sum += weight_[i];
     if (sum >= half) return upper_[i];
   }

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "hi/online_tally.h"
@@ -57,9 +58,13 @@ class HedgePolicy {
   [[nodiscard]] double learning_rate() const noexcept { return rate_; }
   /// The probability with which the last image was offloaded.
   [[nodiscard]] double probability() const noexcept { return probability_; }
-  [[nodiscard]] std::size_t intervals() const noexcept { return upper_.size(); }
+  [[nodiscard]] std::size_t intervals() const noexcept { return count_; }
 
  private:
+  [[nodiscard]] std::span<double> weights() noexcept { return {weight_.data(), count_}; }
+  [[nodiscard]] std::span<const double> weights() const noexcept {
+    return {weight_.data(), count_};
+  }
   void find(double confidence) noexcept;
   void update(double keep_loss, double offload_loss) noexcept;
   void set_rate() noexcept;
@@ -68,8 +73,10 @@ class HedgePolicy {
 
   HedgeOptions options_;
   double log_experts_;
-  double begin_;  ///< Thresholds lie in (begin_, upper_.back()].
-  // Interval i holds the thresholds in (upper_[i - 1], upper_[i]].
+  double begin_;  ///< Thresholds lie in (begin_, upper_[count_ - 1]].
+  // Interval i holds the thresholds in (upper_[i - 1], upper_[i]]. As long as experts from the
+  // start, since a copy of a vector keeps its size but not its capacity.
+  std::size_t count_ = 1;
   std::vector<double> upper_;
   std::vector<double> mass_;    ///< Before anything was learnt: the share of its length.
   std::vector<double> weight_;  ///< Sum 1, up to rounding.

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <span>
 
 #include "hedge/error.h"
 
@@ -37,8 +38,8 @@ UpperConfidencePolicy::UpperConfidencePolicy(const UcbOptions& options) : option
   }
   const double server_error = options.costs.server_error;
   target_ = (options.costs.offload + server_error) / (1 + server_error);
-  bins_.reserve(options.bins);
-  first_.reserve(kFirstImagesPerBin * options.bins);
+  bins_.resize(options.bins);
+  first_.resize(kFirstImagesPerBin * options.bins);
 }
 
 double UpperConfidencePolicy::limit() const noexcept {
@@ -59,16 +60,16 @@ void UpperConfidencePolicy::make_bins() noexcept {
   const std::size_t stride = distinct <= options_.bins ? 1 : kFirstImagesPerBin;
   for (std::size_t i = 0; i < first_.size(); i += stride) {
     const double border = first_[i].confidence;
-    if (bins_.empty() || border > bins_.back().lower) bins_.push_back({.lower = border});
+    if (bin_count_ > 0 && border == bins_[bin_count_ - 1].lower) continue;
+    bins_[bin_count_++] = {.lower = border};
   }
   for (const Seen& seen : first_) add(bins_[bin_of(seen.confidence)], seen);
-  first_.clear();
 }
 
 std::size_t UpperConfidencePolicy::bin_of(double confidence) const noexcept {
   const auto above =
-      std::upper_bound(bins_.begin(), bins_.end(), confidence,
-                       [](double value, const Bin& bin) { return value < bin.lower; });
+      std::upper_bound(bins_.begin(), bins_.begin() + static_cast<std::ptrdiff_t>(bin_count_),
+                       confidence, [](double value, const Bin& bin) { return value < bin.lower; });
   return above == bins_.begin() ? 0 : static_cast<std::size_t>(above - bins_.begin()) - 1;
 }
 
@@ -106,14 +107,14 @@ bool UpperConfidencePolicy::offload(double confidence) noexcept {
   confidence_ = confidence;
   if (options_.memory > 0) {
     const double keep = 1 - 1 / static_cast<double>(options_.memory);
-    for (Bin& bin : bins_) {
+    for (Bin& bin : std::span(bins_).first(bin_count_)) {
       bin.count *= keep;
       bin.excess *= keep;
       bin.errors *= keep;
     }
   }
-  const double error_rate = bins_.empty() ? std::numeric_limits<double>::quiet_NaN()
-                                          : kept_error_rate(bin_of(confidence));
+  const double error_rate = bin_count_ == 0 ? std::numeric_limits<double>::quiet_NaN()
+                                            : kept_error_rate(bin_of(confidence));
   waiting_ = std::isnan(error_rate);
   if (!waiting_) tally_.kept_errors += error_rate;
   return tally_.count(waiting_, options_.costs);
@@ -127,16 +128,16 @@ void UpperConfidencePolicy::feedback(bool local_was_right, bool server_was_right
   const double error = local_was_right ? 0 : 1;
   const double excess = (error + (server_was_right ? server_error : 0)) / (1 + server_error);
   const Seen seen{confidence_, excess, error};
-  if (!bins_.empty()) {
+  if (bin_count_ > 0) {
     add(bins_[bin_of(confidence_)], seen);
     return;
   }
-  first_.push_back(seen);
-  if (first_.size() == kFirstImagesPerBin * options_.bins) make_bins();
+  first_[first_count_++] = seen;
+  if (first_count_ == first_.size()) make_bins();
 }
 
 double UpperConfidencePolicy::threshold() const noexcept {
-  for (std::size_t i = 0; i < bins_.size(); ++i) {
+  for (std::size_t i = 0; i < bin_count_; ++i) {
     if (!std::isnan(kept_error_rate(i))) return bins_[i].lower;
   }
   return std::numeric_limits<double>::infinity();

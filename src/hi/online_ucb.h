@@ -49,7 +49,7 @@ class UpperConfidencePolicy {
   [[nodiscard]] double threshold() const noexcept;
   [[nodiscard]] const OnlineTally& tally() const noexcept { return tally_; }
   /// 0 while the borders are not known yet.
-  [[nodiscard]] std::size_t bins() const noexcept { return bins_.size(); }
+  [[nodiscard]] std::size_t bins() const noexcept { return bin_count_; }
 
  private:
   struct Bin {
@@ -59,9 +59,9 @@ class UpperConfidencePolicy {
     double errors = 0;  ///< Of the local model.
   };
   struct Seen {
-    double confidence;
-    double excess;
-    double error;
+    double confidence = 0;
+    double excess = 0;
+    double error = 0;
   };
 
   void make_bins() noexcept;
@@ -72,12 +72,15 @@ class UpperConfidencePolicy {
   [[nodiscard]] double limit() const noexcept;
 
   UcbOptions options_;
-  double target_;            ///< The offloading cost on the scale of `excess`.
-  std::vector<Bin> bins_;    ///< Ascending.
+  double target_;  ///< The offloading cost on the scale of `excess`.
+  // As long as they may get from the start, since a copy of a vector keeps no capacity.
+  std::vector<Bin> bins_;  ///< Ascending.
+  std::size_t bin_count_ = 0;
   std::vector<Seen> first_;  ///< Until the borders are known.
-  std::int64_t step_ = 0;    ///< Images with a confidence.
-  double confidence_ = 0;    ///< Of the last image.
-  bool waiting_ = false;     ///< For feedback.
+  std::size_t first_count_ = 0;
+  std::int64_t step_ = 0;  ///< Images with a confidence.
+  double confidence_ = 0;  ///< Of the last image.
+  bool waiting_ = false;   ///< For feedback.
   OnlineTally tally_;
 };
 

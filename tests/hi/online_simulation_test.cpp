@@ -289,6 +289,19 @@ TEST(UcbRegret, GrowsAsTheLogarithmOnFinitelyManyConfidences) {
   }
 }
 
+TEST(UcbRegret, HasTheConstantOfKlUcb) {
+  // Each level that is worth keeping takes ln T / kl(error, cost) offloads, each cost - error too
+  // dear. Levels 0.75, 0.85 and 0.95 at a cost of 0.3.
+  double per_log = 0;
+  for (const double error : {0.25, 0.15, 0.05}) {
+    const double kl = error * std::log(error / 0.3) + (1 - error) * std::log((1 - error) / 0.7);
+    per_log += (0.3 - error) / kl;
+  }
+  const OnlineSummary summary =
+      summary_of({.images = 200000, .levels = 10}, 6, ucb_of({.monotone = false}));
+  EXPECT_NEAR(summary.regret.mean / (per_log * std::log(200000.0)), 1, 0.35);
+}
+
 TEST(Regret, OfAWrongFixedThresholdIsLinear) {
   const OnlineSummary summary = summary_of({.images = 20000}, 2, [](std::size_t) {
     return OnlinePolicy(FixedThresholdPolicy(0.5, {}));

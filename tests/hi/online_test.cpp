@@ -86,6 +86,45 @@ TEST(HedgePolicy, IsTheDefinitionAlsoWhereTheRateFalls) {
   expect_as_slow_hedge({.costs = {0.3, 1}, .exploration = 0.1}, 900);
 }
 
+TEST(HedgePolicy, SharesWeightsByTheDefinition) {
+  // Herbster and Warmuth's: w <- (1 - a) w e^(-rate loss) / sum + a mass, on cells that never
+  // split.
+  constexpr int kCells = 20;
+  constexpr double kMemory = 300;
+  const HedgeOptions options{.costs = {0.3, 0}, .experts = 64, .memory = 300};
+  HedgePolicy policy(options);
+  std::vector<double> border{1.0 + 1.0 / 64};  // Descending.
+  for (int i = kCells; i > 0; --i) border.push_back(static_cast<double>(i) / kCells);
+  border.push_back(-1.0 / 64);
+  std::vector<double> mass;
+  for (std::size_t i = 0; i + 1 < border.size(); ++i) {
+    mass.push_back((border[i] - border[i + 1]) / (1 + 2.0 / 64));
+  }
+  std::vector<double> weight = mass;
+  SplitMix64 random(11);
+  for (int step = 0; step < 2000; ++step) {
+    const double confidence = std::floor(1 + random.uniform() * kCells) / kCells;
+    const bool offloaded = policy.offload(confidence);
+    double share = 0;
+    for (std::size_t i = 0; i < weight.size(); ++i) {
+      if (confidence < border[i]) share += weight[i];
+    }
+    const double explore = policy.exploration();
+    ASSERT_NEAR(policy.probability(), explore + (1 - explore) * share, 1e-9) << step;
+    const bool right = random.uniform() < (step < 1000 ? confidence : 0.2);
+    if (offloaded) policy.feedback(right);
+    const double keep_loss = offloaded && !right ? 1 / policy.probability() : 0;
+    double sum = 0;
+    for (std::size_t i = 0; i < weight.size(); ++i) {
+      const double loss = confidence < border[i] ? options.costs.offload : keep_loss;
+      sum += weight[i] *= std::exp(-policy.learning_rate() * loss);
+    }
+    for (std::size_t i = 0; i < weight.size(); ++i) {
+      weight[i] = (1 - 1 / kMemory) * weight[i] / sum + mass[i] / kMemory;
+    }
+  }
+}
+
 TEST(HedgePolicy, ThresholdsOfAnUnsplitIntervalCountAsEvenlySpread) {
   // Two intervals: the second confidence does not split one again.
   HedgePolicy policy({.costs = {0.3, 0}, .experts = 2, .exploration = 0.0, .learning_rate = 1.0});
@@ -229,6 +268,29 @@ TEST(UpperConfidencePolicy, KeepsByTheBoundAndNothingElse) {
   }
   EXPECT_LT(policy.tally().offloads, 60);
   EXPECT_GT(wide.tally().offloads, 250);  // The looser bound takes more.
+}
+
+TEST(UpperConfidencePolicy, ForgetsByItsMemory) {
+  // As above, with counts that fade and a limit that stays.
+  constexpr double kMemory = 200;
+  UpperConfidencePolicy policy({.costs = {0.1, 0}, .bins = 1, .memory = 200});
+  double count = 8;
+  for (int t = 1; t <= 8; ++t) {
+    ASSERT_TRUE(policy.offload(0.5));
+    policy.feedback(true);
+  }
+  int kept = 0;
+  for (int t = 9; t <= 3000; ++t) {
+    count *= 1 - 1 / kMemory;
+    const bool keep = -count * std::log(0.9) > std::log(std::min<double>(t, kMemory));
+    ASSERT_EQ(policy.offload(0.5), !keep) << t;
+    kept += keep ? 1 : 0;
+    if (keep) continue;
+    policy.feedback(true);
+    count += 1;
+  }
+  EXPECT_GT(kept, 1500);
+  EXPECT_LT(kept, 2900);
 }
 
 TEST(UpperConfidencePolicy, FindsTheBestThresholdOfLevels) {
