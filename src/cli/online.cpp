@@ -263,20 +263,40 @@ void add_flags(CLI::App& app, OnlineFlags& flags) {
   add("--svg", flags.svg, "FILE", "Draw them");
 }
 
+/// Flags of policies that do not run: a script may pass the same in every case.
+void warn_of_idle_policy_flags(const CLI::App& app, const std::vector<std::string>& policies) {
+  const auto runs = [&](std::string_view begin) {
+    return std::any_of(policies.begin(), policies.end(),
+                       [&](const std::string& policy) { return policy.starts_with(begin); });
+  };
+  if (!runs("hedge")) {
+    for (const char* flag : {"--horizon", "--experts", "--exploration", "--learning-rate"}) {
+      warn_of_idle_flags(app, flag, "--policy=hedge");
+    }
+  }
+  if (!runs("ucb")) warn_of_idle_flags(app, "--bins", "--policy=ucb");
+  if (!runs("hedge") && !runs("ucb")) {
+    warn_of_idle_flags(app, "--memory", "policies that learn");
+    warn_of_idle_flags(app, "--feedback", "policies that learn");
+  }
+}
+
 /// Flags that the way chosen does not look at.
 void refuse_idle_flags(const CLI::App& app, bool synthetic) {
-  const std::vector<const char*> idle =
-      synthetic
-          ? std::vector<const char*>{"--scores",  "--labels", "--server-labels", "--logits",
-                                     "--softmax", "--order",  "--confidence",    "--decision-file"}
-          : std::vector<const char*>{"--images", "--levels"};
-  for (const char* flag : idle) {
+  const std::vector<const char*> recorded{
+      "--scores", "--labels",     "--server-labels", "--logits",   "--softmax",
+      "--order",  "--confidence", "--decision-file", "--feedback", "--server-error-cost"};
+  const std::vector<const char*> made{"--images", "--levels"};
+  for (const char* flag : synthetic ? recorded : made) {
     if (app.count(flag) == 0) continue;
     throw bad_input(fmt::format("{}: is for {}; leave it or --synthetic out", flag,
                                 synthetic ? "recorded scores" : "--synthetic"));
   }
   if (app.count("--confidence") > 0 && app.count("--decision-file") > 0) {
     throw bad_input("--confidence, --decision-file: state one of them");
+  }
+  if (app.count("--horizon") > 0 && app.count("--memory") > 0) {
+    throw bad_input("--horizon, --memory: state one of them; a memory is the horizon too");
   }
 }
 
@@ -294,6 +314,7 @@ int main(int argc, char** argv) {
   program.add_json_flag("schema hedge.online/1");
   return program.run(argc, argv, [&] {
     refuse_idle_flags(program.app(), !flags.synthetic.empty());
+    warn_of_idle_policy_flags(program.app(), policies_of(flags));
     return online(program, flags);
   });
 }

@@ -17,29 +17,36 @@
 #include "data/scores_file.h"
 #include "hedge/error.h"
 #include "hi/decision_file.h"
+#include "hi/logistic_regression.h"
 #include "hi/score_features.h"
 
 namespace hedge::cli {
 namespace {
 
-Decision decision_of(const OnlineFlags& flags) {
-  if (!flags.decision_file.empty()) {
-    Decision decision = read_decision(flags.decision_file).decision;
-    const auto rules = score_rules();
-    if (std::find(rules.begin(), rules.end(), decision.rule) == rules.end()) {
-      throw bad_input(fmt::format("{}: the rule '{}' has no confidence to put a threshold on",
-                                  flags.decision_file, name_of(decision.rule)));
+/// The decision whose confidence counts. Throws bad_input where it has none, or is for scores of
+/// another number of classes.
+Decision decision_of(const OnlineFlags& flags, std::size_t classes) {
+  Decision decision;
+  std::string name = "--confidence";
+  if (flags.decision_file.empty()) {
+    const LogisticRegression original;
+    decision = logistic_decision(original.beta, original.w1, original.w2);
+    decision.rule = naming(name, [&] { return rule_named(flags.confidence); });
+  } else {
+    name = flags.decision_file;
+    const DecisionFile file = read_decision(name);
+    if (file.classes != 0 && static_cast<std::size_t>(file.classes) != classes) {
+      throw bad_input(fmt::format("{}: is for {} classes, and {} holds scores of {}", name,
+                                  file.classes, flags.scores, classes));
     }
-    return decision;
+    decision = file.decision;
   }
-  Decision decision = logistic_decision(-4.531622904031753, 5.82555453, -3.59687685);
-  decision.rule = rule_named(flags.confidence);
   const auto rules = score_rules();
   if (std::find(rules.begin(), rules.end(), decision.rule) == rules.end()) {
     throw bad_input(
-        fmt::format("--confidence: '{}' has none; top1, margin, entropy, energy and "
-                    "logistic have",
-                    flags.confidence));
+        fmt::format("{}: '{}' has no confidence to put a threshold on; top1, margin, "
+                    "entropy, energy and logistic have",
+                    name, name_of(decision.rule)));
   }
   return decision;
 }
@@ -91,9 +98,9 @@ OnlineSource recorded_source(const OnlineFlags& flags, const OnlineSetting& sett
     throw bad_input("--scores and --labels are needed, or --synthetic");
   }
   OnlineSource source;
-  source.decision = decision_of(flags);
   const OnlineOrder order = order_named(flags.order);
   const RecordedScores scores = read_scores(flags.scores);
+  source.decision = decision_of(flags, scores.columns);
   const ScoreKind kind = kind_of(flags, scores);
   const int classes = static_cast<int>(std::min<std::size_t>(scores.columns, kMostClasses));
   std::vector<int> labels = read_labels(flags.labels, scores.rows(), classes);

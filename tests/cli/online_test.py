@@ -205,6 +205,15 @@ class Online(unittest.TestCase):
         for text in ("hedge", "ucb", "fixed:0.6", "images", "regret, wrong answers"):
             self.assertIn(text, texts)
 
+    def test_flags_of_policies_that_do_not_run_are_said(self):
+        done = self.recorded("--policy=ucb", "--experts=64", "--bins=8", "--repetitions=1")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("--experts without effect", done.stderr)
+        self.assertNotIn("--bins", done.stderr)
+        done = self.recorded("--policy=fixed:0.6", "--memory=64", "--repetitions=1")
+        self.assertIn("--memory without effect", done.stderr)
+        self.assertNotIn("Learning while", done.stdout)
+
     def test_ctrl_c_keeps_the_repetitions_that_ended(self):
         path = self.path("cut.json")
         running = subprocess.Popen(
@@ -229,6 +238,8 @@ class Online(unittest.TestCase):
         nothing = self.write("nan.csv", ["nan,nan,nan"] * 200)
         zeros = self.write("zeros.txt", [0] * 200)
         always = self.write("always.json", ['{"schema": "hedge.decision/1", "rule": "always"}'])
+        other_classes = self.write("ten.json", [json.dumps(
+            {"schema": "hedge.decision/1", "rule": "top1", "threshold": 0.5, "classes": 10})])
         for arguments, words in (
                 ((), ("--scores", "--labels", "--synthetic")),
                 ((scores,), ("--labels",)),
@@ -248,6 +259,9 @@ class Online(unittest.TestCase):
                 ((scores, labels, "--confidence=sure"), ("sure", "top1")),
                 ((scores, labels, f"--decision-file={always}"), ("always", "threshold")),
                 ((scores, labels, "--confidence=top1", f"--decision-file={always}"), ("one of them",)),
+                ((scores, labels, f"--decision-file={other_classes}"), ("10 classes", "of 3")),
+                ((scores, labels, "--memory=100", "--horizon=100"), ("--memory", "--horizon")),
+                (("--synthetic=sudden", "--feedback=labels"), ("--feedback",)),
                 ((scores, labels, "--logits", "--softmax"), ("--logits", "--softmax")),
                 ((scores, labels, "--order=sorted"), ("sorted", "by-class")),
                 ((scores, labels, "--feedback=all"), ("--feedback", "labels")),
