@@ -12,6 +12,8 @@
 #include <nlohmann/json.hpp>
 
 #include "graph/query.h"
+#include "hi/online.h"
+#include "hi/split_mix.h"
 #include "support/engines.h"
 #include "support/nets.h"
 #include "support/quantized.h"
@@ -110,6 +112,23 @@ TEST(Infer, AllocatesNothingAndLocksNothing) {
         expect_none(*engine->create_context({.threads = threads, .batch = 0}), threads > 1);
       }
     }
+  }
+}
+
+TEST(OnlinePolicy, AllocatesNothing) {
+  for (OnlinePolicy policy : {OnlinePolicy(HedgePolicy({.experts = 32, .memory = 500})),
+                              OnlinePolicy(HedgePolicy({.experts = 64})),
+                              OnlinePolicy(UpperConfidencePolicy({.memory = 500}))}) {
+    SplitMix64 random(1);
+    allocations = 0;
+    counting = true;
+    for (int i = 0; i < 2000; ++i) {
+      const double confidence = random.uniform();
+      if (policy.offload(confidence)) policy.feedback(random.uniform() < confidence);
+    }
+    counting = false;
+    EXPECT_EQ(allocations.load(), 0);
+    EXPECT_GT(policy.tally().images, policy.tally().offloads);
   }
 }
 

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/online_source.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "base/naming.h"
+#include "base/text.h"
+#include "cli/flags.h"
+#include "data/label_file.h"
+#include "data/scores_file.h"
+#include "hedge/error.h"
+#include "hi/decision_file.h"
+#include "hi/logistic_regression.h"
+#include "hi/score_features.h"
+
+namespace hedge::cli {
+namespace {
+
+/// The decision whose confidence counts. Throws bad_input where it has none, or is for scores of
+/// another number of classes.
+Decision decision_of(const OnlineFlags& flags, std::size_t classes) {
+  Decision decision;
+  std::string name = "--confidence";
+  if (flags.decision_file.empty()) {
+    const LogisticRegression original;
+    decision = logistic_decision(original.beta, original.w1, original.w2);
+    decision.rule = naming(name, [&] { return rule_named(flags.confidence); });
+  } else {
+    name = flags.decision_file;
+    const DecisionFile file = read_decision(name);
+    if (file.classes != 0 && static_cast<std::size_t>(file.classes) != classes) {
+      throw bad_input(fmt::format("{}: is for {} classes, and {} holds scores of {}", name,
+                                  file.classes, flags.scores, classes));
+    }
+    decision = file.decision;
+  }
+  const auto rules = score_rules();
+  if (std::find(rules.begin(), rules.end(), decision.rule) == rules.end()) {
+    throw bad_input(
+        fmt::format("{}: '{}' has no confidence to put a threshold on; top1, margin, "
+                    "entropy, energy and logistic have",
+                    name, name_of(decision.rule)));
+  }
+  return decision;
+}
+
+ScoreKind kind_of(const OnlineFlags& flags, const RecordedScores& scores) {
+  if (flags.logits && flags.softmax) throw bad_input("--logits, --softmax: state one of them");
+  if (flags.logits) return ScoreKind::kLogits;
+  return flags.softmax ? ScoreKind::kSoftmax : score_kind_of(scores);
+}
+
+/// The range that all confidences of the rule lie in; of energy, which has none, the recorded one.
+void set_range(std::span<const OnlineRound> rounds, std::size_t classes, OnlineSource& source) {
+  double least = std::numeric_limits<double>::infinity();
+  double largest = -least;
+  for (const OnlineRound& round : rounds) {
+    if (std::isnan(round.confidence)) continue;
+    least = std::min(least, round.confidence);
+    largest = std::max(largest, round.confidence);
+  }
+  if (least > largest) {
+    throw bad_input(fmt::format("no image has a confidence by '{}'{}",
+                                name_of(source.decision.rule),
+                                source.decision.rule == Rule::kEnergy
+                                    ? "; energy is that of logits, and these scores are softmax's"
+                                    : ": are the scores numbers?"));
+  }
+  if (source.decision.rule == Rule::kEntropy) {
+    source.low = -std::log(static_cast<double>(classes));
+    source.high = 0;
+  } else if (source.decision.rule == Rule::kEnergy) {
+    source.low = least;
+    source.high = largest > least ? largest : least + 1;
+  }
+}
+
+/// Far from those of the policies, which are seed + repetition.
+std::uint64_t stream_seed(std::uint64_t seed, std::size_t repetition) {
+  return ~(seed + repetition);
+}
+
+double share_of(std::span<const OnlineRound> rounds, bool OnlineRound::*member) {
+  const auto count = std::count_if(rounds.begin(), rounds.end(),
+                                   [&](const OnlineRound& round) { return round.*member; });
+  return static_cast<double>(count) / static_cast<double>(rounds.size());
+}
+
+OnlineSource recorded_source(const OnlineFlags& flags, const OnlineSetting& setting) {
+  if (flags.scores.empty() || flags.labels.empty()) {
+    throw bad_input("--scores and --labels are needed, or --synthetic");
+  }
+  OnlineSource source;
+  const OnlineOrder order = order_named(flags.order);
+  const RecordedScores scores = read_scores(flags.scores);
+  source.decision = decision_of(flags, scores.columns);
+  const ScoreKind kind = kind_of(flags, scores);
+  const int classes = static_cast<int>(std::min<std::size_t>(scores.columns, kMostClasses));
+  std::vector<int> labels = read_labels(flags.labels, scores.rows(), classes);
+  source.server_known = !flags.server_labels.empty();
+  const std::vector<int> server =
+      source.server_known ? read_labels(flags.server_labels, scores.rows(), classes) : labels;
+  std::vector<OnlineRound> rounds(scores.rows());
+  for (std::size_t i = 0; i < rounds.size(); ++i) {
+    const ScoreFeatures features = score_features(scores.row(i), kind, source.decision.temperature);
+    OnlineRound& round = rounds[i];
+    round.confidence = source.decision.confidence(features);
+    round.local_right = features.predicted == labels[i];
+    round.server_right = server[i] == labels[i];
+    round.agree = features.predicted == server[i];
+    round.keep_loss = round.local_right ? 0 : 1;
+    round.offload_loss =
+        setting.costs.offload + (round.server_right ? 0 : setting.costs.server_error);
+  }
+  set_range(rounds, scores.columns, source);
+  source.images = rounds.size();
+  const double local_right = share_of(rounds, &OnlineRound::local_right);
+  const double server_right = share_of(rounds, &OnlineRound::server_right);
+  source.text = fmt::format(
+      "images         {}, {} classes, {}; order {}\nright          local {:.2f} %, server {}\n",
+      rounds.size(), scores.columns, kind == ScoreKind::kLogits ? "logits" : "softmax", flags.order,
+      100 * local_right,
+      source.server_known ? fmt::format("{:.2f} %", 100 * server_right)
+                          : "always (--server-labels states its answers)");
+  source.json = {{"scores", flags.scores},
+                 {"scores_kind", kind == ScoreKind::kLogits ? "logits" : "softmax"},
+                 {"classes", scores.columns},
+                 {"order", flags.order},
+                 {"local_accuracy", local_right},
+                 {"server_accuracy", server_right}};
+  source.stream = [rounds = std::move(rounds), labels = std::move(labels), order,
+                   seed = setting.seed](std::size_t repetition) {
+    return ordered_stream(rounds, labels, order, stream_seed(seed, repetition));
+  };
+  return source;
+}
+
+OnlineSource synthetic_source(const OnlineFlags& flags, const OnlineSetting& setting) {
+  SyntheticOptions synthetic;
+  synthetic.drift = drift_named(flags.synthetic);
+  synthetic.images = static_cast<std::size_t>(parse_count(
+      "--images", flags.images, static_cast<std::int64_t>(kFewestOnlineImages), 10'000'000));
+  synthetic.levels = static_cast<std::size_t>(parse_count("--levels", flags.levels, 0, 1000));
+  synthetic.offload_cost = setting.costs.offload;
+  OnlineSource source;
+  source.decision.rule = Rule::kTop1;
+  source.images = synthetic.images;
+  source.text = fmt::format(
+      "images         {}, synthetic, {}; the regret is of expected losses\n"
+      "truth          best threshold {:g}{}; the server is always right\n",
+      synthetic.images, flags.synthetic, 1 - setting.costs.offload,
+      synthetic.drift == Drift::kStationary ? "" : " while the model is good");
+  source.json = {{"synthetic", flags.synthetic}, {"levels", synthetic.levels}};
+  source.stream = [synthetic, seed = setting.seed](std::size_t repetition) {
+    return synthetic_stream(synthetic, stream_seed(seed, repetition));
+  };
+  return source;
+}
+
+}  // namespace
+
+OnlineSource online_source(const OnlineFlags& flags, const OnlineSetting& setting) {
+  OnlineSource source =
+      flags.synthetic.empty() ? recorded_source(flags, setting) : synthetic_source(flags, setting);
+  if (source.images < kFewestOnlineImages) {
+    throw bad_input(fmt::format("{}: {} images are too few to learn from; at least {} are needed",
+                                flags.scores, source.images, kFewestOnlineImages));
+  }
+  return source;
+}
+
+OnlineSetting online_setting(const OnlineFlags& flags) {
+  OnlineSetting setting;
+  setting.costs.offload = parse_number("--cost", flags.cost, 0, 1);
+  setting.costs.server_error = parse_number("--server-error-cost", flags.server_error_cost, 0, 1);
+  naming("--cost", [&] { require_valid(setting.costs); });
+  setting.seed = static_cast<std::uint64_t>(
+      parse_count("--seed", flags.seed, 0, std::numeric_limits<std::int64_t>::max() / 2));
+  setting.repetitions =
+      static_cast<std::size_t>(parse_count("--repetitions", flags.repetitions, 1, 100'000));
+  if (flags.feedback == "labels") {
+    setting.feedback = OnlineFeedback::kLabels;
+  } else if (flags.feedback != "server") {
+    throw bad_input(fmt::format("--feedback: no '{}'; there are server and labels",
+                                printable(flags.feedback, 40)));
+  }
+  return setting;
+}
+
+}  // namespace hedge::cli

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hi/decision.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <cmath>
+#include <utility>
+
+#include "base/text.h"
+#include "hedge/error.h"
+
+namespace hedge {
+namespace {
+
+constexpr std::array<std::pair<Rule, std::string_view>, 9> kRules{{{Rule::kLogistic, "logistic"},
+                                                                   {Rule::kTop1, "top1"},
+                                                                   {Rule::kMargin, "margin"},
+                                                                   {Rule::kEntropy, "entropy"},
+                                                                   {Rule::kEnergy, "energy"},
+                                                                   {Rule::kAlways, "always"},
+                                                                   {Rule::kNever, "never"},
+                                                                   {Rule::kRandom, "random"},
+                                                                   {Rule::kOracle, "oracle"}}};
+constexpr std::array<std::pair<Feature, std::string_view>, 5> kFeatures{
+    {{Feature::kTop1, "top1"},
+     {Feature::kTop2, "top2"},
+     {Feature::kMargin, "margin"},
+     {Feature::kEntropy, "entropy"},
+     {Feature::kEnergy, "energy"}}};
+
+template <class Table, class Key>
+std::string_view name_in(const Table& table, Key key) noexcept {
+  for (const auto& [value, name] : table) {
+    if (value == key) return name;
+  }
+  return "?";
+}
+
+template <class Table>
+auto named_in(const Table& table, std::string_view word, const char* what) {
+  std::vector<std::string> names;
+  for (const auto& [value, name] : table) {
+    if (name == word) return value;
+    names.emplace_back(name);
+  }
+  throw bad_input(
+      fmt::format("no {} '{}'; there are {}", what, printable(word, 40), join_words(names)));
+}
+
+double sigmoid(double x) noexcept {
+  return 1 / (1 + std::exp(-x));
+}
+
+/// Uniform in [0, 1) from the image's number: SplitMix64 (Steele, Lea, Flood 2014).
+double uniform(std::uint64_t seed, std::uint64_t image) noexcept {
+  std::uint64_t z = seed * 0x9E3779B97F4A7C15U + (image + 1) * 0xD1342543DE82EF95U;
+  z = (z ^ (z >> 30U)) * 0xBF58476D1CE4E5B9U;
+  z = (z ^ (z >> 27U)) * 0x94D049BB133111EBU;
+  z ^= z >> 31U;
+  return static_cast<double>(z >> 11U) * 0x1p-53;
+}
+
+}  // namespace
+
+std::string_view name_of(Rule rule) noexcept {
+  return name_in(kRules, rule);
+}
+std::string_view name_of(Feature feature) noexcept {
+  return name_in(kFeatures, feature);
+}
+Rule rule_named(std::string_view name) {
+  return named_in(kRules, name, "decision");
+}
+Feature feature_named(std::string_view name) {
+  return named_in(kFeatures, name, "feature");
+}
+
+std::span<const Rule> score_rules() noexcept {
+  static constexpr std::array kScoreRules{Rule::kLogistic, Rule::kTop1, Rule::kMargin,
+                                          Rule::kEntropy, Rule::kEnergy};
+  return kScoreRules;
+}
+
+double value_of(Feature feature, const ScoreFeatures& features) noexcept {
+  switch (feature) {
+    case Feature::kTop1:
+      return features.top1;
+    case Feature::kTop2:
+      return features.top2;
+    case Feature::kMargin:
+      return features.margin();
+    case Feature::kEntropy:
+      return features.entropy;
+    case Feature::kEnergy:
+      return features.energy;
+  }
+  return ScoreFeatures::kNone;
+}
+
+double Decision::confidence(const ScoreFeatures& scores) const noexcept {
+  switch (rule) {
+    case Rule::kLogistic: {
+      double logit = intercept;
+      for (std::size_t i = 0; i < weights.size(); ++i) {
+        logit += weights[i] * value_of(features[i], scores);
+      }
+      return sigmoid(logit);
+    }
+    case Rule::kTop1:
+      return scores.top1;
+    case Rule::kMargin:
+      return scores.margin();
+    case Rule::kEntropy:
+      return -scores.entropy;
+    case Rule::kEnergy:
+      return -scores.energy;
+    default:
+      return ScoreFeatures::kNone;
+  }
+}
+
+double Decision::least_confidence() const noexcept {
+  return rule == Rule::kEntropy || rule == Rule::kEnergy ? -threshold : threshold;
+}
+
+bool Decision::keep(const ScoreFeatures& scores, std::uint64_t image) const {
+  switch (rule) {
+    case Rule::kAlways:
+      return false;
+    case Rule::kNever:
+      return true;
+    case Rule::kRandom:
+      return uniform(seed, image) >= share;
+    case Rule::kOracle:
+      throw bad_input("oracle: needs the true class; it is a bound, no decision");
+    default:
+      return confidence(scores) >= least_confidence();
+  }
+}
+
+Decision logistic_decision(double beta, double w1, double w2) {
+  return {.intercept = beta, .features = {Feature::kTop1, Feature::kTop2}, .weights = {w1, w2}};
+}
+
+}  // namespace hedge

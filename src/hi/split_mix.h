@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+
+namespace hedge {
+
+/// SplitMix64 (G. Steele, D. Lea and C. Flood, Fast Splittable Pseudorandom Number Generators,
+/// OOPSLA 2014): eight bytes of state, the same numbers with every standard library.
+class SplitMix64 {
+ public:
+  explicit SplitMix64(std::uint64_t seed) noexcept : state_(seed) {}
+
+  std::uint64_t next() noexcept {
+    std::uint64_t z = state_ += 0x9E3779B97F4A7C15U;
+    z = (z ^ (z >> 30U)) * 0xBF58476D1CE4E5B9U;
+    z = (z ^ (z >> 27U)) * 0x94D049BB133111EBU;
+    return z ^ (z >> 31U);
+  }
+  /// Uniform in [0, 1).
+  double uniform() noexcept { return static_cast<double>(next() >> 11U) * 0x1p-53; }
+  /// Uniform in 0..bound-1, up to a bias of bound / 2^53.
+  std::size_t below(std::size_t bound) noexcept {
+    return static_cast<std::size_t>(uniform() * static_cast<double>(bound));
+  }
+
+ private:
+  std::uint64_t state_;
+};
+
+/// Fisher and Yates; every order is equally likely.
+template <class T>
+void shuffle(std::span<T> values, SplitMix64& random) noexcept {
+  for (std::size_t i = values.size(); i > 1; --i) std::swap(values[i - 1], values[random.below(i)]);
+}
+
+}  // namespace hedge
