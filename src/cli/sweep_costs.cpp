@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "cli/quantity.h"
 #include "cli/sweep_options.h"
 #include "hedge/error.h"
@@ -39,7 +40,12 @@ bool states_costs(const SweepOptions& o) {
 }
 
 MeasuredCost read_result(const std::string& file, bool above_idle) {
-  return measured_cost(results_from_text(read_text_file(file), file), file, above_idle);
+  MeasuredCost cost =
+      measured_cost(results_from_text(read_text_file(file), file), file, above_idle);
+  if (!cost.doubt.empty()) {
+    log(LogLevel::kWarning, fmt::format("{}: its verdict is INVALID: {}", file, cost.doubt));
+  }
+  return cost;
 }
 
 class CostReader {

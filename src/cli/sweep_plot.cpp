@@ -89,14 +89,16 @@ class Panel {
     svg_.text({left_, kTop - 14}, title, "start", kBold);
   }
 
-  /// Points closer than half a pixel say nothing.
+  /// Points closer than this many pixels say nothing.
+  static constexpr double kCloseBy = 1.2;
+
   void curve(const std::vector<SvgPoint>& values, const Stroke& stroke) {
     std::vector<SvgPoint> drawn;
     for (const SvgPoint& value : values) {
       const SvgPoint pixel = at(value.x, value.y);
       const bool last = &value == &values.back();
       if (!drawn.empty() && !last &&
-          std::hypot(pixel.x - drawn.back().x, pixel.y - drawn.back().y) < 0.5) {
+          std::hypot(pixel.x - drawn.back().x, pixel.y - drawn.back().y) < kCloseBy) {
         continue;
       }
       drawn.push_back(pixel);

@@ -68,6 +68,10 @@ MeasuredCost measured_cost(std::span<const Result> results, const std::string& s
   if (single->latency_us && single->latency_us->mean) {
     cost.seconds = *single->latency_us->mean * 1e-6;
   }
+  if (single->validity && single->validity->verdict == Verdict::kInvalid) {
+    const auto& reasons = single->validity->reasons;
+    cost.doubt = reasons.empty() ? "no reason given" : reasons.front();
+  }
   if (single->energy) {
     const auto& energy = *single->energy;
     const auto& mj = above_idle ? energy.mj_per_inference_net : energy.mj_per_inference;

@@ -69,6 +69,7 @@ struct MeasuredCost {
   std::optional<double> seconds{};     ///< Mean of latency_us.
   std::optional<double> joules{};      ///< Gross, or above idle.
   std::optional<double> idle_watts{};  ///< Absent with energy above idle.
+  std::string doubt{};                 ///< First reason of a verdict INVALID; empty: none.
   std::string what{};                  ///< "resnet8 fp32, mean of 10000 (infer)".
 };
 

@@ -28,16 +28,20 @@ constexpr Link kWifiLink{.up_bits_per_second = 46.2e6,
                          .receive_watts = 0.4625,
                          .wait_watts = 0.0037,
                          .tail_joules = 0};
+constexpr std::string_view kSiliconLabs =
+    "Silicon Labs, SiWT917 on a Raspberry Pi 4, 2.4 GHz, 20 MHz, TCP: Expected Results";
+#define HEDGE_PIXEL "power profile of Google's Pixel 2 XL (AOSP, device/google/taimen): "
 constexpr std::array<SourcedFigure, 7> kWifi{{
-    {"up", "Silicon Labs, SiWT917 on a Raspberry Pi 4, 2.4 GHz, 20 MHz, TCP: Expected Results"},
-    {"down", "the same"},
+    {"up", kSiliconLabs},
+    {"down", kSiliconLabs},
     {"round trip",
      "a quiet network; on a busy campus the median was 20 ms (Pei et al., INFOCOM 2016)", true},
-    {"sending", "power profile of Google's Pixel 2 XL (AOSP, device/google/taimen): 350 mA, 3.7 V"},
-    {"receiving", "the same: 125 mA, 3.7 V"},
-    {"waiting", "the same, idle: 1 mA, 3.7 V"},
+    {"sending", HEDGE_PIXEL "350 mA, 3.7 V"},
+    {"receiving", HEDGE_PIXEL "125 mA, 3.7 V"},
+    {"waiting", HEDGE_PIXEL "idle 1 mA, 3.7 V"},
     {"tail", kNoTail, true},
 }};
+#undef HEDGE_PIXEL
 
 constexpr Link kLteLink{.up_bits_per_second = 33.7e6,
                         .down_bits_per_second = 81.8e6,
@@ -48,11 +52,11 @@ constexpr Link kLteLink{.up_bits_per_second = 33.7e6,
                         .tail_joules = 0};
 constexpr std::array<SourcedFigure, 7> kLte{{
     {"up", HEDGE_5G "Verizon 4G, median of 9 tests"},
-    {"down", HEDGE_5G "the same"},
-    {"round trip", HEDGE_5G "the same"},
+    {"down", HEDGE_5G "Verizon 4G, median of 9 tests"},
+    {"round trip", HEDGE_5G "Verizon 4G, median of 9 tests"},
     {"sending", HEDGE_5G "T-Mobile, on 4G, mean of 117 s"},
     {"receiving", HEDGE_5G "T-Mobile, on 4G, mean of 82 s"},
-    {"waiting", HEDGE_5G "the same, extrapolated to no throughput"},
+    {"waiting", HEDGE_5G "T-Mobile, on 4G, extrapolated to no throughput"},
     {"tail", kNoTail, true},
 }};
 
@@ -65,11 +69,11 @@ constexpr Link k5gLink{.up_bits_per_second = 57.1e6,
                        .tail_joules = 0};
 constexpr std::array<SourcedFigure, 7> k5g{{
     {"up", HEDGE_5G "Verizon 5G low band, median of 28 tests"},
-    {"down", HEDGE_5G "the same"},
-    {"round trip", HEDGE_5G "the same"},
-    {"sending", HEDGE_5G "the same, mean of 2803 s"},
-    {"receiving", HEDGE_5G "the same, mean of 2447 s"},
-    {"waiting", HEDGE_5G "the same, extrapolated to no throughput"},
+    {"down", HEDGE_5G "Verizon 5G low band, median of 28 tests"},
+    {"round trip", HEDGE_5G "Verizon 5G low band, median of 28 tests"},
+    {"sending", HEDGE_5G "Verizon 5G low band, mean of 2803 s"},
+    {"receiving", HEDGE_5G "Verizon 5G low band, mean of 2447 s"},
+    {"waiting", HEDGE_5G "Verizon 5G low band, extrapolated to no throughput"},
     {"tail", kNoTail, true},
 }};
 
@@ -80,14 +84,15 @@ constexpr Link kBleLink{.up_bits_per_second = 1.3274e6,
                         .receive_watts = 0.0159,
                         .wait_watts = 0,
                         .tail_joules = 0};
+constexpr std::string_view kNordic =
+    "Nordic's formula (S140 specification, data throughput): 34 packets of 244 bytes each 50 ms, "
+    "2M PHY";
 constexpr std::array<SourcedFigure, 7> kBle{{
-    {"up",
-     "Nordic's formula (S140 specification, data throughput): 34 packets of 244 bytes each 50 ms, "
-     "2M PHY"},
-    {"down", "the same"},
+    {"up", kNordic},
+    {"down", kNordic},
     {"round trip", "two waits of half an interval of 50 ms", true},
     {"sending", "TI CC2340R5, data sheet SWRS272: 5.1 mA at 0 dBm, 3.0 V"},
-    {"receiving", "the same: 5.3 mA, 3.0 V"},
+    {"receiving", "TI CC2340R5, data sheet SWRS272: 5.3 mA, 3.0 V"},
     {"waiting", "asleep between two connection events", true},
     {"tail", "none: asleep between two connection events", true},
 }};
@@ -103,7 +108,7 @@ constexpr std::string_view kAlwaysOn =
     "a link sends idle symbols all the time (TI SSZTAM3): its 0.45 to 1 W are in the idle power";
 constexpr std::array<SourcedFigure, 7> kEthernet{{
     {"up", "mpr-projects.com, RPi NAS part 3: iperf3, gigabit, Raspberry Pi 4"},
-    {"down", "the same"},
+    {"down", "mpr-projects.com, RPi NAS part 3: iperf3, gigabit, Raspberry Pi 4"},
     {"round trip", "one switch", true},
     {"sending", kAlwaysOn},
     {"receiving", kAlwaysOn},

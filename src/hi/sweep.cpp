@@ -13,6 +13,13 @@
 namespace hedge {
 namespace {
 
+/// Beside the least and the largest confidence there is no neighbour to keep half way from.
+constexpr double kBeside = 1e-9;
+
+double beside(double confidence, double direction) noexcept {
+  return confidence + direction * kBeside * std::max(1.0, std::abs(confidence));
+}
+
 /// Above `low`, at most `high`; midway where doubles allow.
 double between(double low, double high) noexcept {
   const double middle = low + (high - low) / 2;
@@ -92,7 +99,7 @@ std::vector<SweepPoint> sweep(const Ranking& ranking, const Outcomes& outcomes,
     if (!counts(image)) continue;
     const double confidence = ranking.confidence[image];
     if (!std::isnan(confidence) && confidence != last) {
-      const double least = std::isnan(last) ? confidence : between(last, confidence);
+      const double least = std::isnan(last) ? beside(confidence, -1) : between(last, confidence);
       point.threshold = threshold_of(ranking.decision, least);
       points.push_back(point);
       last = confidence;
@@ -100,8 +107,7 @@ std::vector<SweepPoint> sweep(const Ranking& ranking, const Outcomes& outcomes,
     ++point.offloads;
     point.correct += outcomes.server_right[image] - outcomes.local_right[image];
   }
-  const double above =
-      std::isnan(last) ? 0 : std::nextafter(last, std::numeric_limits<double>::infinity());
+  const double above = std::isnan(last) ? 0 : beside(last, 1);
   point.threshold = threshold_of(ranking.decision, above);
   points.push_back(point);
   return points;

@@ -46,9 +46,9 @@ struct SweepPoint {
 
 /// All that a decision can do, by ascending offloads: each distinct confidence has its point, and
 /// the last one offloads everything. Images of equal confidence share a fate, and NaN is offloaded
-/// by all points. A threshold lies midway between two confidences, so that it holds where these
-/// come out a last bit different. `counted`, unless empty, has a 0 for each image to leave out.
-/// Time is linear; nothing but the points is allocated.
+/// by all points. A threshold lies midway between two confidences (1e-9 beside the first and the
+/// last), so that it holds where these come out a last bit different. `counted`, unless empty, has
+/// a 0 for each image to leave out. Time is linear; nothing but the points is allocated.
 [[nodiscard]] std::vector<SweepPoint> sweep(const Ranking& ranking, const Outcomes& outcomes,
                                             std::span<const std::uint8_t> counted = {});
 

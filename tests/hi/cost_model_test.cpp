@@ -124,6 +124,15 @@ TEST(MeasuredCost, AboveIdleCountsNoIdlePower) {
   EXPECT_FALSE(cost.idle_watts);
 }
 
+TEST(MeasuredCost, PassesOnWhyItIsDoubtful) {
+  Result result = measured(1);
+  EXPECT_EQ(measured_cost(std::vector{result}, "r.json", false).doubt, "");
+  result.validity = Validity{.verdict = Verdict::kInvalid, .reasons = {"drifted", "short"}};
+  EXPECT_EQ(measured_cost(std::vector{result}, "r.json", false).doubt, "drifted");
+  result.validity->verdict = Verdict::kValid;
+  EXPECT_EQ(measured_cost(std::vector{result}, "r.json", false).doubt, "");
+}
+
 TEST(MeasuredCost, RefusesWhatSaysNothingOfOneImage) {
   EXPECT_THROW((void)measured_cost(std::vector{measured(8)}, "r.json", false), Error);
   Result empty = measured(1);
@@ -138,7 +147,11 @@ TEST(MeasuredCost, RefusesWhatSaysNothingOfOneImage) {
 TEST(NetworkPreset, EachFigureHasItsSource) {
   for (const NetworkPreset& preset : network_presets()) {
     EXPECT_EQ(preset.figures.size(), 7U) << preset.name;  // As many as Link has.
-    for (const SourcedFigure& figure : preset.figures) EXPECT_FALSE(figure.source.empty());
+    for (const SourcedFigure& figure : preset.figures) {
+      EXPECT_FALSE(figure.source.empty());
+      // Figures are overridden one by one, so each source has to stand alone.
+      EXPECT_EQ(figure.source.find("the same"), std::string_view::npos);
+    }
     EXPECT_GT(preset.link.up_bits_per_second, 0);
     EXPECT_GT(preset.link.down_bits_per_second, 0);
     EXPECT_GT(preset.link.round_trip_seconds, 0);
