@@ -20,6 +20,9 @@ ModelScores record_scores(const Program& program, const ModelOptions& options) {
   const Preprocessing prepare = preprocessing_of(*engine);
   ModelScores recorded;
   recorded.model = std::filesystem::path(options.model).filename().string();
+  recorded.name.model = engine->info().model;
+  recorded.name.dataset = engine->info().dataset;
+  recorded.name.precision = engine->info().precision;
   recorded.scores.columns = static_cast<std::size_t>(class_count(*engine));
   recorded.scores.values.reserve(count * recorded.scores.columns);
   recorded.labels.reserve(count);

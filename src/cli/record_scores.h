@@ -7,6 +7,7 @@
 #include "cli/model_options.h"
 #include "cli/program.h"
 #include "data/scores_file.h"
+#include "engine/engine_name.h"
 
 namespace hedge::cli {
 
@@ -17,6 +18,7 @@ struct ModelScores {
   double mean_seconds = 0;      ///< Of infer().
   std::size_t input_bytes = 0;  ///< Of an image as 8-bit pixels.
   std::string model{};          ///< "resnet8_cifar_fp32.engine"
+  EngineName name{};            ///< Model, dataset and precision as the engine states them.
   bool complete = false;        ///< False where Ctrl-C cut it short.
 };
 

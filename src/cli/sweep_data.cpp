@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 #include <filesystem>
+#include <optional>
 #include <utility>
 
 #include "base/text.h"
@@ -15,6 +16,7 @@
 #include "data/scores_file.h"
 #include "hedge/error.h"
 #include "hi/decision_file.h"
+#include "hi/published.h"
 
 namespace hedge::cli {
 namespace {
@@ -24,7 +26,23 @@ struct NamedDecision {
   Decision decision;
 };
 
-Decision parse_coefficients(const std::string& text) {
+/// Published for the model; nothing where there are none.
+std::optional<DecisionFile> published_for(const EngineName& name) {
+  try {
+    return published_decision(name);
+  } catch (const Error&) {  // Its message names flags of other programs.
+    return std::nullopt;
+  }
+}
+
+/// "BETA,W1,W2", or the name of a model.
+Decision parse_coefficients(const std::string& text, SweepData& data) {
+  if (text.find_first_of(",") == std::string::npos) {
+    if (const auto published = published_for(parse_engine_name(text))) {
+      data.logistic = published->origin;
+      return published->decision;
+    }
+  }
   std::vector<double> numbers;
   for (const std::string& part : split(text, ',')) {
     double value = 0;
@@ -33,8 +51,10 @@ Decision parse_coefficients(const std::string& text) {
     numbers.push_back(value);
   }
   if (numbers.size() != 3 || split(text, ',').size() != 3) {
-    throw bad_input(fmt::format(
-        "--coefficients={}: give three numbers, BETA,W1,W2, as -4.53,5.83,-3.60", text));
+    throw bad_input(
+        fmt::format("--coefficients={}: give three numbers, BETA,W1,W2, as -4.53,5.83,-3.60, or a "
+                    "model whose are published, as resnet8_cifar_fp32",
+                    text));
   }
   return logistic_decision(numbers[0], numbers[1], numbers[2]);
 }
@@ -87,7 +107,10 @@ std::vector<NamedDecision> choose_decisions(const SweepOptions& options, SweepDa
     const std::string name(name_of(rule));
     if (rule == Rule::kLogistic) {
       if (!options.coefficients.empty()) {
-        decisions.push_back({name, parse_coefficients(options.coefficients)});
+        decisions.push_back({name, parse_coefficients(options.coefficients, data)});
+      } else if (const auto published = published_for(data.model)) {
+        decisions.push_back({name, published->decision});
+        data.logistic = published->origin;
       } else if (asked && options.decision_files.empty()) {
         throw bad_input("--decisions: logistic needs --coefficients or --decision-file");
       } else if (options.decision_files.empty()) {
@@ -150,6 +173,7 @@ SweepData run_model(const Program& program, const SweepOptions& options) {
   SweepData data{.images = images,
                  .classes = static_cast<int>(recorded.scores.columns),
                  .source = recorded.model,
+                 .model = recorded.name,
                  .run = {recorded.mean_seconds, recorded.input_bytes},
                  .complete = recorded.complete};
   if (images == 0) throw runtime_failure("no image was run");

@@ -72,9 +72,11 @@ void add_sweep_options(CLI::App& app, SweepOptions& options) {
                  "Decision to sweep, too (hedge fit writes one); may be repeated")
       ->type_name("FILE")
       ->take_all();
-  app.add_option("--coefficients", options.coefficients,
-                 "Of the logistic regression on the two largest scores: BETA,W1,W2")
-      ->type_name("B,W1,W2");
+  app.add_option(
+         "--coefficients", options.coefficients,
+         "Of the logistic regression on the two largest scores: BETA,W1,W2, or a model whose "
+         "are published, as resnet8_cifar_int8 (default with --model: its own)")
+      ->type_name("B,W1,W2|NAME");
   add_costs(app, options);
   add_bounds(app, options);
   add_file(app, "--out", options.out, "Write the best point as a decision file");

@@ -9,6 +9,7 @@
 
 #include "cli/program.h"
 #include "cli/sweep_options.h"
+#include "engine/engine_name.h"
 #include "hi/operating_point.h"
 
 namespace hedge::cli {
@@ -20,6 +21,8 @@ struct SweepData {
   ScoreKind kind = ScoreKind::kSoftmax;
   bool kind_told = false;  ///< By a flag, not by the values.
   std::string source{};    ///< File of the scores, or the model.
+  EngineName model{};      ///< Of a model that ran here; else empty.
+  std::string logistic{};  ///< Where its coefficients come from; empty: from the flags.
   Outcomes outcomes{};
   std::vector<std::string> names{};  ///< Of the decisions, one for each ranking.
   std::vector<Ranking> rankings{};

@@ -92,6 +92,7 @@ std::string sweep_data_lines(const SweepReport& report) {
                   percent(fraction(outcomes.server_correct, data.images)),
                   percent(fraction(outcomes.gains, data.images)),
                   percent(fraction(outcomes.losses, data.images)));
+  if (!data.logistic.empty()) text += fmt::format("logistic   {}\n", data.logistic);
   if (!data.left_out.empty()) text += fmt::format("left out   {}\n", data.left_out);
   std::int64_t untrusted = 0;
   for (const double confidence : data.rankings.front().confidence) {

@@ -292,6 +292,11 @@ class Sweep(unittest.TestCase):
         self.assertEqual([d["name"] for d in self.result(*base, "--logits")["decisions"]],
                          ["top1", "margin", "entropy", "energy"])
 
+    def test_published_coefficients_by_name(self):
+        by_name = self.result(*self.base, "--coefficients=resnet56_cifar_int8")["decisions"][0]
+        self.assertEqual(by_name["decision"]["intercept"], -4.695974)
+        self.assertEqual(by_name["decision"]["weights"], [5.21640018, -3.70736749])
+
     def test_plot(self):
         svg = self.path("plot.svg")
         self.succeed(*self.base, COEFFICIENTS, *COSTS, "--max-latency=5ms", f"--svg={svg}")
@@ -346,9 +351,10 @@ class Sweep(unittest.TestCase):
         """resnet8 on CIFAR-10 with the published coefficients: 3,566 offloads, 82.98 %."""
         data = os.path.join(SHARED, "data", "cifar-10-jpeg")
         path = self.path("points.csv")
-        self.succeed(f"--model={SHARED}/models/resnet8_cifar.onnx", f"--data={data}",
-                     f"--server-labels={data}/cifar_predictions.txt", "--decisions=logistic",
-                     "--coefficients=-4.531622904031753,5.82555453,-3.59687685", f"--csv={path}")
+        done = self.succeed(f"--model={SHARED}/models/resnet8_cifar.onnx", f"--data={data}",
+                            f"--server-labels={data}/cifar_predictions.txt", "--decisions=logistic",
+                            f"--csv={path}")
+        self.assertIn("published coefficients of resnet8 on cifar", done.stdout)
         with open(path) as text:
             points = [p for p in csv.DictReader(text) if p["decision"] == "logistic"]
         at_half = max((p for p in points if float(p["threshold"]) <= 0.5),
@@ -386,7 +392,7 @@ class Sweep(unittest.TestCase):
         self.refused(*self.base, "--decisions=top3", words=("top3", "logistic, top1"))
         self.refused(*self.base, "--decisions=oracle", words=("oracle",))
         self.refused(*self.base, "--decisions=logistic", words=("--coefficients",))
-        for text in ("1,2", "1,2,3,4", "1,2,x", "1,2,nan"):
+        for text in ("1,2", "1,2,3,4", "1,2,x", "1,2,nan", "resnet9_cifar", "resnet18_imagenet_fp32"):
             self.refused(*self.base, f"--coefficients={text}", words=("--coefficients=" + text,))
 
     def test_bad_flags(self):
