@@ -6,12 +6,14 @@
 #include <cmath>
 #include <iterator>
 
+#include "base/text.h"
+
 namespace hedge::cli {
 namespace {
 
 std::string escape(std::string_view text) {
   std::string out;
-  for (const char c : text) {
+  for (const char c : printable(text)) {  // XML takes neither control characters nor bad UTF-8.
     switch (c) {
       case '&':
         out += "&amp;";

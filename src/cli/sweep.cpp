@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "cli/flags.h"
 #include "cli/program.h"
 #include "cli/sweep_options.h"
@@ -92,7 +93,7 @@ void write_best(const SweepOptions& options, const SweepReport& report) {
   } else {
     file.decision.rule = best.decision == kAllLocal ? Rule::kNever : Rule::kAlways;
   }
-  file.origin = fmt::format("hedge sweep of {}: {} of {} images", report.data.source,
+  file.origin = fmt::format("hedge sweep of {}: {} of {} images", printable(report.data.source),
                             point_text(best), report.data.images);
   if (report.held_out) {
     file.origin += fmt::format("; held out {:.2f} % right",

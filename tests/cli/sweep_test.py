@@ -313,6 +313,19 @@ class Sweep(unittest.TestCase):
                 x, y = map(float, pair.split(","))
                 self.assertTrue(0 <= x <= width and 0 <= y <= height)
 
+    def test_names_that_xml_and_json_do_not_take(self):
+        name = os.path.join(os.fsencode(self.root), b"a&<b\xff\n.csv")
+        shutil.copy(self.scores, name)
+        svg, out, result = self.path("plot.svg"), self.path("out.json"), self.path("result.json")
+        done = subprocess.run([os.path.join(BUILD, "hedge"), "sweep", b"--scores=" + name, *self.base[1:],
+                               f"--svg={svg}", f"--out={out}", f"--json={result}"],
+                              capture_output=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        xml.etree.ElementTree.parse(svg)
+        for path in (out, result):
+            with open(path) as text:
+                json.load(text)
+
     def test_json_to_stdout(self):
         done = self.succeed(*self.base, "--json=-")
         self.assertEqual(json.loads(done.stdout)["scores"]["images"], 300)
