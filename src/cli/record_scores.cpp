@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/record_scores.h"
+
+#include <filesystem>
+#include <utility>
+
+#include "base/cancellation.h"
+#include "measure/latency.h"
+
+namespace hedge::cli {
+
+ModelScores record_scores(const Program& program, const ModelOptions& options) {
+  const auto engine = open_engine(options);
+  auto images = open_dataset(*engine, options);
+  require_same_classes(*engine, *images, options);
+  const std::size_t count = images->size();
+  const auto dataset = decoded_ahead(std::move(images), options, static_cast<std::int64_t>(count));
+  const auto context =
+      engine->create_context({.threads = thread_count(options.threads), .batch = 1});
+  const Preprocessing prepare = preprocessing_of(*engine);
+  ModelScores recorded;
+  recorded.model = std::filesystem::path(options.model).filename().string();
+  recorded.name.model = engine->info().model;
+  recorded.name.dataset = engine->info().dataset;
+  recorded.name.precision = engine->info().precision;
+  recorded.scores.columns = static_cast<std::size_t>(class_count(*engine));
+  recorded.scores.values.reserve(count * recorded.scores.columns);
+  recorded.labels.reserve(count);
+  prepare(dataset->image(0), context->input());
+  for (int i = 0; i < 10; ++i) context->infer();  // Out of the mean: the first ones are slow.
+  LatencyRecorder<> timer(count);
+  ProgressBar progress(program, "recording scores", static_cast<std::int64_t>(count));
+  for (std::size_t i = 0; i < count && !cancellation_requested(); ++i) {
+    const Image image = dataset->image(i);
+    recorded.input_bytes = image.pixels.size();
+    prepare(image, context->input());
+    timer.time([&] { context->infer(); });
+    const auto scores = context->output(0);
+    recorded.scores.values.insert(recorded.scores.values.end(), scores.begin(), scores.end());
+    recorded.labels.push_back(image.label);
+    progress.update(static_cast<std::int64_t>(i));
+  }
+  double total_ns = 0;
+  for (const std::int64_t ns : timer.samples_ns()) total_ns += static_cast<double>(ns);
+  recorded.complete = recorded.labels.size() == count;
+  if (!recorded.labels.empty()) {
+    recorded.mean_seconds = total_ns * 1e-9 / static_cast<double>(recorded.labels.size());
+  }
+  return recorded;
+}
+
+}  // namespace hedge::cli

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
+
+#include "cli/model_options.h"
+#include "hi/operating_point.h"
+
+namespace hedge::cli {
+
+/// The flags of `hedge sweep`, as given.
+struct SweepOptions {
+  ModelOptions model;  ///< Its `labels` are --labels.
+  std::string scores;
+  std::string server_labels;
+  bool logits = false;
+  bool softmax = false;
+
+  std::string decisions;  ///< Empty: all that there are.
+  std::vector<std::string> decision_files;
+  std::string coefficients;
+
+  std::string local;
+  std::string local_latency;
+  std::string local_energy;
+  std::string idle_power;
+  bool net = false;
+  std::string decision_latency;
+  std::string decision_energy;
+  std::string network;
+  std::string bandwidth;
+  std::string uplink;
+  std::string downlink;
+  std::string round_trip;
+  std::string send_power;
+  std::string receive_power;
+  std::string wait_power;
+  std::string tail_energy;
+  std::string upload;
+  std::string answer;
+  std::string server;
+  std::string server_latency;
+  std::string server_energy;
+
+  std::string max_latency;
+  std::string max_energy;
+  std::string max_offload;
+  std::string min_accuracy;
+  std::string minimize;
+  std::string folds = "5";
+  std::string seed = "1";
+
+  std::string out;
+  std::string csv;
+  std::string svg;
+};
+
+void add_sweep_options(CLI::App& app, SweepOptions& options);
+
+/// A figure that costs were computed from, for people and the JSON.
+struct CostFigure {
+  std::string name;    ///< "network up"
+  std::string value;   ///< "46.2 Mbit/s"
+  std::string source;  ///< "--bandwidth", a file, a publication.
+  bool assumed = false;
+};
+
+/// Costs as the flags state them.
+struct StatedCosts {
+  CostModel model;
+  Costs costs;  ///< Empty where no flag states any.
+  std::vector<CostFigure> figures{};
+};
+
+/// What a run of the model here says of costs, in place of flags; 0: nothing.
+struct RunFacts {
+  double mean_seconds = 0;
+  std::size_t input_bytes = 0;
+};
+
+/// Throws bad_input naming the flag: a figure that is missing or no quantity, a result file that
+/// cannot be read.
+[[nodiscard]] StatedCosts stated_costs(const SweepOptions& options, const RunFacts& run);
+
+/// Throws bad_input naming the flag; also where a bound is on a cost that is not known.
+[[nodiscard]] Wishes stated_wishes(const SweepOptions& options, const Costs& costs);
+
+}  // namespace hedge::cli
