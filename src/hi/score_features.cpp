@@ -2,7 +2,9 @@
 #include "hi/score_features.h"
 
 #include <cmath>
+#include <cstddef>
 
+#include "data/scores_file.h"
 #include "stats/top_two.h"
 
 namespace hedge {
@@ -64,6 +66,22 @@ ScoreFeatures score_features(std::span<const float> scores, ScoreKind kind,
         features);
   }
   return features;
+}
+
+ScoreKind score_kind_of(const RecordedScores& scores) noexcept {
+  constexpr double kTolerance = 1e-3;  // Half precision and rounded text keep to it.
+  bool any = false;
+  for (std::size_t i = 0; i < scores.rows(); ++i) {
+    double sum = 0;
+    for (const float score : scores.row(i)) {
+      if (score < 0) return ScoreKind::kLogits;
+      sum += static_cast<double>(score);
+    }
+    if (std::isnan(sum)) continue;
+    if (std::abs(sum - 1) > kTolerance) return ScoreKind::kLogits;
+    any = true;
+  }
+  return any ? ScoreKind::kSoftmax : ScoreKind::kLogits;
 }
 
 }  // namespace hedge

@@ -9,6 +9,8 @@
 
 namespace hedge {
 
+struct RecordedScores;
+
 /// What a model's output holds.
 enum class ScoreKind : std::uint8_t {
   kLogits,   ///< Softmax is still to be applied.
@@ -34,5 +36,10 @@ struct ScoreFeatures {
 /// Detection" (NeurIPS 2020). No allocation.
 [[nodiscard]] ScoreFeatures score_features(std::span<const float> scores, ScoreKind kind,
                                            double temperature = 1) noexcept;
+
+/// What recorded scores are, where nobody says: softmax's where no score is below 0 and each
+/// row sums to 1 within 1e-3, else logits. Sums of rows with NaN say nothing; where there are no
+/// others, logits.
+[[nodiscard]] ScoreKind score_kind_of(const RecordedScores& scores) noexcept;
 
 }  // namespace hedge
