@@ -43,8 +43,8 @@ struct LogisticFit {
 /// which leaves the objective what it is.
 ///
 /// Throws bad_input, in one line with what to do: sizes that do not fit, a value that is no finite
-/// number, an l2 below 0, outcomes all the same (the intercept is infinite, penalty or not). Without
-/// penalty also features that hang together linearly, and outcomes that a threshold on some
+/// number, an l2 below 0, outcomes all the same (the intercept is infinite, penalty or not).
+/// Without penalty also features that hang together linearly, and outcomes that a threshold on some
 /// weighting of the features separates, perfectly or but for ties: no finite minimum (Albert and
 /// Anderson, Biometrika 71, 1984). With it these are warnings. Throws runtime_failure where
 /// max_iterations do not suffice.

@@ -15,8 +15,8 @@ namespace {
 
 void require_samples(const Forecasts& forecasts) {
   if (forecasts.probabilities.size() != forecasts.outcomes.size()) {
-    throw bad_input(fmt::format("{} probabilities, but {} outcomes",
-                                forecasts.probabilities.size(), forecasts.outcomes.size()));
+    throw bad_input(fmt::format("{} probabilities, but {} outcomes", forecasts.probabilities.size(),
+                                forecasts.outcomes.size()));
   }
   if (forecasts.outcomes.empty()) throw bad_input("no forecasts");
 }
@@ -56,8 +56,8 @@ std::vector<double> quantile_edges(std::span<const double> probabilities, std::s
   std::sort(sorted.begin(), sorted.end());
   std::vector<double> edges(bins + 1);
   for (std::size_t i = 0; i <= bins; ++i) {
-    const double rank = static_cast<double>(sorted.size() - 1) * static_cast<double>(i) /
-                        static_cast<double>(bins);
+    const double rank =
+        static_cast<double>(sorted.size() - 1) * static_cast<double>(i) / static_cast<double>(bins);
     const auto below = static_cast<std::size_t>(rank);
     const std::size_t above = std::min(below + 1, sorted.size() - 1);
     edges[i] = sorted[below] + (sorted[above] - sorted[below]) * (rank - std::floor(rank));

@@ -22,8 +22,8 @@ struct Forecasts {
 
 /// Area under the ROC curve: the chance that a random sample with the event has the higher score
 /// than a random one without, ties counted half (Mann and Whitney's U by midranks, over n1 n0;
-/// Hanley and McNeil, Radiology 143, 1982). Any scores will do, infinite ones too. Nothing where all
-/// outcomes are the same. O(n log n).
+/// Hanley and McNeil, Radiology 143, 1982). Any scores will do, infinite ones too. Nothing where
+/// all outcomes are the same. O(n log n).
 [[nodiscard]] std::optional<double> roc_auc(const Forecasts& forecasts);
 
 /// Mean square of probability - outcome (G. W. Brier, Monthly Weather Review 78, 1950). 0 is best;
