@@ -113,24 +113,24 @@ Input read_input(const Options& options) {
   return input;
 }
 
-/// Of the images that the engine was made with a decision learns too much confidence.
+/// On the images that the engine was made with a decision learns too much confidence.
 void warn_of_known_images(const EngineInfo& info, const Options& options) {
-  if (info.dataset != "cifar" && info.dataset != "shapes") return;
-  const std::filesystem::path file = find_dataset_file(info.dataset, options.model.data);
+  const bool records = info.dataset == "cifar" || info.dataset == "shapes";
+  const std::filesystem::path file =
+      records ? find_dataset_file(info.dataset, options.model.data) : std::filesystem::path();
   const std::string name = file.filename().string();
-  if (name.starts_with("data_batch") || name == "shapes_train.bin") {
+  const bool training = name.starts_with("data_batch") || name == "shapes_train.bin";
+  if (training) {
     log(LogLevel::kWarning,
         fmt::format("{}: are training images, on which the net is over-confident: the decision "
                     "will trust it too much; fit on the test images",
                     file.string()));
   }
   if (!info.calibration) return;
-  if (info.calibration->test_images || info.calibration->source.find(name) != std::string::npos) {
+  const CalibrationInfo& calibration = *info.calibration;
+  if (training ? calibration.source.find(name) != std::string::npos : calibration.test_images) {
     log(LogLevel::kWarning,
-        fmt::format(
-            "{}: the engine's int8 ranges were calibrated on the same images, which flatters "
-            "it a little",
-            file.string()));
+        "the engine's int8 ranges were calibrated on the same images, which flatters it a little");
   }
 }
 
