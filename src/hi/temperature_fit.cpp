@@ -16,43 +16,45 @@ namespace {
 constexpr double kLeastTemperature = 0.01;
 constexpr double kMostTemperature = 100;
 
-/// Logits of the images less their largest, NaN left out as -infinity, and those of the labels.
-struct Logits {
-  std::vector<double> values;
-  std::vector<double> of_label;
-  std::size_t columns = 0;
+/// An image whose true class has a finite logit.
+struct Row {
+  std::span<const float> logits;
+  double largest = 0;
+  double of_label = 0;  ///< Less the largest.
 };
 
-double logit_of(float score, ScoreKind kind) {
-  if (kind == ScoreKind::kLogits) return static_cast<double>(score);
-  return std::log(std::max<double>(score, std::numeric_limits<float>::denorm_min()));
-}
+struct Rows {
+  std::vector<float> logarithms;  ///< Of softmax scores, which `rows` look at then.
+  std::vector<Row> rows;
+};
 
-Logits shifted_logits(const RecordedScores& scores, ScoreKind kind, std::span<const int> labels,
-                      std::span<const std::size_t> images) {
-  Logits logits{.values = {}, .of_label = {}, .columns = scores.columns};
-  logits.values.reserve(images.size() * scores.columns);
-  for (const std::size_t image : images) {
-    const auto row = scores.row(image);
-    const int label = labels[image];
-    if (label < 0 || static_cast<std::size_t>(label) >= row.size()) {
-      throw bad_input(fmt::format("image {}: its label {} is no class from 0 to {}", image, label,
-                                  row.size() - 1));
+Rows rows_of(const RecordedScores& scores, ScoreKind kind, std::span<const int> labels,
+             std::span<const std::size_t> images) {
+  Rows result;
+  std::span<const float> values = scores.values;
+  if (kind == ScoreKind::kSoftmax) {
+    result.logarithms.reserve(values.size());
+    for (const float score : values) {
+      constexpr float kLeast = std::numeric_limits<float>::denorm_min();
+      result.logarithms.push_back(std::log(score < kLeast ? kLeast : score));  // NaN stays.
     }
-    double largest = -std::numeric_limits<double>::infinity();
-    for (const float score : row) {
-      if (!std::isnan(score)) largest = std::max(largest, logit_of(score, kind));
-    }
-    const double own = logit_of(row[static_cast<std::size_t>(label)], kind) - largest;
-    // A maximum with NaN may be the other one.
-    if (!std::isfinite(own) || std::isnan(row[static_cast<std::size_t>(label)])) continue;
-    logits.of_label.push_back(own);
-    for (const float score : row) {
-      logits.values.push_back(std::isnan(score) ? -std::numeric_limits<double>::infinity()
-                                                : logit_of(score, kind) - largest);
-    }
+    values = result.logarithms;
   }
-  return logits;
+  for (const std::size_t image : images) {
+    Row row{.logits = values.subspan(image * scores.columns, scores.columns)};
+    const int label = labels[image];
+    if (label < 0 || static_cast<std::size_t>(label) >= row.logits.size()) {
+      throw bad_input(fmt::format("image {}: its label {} is no class from 0 to {}", image, label,
+                                  row.logits.size() - 1));
+    }
+    row.largest = -std::numeric_limits<double>::infinity();
+    for (const float logit : row.logits) {
+      if (!std::isnan(logit)) row.largest = std::max(row.largest, static_cast<double>(logit));
+    }
+    row.of_label = static_cast<double>(row.logits[static_cast<std::size_t>(label)]) - row.largest;
+    if (std::isfinite(row.of_label)) result.rows.push_back(row);
+  }
+  return result;
 }
 
 /// Mean negative log likelihood at the inverse temperature, and its derivatives by it.
@@ -62,63 +64,79 @@ struct Likelihood {
   double curvature = 0;
 };
 
-Likelihood likelihood(const Logits& logits, double inverse) {
+Likelihood likelihood(std::span<const Row> rows, double inverse) {
+  // e^-40 beside the largest's 1 is below what a double can tell; NaN and -infinity compare false.
+  const double least = -40 / inverse;
   Likelihood total;
-  const std::size_t images = logits.of_label.size();
-  for (std::size_t image = 0; image < images; ++image) {
-    const double* row = logits.values.data() + image * logits.columns;
+  for (const Row& row : rows) {
     double sum = 0;
     double first = 0;
     double second = 0;
-    for (std::size_t i = 0; i < logits.columns; ++i) {
-      const double exponential = std::exp(inverse * row[i]);
-      if (exponential == 0) continue;  // 0 times -infinity is none.
+    for (const float logit : row.logits) {
+      const double shifted = static_cast<double>(logit) - row.largest;
+      if (!(shifted > least)) continue;
+      const double exponential = std::exp(inverse * shifted);
       sum += exponential;
-      first += exponential * row[i];
-      second += exponential * row[i] * row[i];
+      first += exponential * shifted;
+      second += exponential * shifted * shifted;
     }
     const double mean = first / sum;
-    total.nll += std::log(sum) - inverse * logits.of_label[image];
-    total.slope += mean - logits.of_label[image];
+    total.nll += std::log(sum) - inverse * row.of_label;
+    total.slope += mean - row.of_label;
     total.curvature += second / sum - mean * mean;
   }
-  const auto n = static_cast<double>(images);
+  const auto n = static_cast<double>(rows.size());
   return {.nll = total.nll / n, .slope = total.slope / n, .curvature = total.curvature / n};
+}
+
+/// Of the slope's sign at an end of the range.
+void require_minimum(const Likelihood& at_end, bool coldest) {
+  if (coldest && at_end.slope <= 0) {
+    throw bad_input(
+        "temperature: the lower the better, down to 0.01; there is nothing to calibrate (is every "
+        "answer right, or are all scores alike?)");
+  }
+  if (!coldest && at_end.slope >= 0) {
+    throw bad_input(
+        "temperature: the higher the better, up to 100: the scores know less than guessing does "
+        "(do the labels go with them?)");
+  }
 }
 
 }  // namespace
 
 TemperatureFit fit_temperature(const RecordedScores& scores, ScoreKind kind,
                                std::span<const int> labels, std::span<const std::size_t> images) {
-  const Logits logits = shifted_logits(scores, kind, labels, images);
-  if (logits.of_label.empty()) {
+  const Rows rows = rows_of(scores, kind, labels, images);
+  if (rows.rows.empty()) {
     throw bad_input("no image whose true class has a finite score: there is no temperature to fit");
   }
   double low = 1 / kMostTemperature;
   double high = 1 / kLeastTemperature;
-  if (likelihood(logits, high).slope < 0) {
-    throw bad_input(
-        "temperature: the lower the better, down to 0.01 (is every answer right?); there is "
-        "nothing to calibrate");
-  }
-  if (likelihood(logits, low).slope > 0) {
-    throw bad_input(
-        "temperature: the higher the better, up to 100: the scores know less than guessing does "
-        "(do the labels go with them?)");
-  }
   double inverse = 1;
-  Likelihood here = likelihood(logits, inverse);
+  Likelihood here = likelihood(rows.rows, inverse);
   TemperatureFit fit{.temperature = 1,
                      .nll_before = here.nll,
                      .nll = here.nll,
-                     .left_out = images.size() - logits.of_label.size()};
+                     .left_out = images.size() - rows.rows.size()};
+  bool seen_low = false;
+  bool seen_high = false;
   for (int i = 0; i < 200; ++i) {
-    (here.slope > 0 ? high : low) = inverse;
+    if (here.slope == 0 && here.curvature > 0) break;
+    const bool up = here.slope <= 0;  // 0 without curvature: so cold that nothing moves.
+    (up ? low : high) = inverse;
+    (up ? seen_low : seen_high) = true;
     double next = inverse - here.slope / here.curvature;
-    if (!(next > low && next < high)) next = (low + high) / 2;  // NaN and infinities, too.
-    const bool settled = std::abs(next - inverse) <= 1e-14 * inverse;
+    // Newton's step squares the error: after one of 1e-8 nothing is left of it.
+    const bool settled = std::abs(next - inverse) <= 1e-8 * inverse;
+    if (!settled && !(next > low && next < high)) {  // NaN and infinities, too.
+      bool& seen = up ? seen_high : seen_low;
+      if (!seen) require_minimum(likelihood(rows.rows, up ? high : low), up);
+      seen = true;
+      next = std::sqrt(low * high);
+    }
     inverse = next;
-    here = likelihood(logits, inverse);
+    here = likelihood(rows.rows, inverse);
     if (settled) break;
   }
   fit.temperature = 1 / inverse;

@@ -22,7 +22,8 @@ struct TemperatureFit {
 /// logits by their logarithm, 0 among them as the least float, 1.4e-45; NaN counts as no score.
 ///
 /// Throws bad_input: a label that is no column, no image whose true class has a finite score; where
-/// there is no minimum from 0.01 to 100 (every answer right, or worse than guessing).
+/// there is no minimum from 0.01 to 100 (every answer right, all scores alike, or worse than
+/// guessing).
 [[nodiscard]] TemperatureFit fit_temperature(const RecordedScores& scores, ScoreKind kind,
                                              std::span<const int> labels,
                                              std::span<const std::size_t> images);

@@ -127,6 +127,9 @@ TEST(TemperatureFit, WithoutMinimumIsExplained) {
     return "";
   };
   EXPECT_NE(message(right).find("every answer right"), std::string::npos);
+  Labelled alike = right;
+  alike.scores.values.assign(10, 2.5F);
+  EXPECT_NE(message(alike).find("all scores alike"), std::string::npos);
   EXPECT_NE(message(wrong).find("less than guessing"), std::string::npos);
   EXPECT_NE(message(Labelled{}).find("no image"), std::string::npos);
 }
