@@ -190,7 +190,7 @@ TEST(QualityOf, CountsByHand) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   const Verdicts verdicts{.probabilities = {0.9, 0.8, 0.4, 0.3, nan},
                           .kept = {true, true, false, false, false}};
-  const std::vector<int> server{1, 1, 1, 1, 1};
+  const std::vector<int> server{1, 1, 1, 1, 0};
   const DecisionQuality quality = quality_of(data, verdicts, server);
   EXPECT_EQ(quality.kept_right, 1);
   EXPECT_EQ(quality.kept_wrong, 1);
@@ -198,8 +198,8 @@ TEST(QualityOf, CountsByHand) {
   EXPECT_EQ(quality.offloaded_wrong, 1);
   EXPECT_DOUBLE_EQ(quality.accuracy(), 0.4);
   EXPECT_DOUBLE_EQ(quality.offload_share(), 0.6);
-  EXPECT_EQ(quality.server_right, 3);
-  EXPECT_EQ(quality.hi_right, 3);  // Kept and right; the server's on images 2 and 4.
+  EXPECT_EQ(quality.server_right, 2);
+  EXPECT_EQ(quality.hi_right, 2);  // Kept and right, and the server on the third.
   EXPECT_DOUBLE_EQ(quality.auc.value(), 0.75);
   EXPECT_DOUBLE_EQ(quality.brier, (0.01 + 0.64 + 0.36 + 0.09) / 4);
   const std::vector<int> too_few{1};
