@@ -79,6 +79,11 @@ std::span<const Rule> score_rules() noexcept {
   return kScoreRules;
 }
 
+bool has_threshold(Rule rule) noexcept {
+  const auto rules = score_rules();
+  return std::find(rules.begin(), rules.end(), rule) != rules.end();
+}
+
 double value_of(Feature feature, const ScoreFeatures& features) noexcept {
   switch (feature) {
     case Feature::kTop1:

@@ -37,6 +37,7 @@ enum class Rule : std::uint8_t {
 [[nodiscard]] Feature feature_named(std::string_view name);
 /// The rules that look at scores and have a threshold.
 [[nodiscard]] std::span<const Rule> score_rules() noexcept;
+[[nodiscard]] bool has_threshold(Rule rule) noexcept;
 
 [[nodiscard]] double value_of(Feature feature, const ScoreFeatures& features) noexcept;
 
