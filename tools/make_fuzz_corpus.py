@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the seeds that the fuzzers of ONNX files, of engines and of power meters' logs start from: one
-tiny model for each operator, the engines that Hedge builds of some, and a log of each form.
+"""Writes the seeds that the fuzzers of ONNX files, of engines, of power meters' logs, of decision files and of
+recorded scores start from: one tiny model for each operator, the engines that Hedge builds of some, a log of
+each form, a decision of each rule.
 
     python3 tools/make_fuzz_corpus.py --build build
 
 Needs: pip install onnx numpy; a Hedge build for the engines.
 """
 import argparse
+import io
+import json
 import os
 import struct
 import subprocess
@@ -184,6 +187,43 @@ def logs():
     yield "out_of_order", "t_s,p_w\n1,1\n0,2\n"
 
 
+def decisions():
+    def decision(rule, **fields):
+        return json.dumps({"schema": "hedge.decision/1", "rule": rule, **fields}, indent=1)
+
+    yield "original", decision("logistic", threshold=0.5, temperature=1, intercept=-4.531622904031753,
+                               features=["top1", "top2"], weights=[5.82555453, -3.59687685], classes=10,
+                               model="resnet8", origin="published", fit={"auc": 0.8})
+    yield "logistic_all", decision("logistic", threshold=0.25, temperature=1.5, intercept=1e-3,
+                                   features=["margin", "entropy", "energy", "top2"], weights=[1, -2, 0.5, 1e9])
+    for rule in ("top1", "margin", "entropy", "energy"):
+        yield rule, decision(rule, threshold=0.75, temperature=2)
+    yield "random", decision("random", share=0.3, seed=18446744073709551615)
+    for rule in ("always", "never", "oracle"):
+        yield rule, decision(rule)
+    yield "pairs", decision("logistic", threshold=0.5, intercept=0, features=["top1"], weights=[])
+    yield "cut", decision("top1", threshold=0.5)[:40]
+
+
+def npy(array):
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
+def scores():
+    yield "csv", b"0.7,0.2,0.1\n1e-3,nan,-inf\n"
+    yield "csv_windows", b"0.5, +0.5\r\n-3,2\r\n\r\n"
+    yield "csv_ragged", b"1,2\n3\n"
+    yield "csv_no_number", b"a,b\n"
+    yield "csv_too_large", b"1e99,2\n"
+    yield "npy_float32", npy(np.float32([[0.75, 0.25], [np.nan, np.inf]]))
+    yield "npy_float64", npy(np.float64([[1e300, 0.25, -5]]))
+    yield "npy_fortran", npy(np.asfortranarray(np.float32([[1, 2, 3], [4, 5, 6]])))
+    yield "npy_integers", npy(np.int64([[1, 2]]))
+    yield "npy_empty", npy(np.zeros((0, 10), np.float32))
+
+
 def sections(engine):
     """name: bytes of an engine file (docs/engine-format.md)."""
     count, = struct.unpack_from("<I", engine, 12)
@@ -210,6 +250,10 @@ def main():
         write("onnx_import", name, content)
     for name, text in logs():
         write("power_csv", name, text.encode())
+    for name, text in decisions():
+        write("decision_file", name, text.encode())
+    for name, content in scores():
+        write("scores_file", name, content)
     for name in ("conv", "residual_shapes"):
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "tiny_shapes.engine")

@@ -28,6 +28,11 @@ inline constexpr int kCifarClasses = 10;
     std::span<const std::byte> bytes, std::shared_ptr<const void> owner, const std::string& name,
     std::span<const std::string> class_names = {});
 
+/// `file` in the first of the folders in which Dataset::open looks for datasets (that of `data`
+/// where it is a file itself). Throws bad_input that lists where it was looked for.
+[[nodiscard]] std::filesystem::path find_data_file(const std::string& file,
+                                                   const std::filesystem::path& data);
+
 /// The file that Dataset::open(name, data) opens: `data` itself where it is a file, else the first
 /// hit of the search. Throws bad_input as it does for a name or file that is not there.
 [[nodiscard]] std::filesystem::path find_dataset_file(const std::string& name,

@@ -131,6 +131,17 @@ fs::path find_dataset_file(const std::string& name, const fs::path& data) {
   not_found(dataset, tried);
 }
 
+fs::path find_data_file(const std::string& file, const fs::path& data) {
+  std::error_code error;
+  std::vector<std::string> tried;
+  for (const fs::path& folder : data_folders(data)) {
+    fs::path path = (fs::is_regular_file(folder, error) ? folder.parent_path() : folder) / file;
+    if (fs::exists(path, error)) return path;
+    tried.push_back(path.string());
+  }
+  throw bad_input(fmt::format("{} not found: looked for {}", file, join_words(tried)));
+}
+
 std::vector<fs::path> find_training_files(const std::string& name, const fs::path& data) {
   const std::string dataset = known_dataset(name);
   const std::string prefix = dataset == "cifar" ? "data_batch_" : dataset + "_train";

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <system_error>
 
+#include "base/text.h"
 #include "hedge/error.h"
 
 namespace hedge {
@@ -35,7 +36,7 @@ class HeaderReader {
       expect(':');
       if (key == "descr" && !has_type) {
         has_type = true;
-        array.type = quoted();
+        array.type = printable(quoted(), 40);  // It goes into messages.
       } else if (key == "fortran_order" && !has_order) {
         has_order = true;
         if (take_word("True")) {

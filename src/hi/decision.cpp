@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -48,10 +49,6 @@ auto named_in(const Table& table, std::string_view word, const char* what) {
       fmt::format("no {} '{}'; there are {}", what, printable(word, 40), join_words(names)));
 }
 
-double sigmoid(double x) noexcept {
-  return 1 / (1 + std::exp(-x));
-}
-
 /// Uniform in [0, 1) from the image's number: SplitMix64 (Steele, Lea, Flood 2014).
 double uniform(std::uint64_t seed, std::uint64_t image) noexcept {
   std::uint64_t z = seed * 0x9E3779B97F4A7C15U + (image + 1) * 0xD1342543DE82EF95U;
@@ -80,6 +77,11 @@ std::span<const Rule> score_rules() noexcept {
   static constexpr std::array kScoreRules{Rule::kLogistic, Rule::kTop1, Rule::kMargin,
                                           Rule::kEntropy, Rule::kEnergy};
   return kScoreRules;
+}
+
+bool has_threshold(Rule rule) noexcept {
+  const auto rules = score_rules();
+  return std::find(rules.begin(), rules.end(), rule) != rules.end();
 }
 
 double value_of(Feature feature, const ScoreFeatures& features) noexcept {
@@ -137,6 +139,28 @@ bool Decision::keep(const ScoreFeatures& scores, std::uint64_t image) const {
     default:
       return confidence(scores) >= least_confidence();
   }
+}
+
+void require_decidable(const Decision& decision, ScoreKind kind) {
+  if (decision.rule == Rule::kOracle) {
+    throw bad_input("oracle: needs the true class; it is a bound, no decision");
+  }
+  if (decision.features.size() != decision.weights.size()) {
+    throw bad_input(fmt::format("{} features, but {} weights", decision.features.size(),
+                                decision.weights.size()));
+  }
+  const bool energy = decision.rule == Rule::kEnergy ||
+                      std::find(decision.features.begin(), decision.features.end(),
+                                Feature::kEnergy) != decision.features.end();
+  if (energy && kind == ScoreKind::kSoftmax) {
+    throw bad_input(
+        "energy: is computed from logits, and the model ends in softmax, which loses it; take "
+        "top1, margin or entropy");
+  }
+}
+
+double sigmoid(double x) noexcept {
+  return 1 / (1 + std::exp(-x));
 }
 
 Decision logistic_decision(double beta, double w1, double w2) {

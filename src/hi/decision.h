@@ -37,6 +37,7 @@ enum class Rule : std::uint8_t {
 [[nodiscard]] Feature feature_named(std::string_view name);
 /// The rules that look at scores and have a threshold.
 [[nodiscard]] std::span<const Rule> score_rules() noexcept;
+[[nodiscard]] bool has_threshold(Rule rule) noexcept;
 
 [[nodiscard]] double value_of(Feature feature, const ScoreFeatures& features) noexcept;
 
@@ -68,6 +69,12 @@ struct Decision {
   /// which needs labels. `image` is the number of the image, for kRandom.
   [[nodiscard]] bool keep(const ScoreFeatures& scores, std::uint64_t image = 0) const;
 };
+
+/// Throws bad_input where a decision cannot judge such scores: energy, as the rule or a feature,
+/// without logits; the oracle; features and weights that do not pair.
+void require_decidable(const Decision& decision, ScoreKind kind);
+
+[[nodiscard]] double sigmoid(double x) noexcept;
 
 /// A logistic regression on top1 and top2, as the original's.
 [[nodiscard]] Decision logistic_decision(double beta, double w1, double w2);

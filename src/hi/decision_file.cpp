@@ -92,13 +92,6 @@ Decision decision_from_json(const json& object) {
   return decision;
 }
 
-bool has_threshold(Rule rule) {
-  for (const Rule other : score_rules()) {
-    if (rule == other) return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 DecisionFile decision_from_text(std::string_view text_of_file, const std::string& name) {

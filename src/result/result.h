@@ -107,13 +107,14 @@ struct LatencyResult {
   std::optional<double> autocorrelation_time;
   PercentileCounts independent_samples;  ///< That the samples count as, for each percentile.
   PercentileCounts needed_samples;       ///< Of percentiles without interval: what it takes.
-  std::optional<std::string> scope;      ///< kScopeInfer, kScopePreprocessAndInfer, kScopeLoop.
+  std::optional<std::string> scope;      ///< One of kScope...
   std::optional<double> timer_overhead;  ///< What the timer itself adds to each sample.
   std::optional<std::string> samples_file;
   bool operator==(const LatencyResult&) const = default;
 };
 inline constexpr const char* kScopeInfer = "infer";
 inline constexpr const char* kScopePreprocessAndInfer = "preprocess+infer";
+inline constexpr const char* kScopeDecide = "decide";
 inline constexpr const char* kScopeLoop = "loop";  ///< Amortised: one timer around all iterations.
 
 /// The untimed inferences before.
@@ -223,6 +224,29 @@ struct EnergyResult {
   bool operator==(const EnergyResult&) const = default;
 };
 
+/// Images by what the decision did with them.
+struct ConfusionResult {
+  std::optional<std::int64_t> kept_right;
+  std::optional<std::int64_t> kept_wrong;       ///< Kept though the local answer was wrong.
+  std::optional<std::int64_t> offloaded_right;  ///< Offloaded though it was right.
+  std::optional<std::int64_t> offloaded_wrong;
+  std::optional<std::int64_t> offloaded_server_right;
+  std::optional<std::int64_t> offloaded_server_wrong;
+  std::optional<std::int64_t> gained{};  ///< Local wrong, offloaded, server right.
+  std::optional<std::int64_t> lost{};    ///< Local right, offloaded, server wrong.
+  bool operator==(const ConfusionResult&) const = default;
+};
+
+/// HI against answering all images one way, on the same images.
+struct PairedResult {
+  std::optional<double> difference;  ///< Of accuracies, that of HI less the other's.
+  std::optional<std::int64_t> only_hi_right;
+  std::optional<std::int64_t> only_other_right;
+  std::optional<double> p_value;  ///< McNemar's test, exact.
+  bool operator==(const PairedResult&) const = default;
+};
+
+/// Fractions of 1, of the images of the run; intervals are Wilson's.
 struct HiResult {
   std::optional<std::string> decision;
   std::vector<double> parameters;
@@ -231,6 +255,20 @@ struct HiResult {
   std::optional<double> accuracy_local;
   std::optional<double> accuracy_server;
   std::optional<double> accuracy;
+  std::optional<double> threshold{};    ///< In the decision's own unit.
+  std::optional<double> temperature{};  ///< Of softmax; absent where it is 1.
+  std::optional<std::string> origin{};  ///< Of the parameters: a file, published coefficients.
+  std::optional<std::string> server{};  ///< Who answers: a file of classes, an engine.
+  std::optional<std::int64_t> images{};
+  std::optional<std::int64_t> correct{};  ///< Of the whole, as `accuracy`.
+  std::optional<Range> offload_fraction_ci95{};
+  std::optional<Range> accuracy_local_ci95{};
+  std::optional<Range> accuracy_server_ci95{};
+  std::optional<Range> accuracy_ci95{};
+  ConfusionResult confusion{};
+  std::optional<PairedResult> against_local{};
+  std::optional<PairedResult> against_server{};
+  std::optional<LatencyResult> decision_us{};  ///< Of one decision, scores to answer.
   bool operator==(const HiResult&) const = default;
 };
 

@@ -196,6 +196,26 @@ void fields(Visitor& visit, T& energy) {
   visit("rail_details", energy.rail_details);
 }
 
+template <class Visitor, MaybeConst<ConfusionResult> T>
+void fields(Visitor& visit, T& confusion) {
+  visit("kept_right", confusion.kept_right);
+  visit("kept_wrong", confusion.kept_wrong);
+  visit("offloaded_right", confusion.offloaded_right);
+  visit("offloaded_wrong", confusion.offloaded_wrong);
+  visit("offloaded_server_right", confusion.offloaded_server_right);
+  visit("offloaded_server_wrong", confusion.offloaded_server_wrong);
+  visit("gained", confusion.gained);
+  visit("lost", confusion.lost);
+}
+
+template <class Visitor, MaybeConst<PairedResult> T>
+void fields(Visitor& visit, T& paired) {
+  visit("difference", paired.difference);
+  visit("only_hi_right", paired.only_hi_right);
+  visit("only_other_right", paired.only_other_right);
+  visit("p_value", paired.p_value);
+}
+
 template <class Visitor, MaybeConst<HiResult> T>
 void fields(Visitor& visit, T& hi) {
   visit("decision", hi.decision);
@@ -205,6 +225,20 @@ void fields(Visitor& visit, T& hi) {
   visit("accuracy_local", hi.accuracy_local);
   visit("accuracy_server", hi.accuracy_server);
   visit("accuracy", hi.accuracy);
+  visit("threshold", hi.threshold);
+  visit("temperature", hi.temperature);
+  visit("origin", hi.origin);
+  visit("server", hi.server);
+  visit("images", hi.images);
+  visit("correct", hi.correct);
+  visit("offload_fraction_ci95", hi.offload_fraction_ci95);
+  visit("accuracy_local_ci95", hi.accuracy_local_ci95);
+  visit("accuracy_server_ci95", hi.accuracy_server_ci95);
+  visit("accuracy_ci95", hi.accuracy_ci95);
+  visit("confusion", hi.confusion);
+  visit("against_local", hi.against_local);
+  visit("against_server", hi.against_server);
+  visit("decision_us", hi.decision_us);
 }
 
 template <class Visitor, MaybeConst<ConditionsResult> T>

@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "graph/query.h"
+#include "hi/fast_decision.h"
 #include "hi/online.h"
 #include "hi/split_mix.h"
 #include "support/engines.h"
@@ -186,6 +187,28 @@ TEST(Infer, TheCountersCount) {
   pthread_mutex_unlock(&mutex);
   EXPECT_GE(allocations.load(), 1);
   EXPECT_GE(locks.load(), 1);
+}
+
+/// The decision on an image is as much in the hot path as infer(): in each of its ways.
+TEST(FastDecision, AllocatesNothingAndLocksNothing) {
+  const std::vector<float> scores(1000, 0.001F);
+  for (const ScoreKind kind : {ScoreKind::kLogits, ScoreKind::kSoftmax}) {
+    for (const Decision& decision :
+         {logistic_decision(-4, 6, -3), Decision{.rule = Rule::kEntropy, .threshold = 1},
+          Decision{.rule = Rule::kTop1, .threshold = 0.001, .temperature = 2},
+          Decision{.rule = Rule::kRandom}, Decision{.rule = Rule::kNever}}) {
+      const FastDecision fast(decision, kind);
+      allocations = 0;
+      locks = 0;
+      int kept = 0;
+      counting = true;
+      for (std::uint64_t image = 0; image < 10; ++image) kept += fast.keep(scores, image) ? 1 : 0;
+      counting = false;
+      EXPECT_EQ(allocations.load(), 0) << name_of(decision.rule);
+      EXPECT_EQ(locks.load(), 0) << name_of(decision.rule);
+      EXPECT_EQ(kept == 10 || kept == 0, decision.rule != Rule::kRandom);
+    }
+  }
 }
 
 }  // namespace

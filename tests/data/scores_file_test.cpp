@@ -8,7 +8,10 @@
 #include <cstring>
 #include <filesystem>
 #include <limits>
+#include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/file.h"
@@ -115,6 +118,92 @@ TEST_F(ScoresFile, RefusesWhatIsNoMatrixAndLeavesTheOldFile) {
   EXPECT_EQ(read_text_file(folder_ / "a.csv"), "1,2,3\n");
   // Nothing is left beside it.
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_), {}), 1);
+}
+
+TEST_F(ScoresFile, WhatIsWrittenIsReadAgain) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const float infinity = std::numeric_limits<float>::infinity();
+  const std::vector<float> values{0.1F, nan, -infinity, 3e38F, 1e-40F, -0.F};
+  for (const char* name : {"a.npy", "a.csv"}) {
+    write_scores(folder_ / name, values, 3);
+    const RecordedScores scores = read_scores(folder_ / name);
+    EXPECT_EQ(scores.columns, 3U);
+    EXPECT_EQ(scores.rows(), 2U);
+    ASSERT_EQ(scores.values.size(), values.size());
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      EXPECT_TRUE(std::isnan(values[i]) ? std::isnan(scores.values[i])
+                                        : scores.values[i] == values[i])
+          << name << ' ' << i;
+    }
+    EXPECT_EQ(scores.row(1)[0], 3e38F);
+  }
+}
+
+std::string refusal_of_csv(std::string_view text) {
+  try {
+    (void)scores_from_csv(text, "s.csv");
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kBadInput);
+    const std::string message = error.what();
+    EXPECT_EQ(message.find('\n'), std::string::npos);
+    EXPECT_TRUE(message.starts_with("s.csv: ")) << message;
+    return message;
+  }
+  return "accepted";
+}
+
+TEST_F(ScoresFile, CsvAsOthersWriteIt) {
+  const RecordedScores scores = scores_from_csv("1, 2 ,+3\r\n4,5,-6e-1\r\n\r\n\n", "s.csv");
+  EXPECT_EQ(scores.values, (std::vector<float>{1, 2, 3, 4, 5, -0.6F}));
+  EXPECT_EQ(scores.columns, 3U);
+}
+
+TEST_F(ScoresFile, CsvIsRefusedByLineAndColumn) {
+  for (const auto& [text, words] : std::vector<std::pair<std::string, std::string>>{
+           {"", "no scores"},
+           {"\n\n", "no scores"},
+           {"a,b\n1,2\n", "line 1: column 1 is 'a'"},
+           {"1,2\n3\n", "line 2 has 1 scores, those before have 2"},
+           {"1,2\n3,4,5\n", "line 2 has 3"},
+           {"1,2\n\n3,4\n", "line 2: column 1 is ''"},
+           {"1,2,\n", "column 3 is ''"},
+           {"1;2\n", "'1;2'"},
+           {"1,1e99\n", "not a number that a float holds"},
+           {"1,2 3\n", "column 2"}}) {
+    EXPECT_NE(refusal_of_csv(text).find(words), std::string::npos) << refusal_of_csv(text);
+  }
+}
+
+TEST_F(ScoresFile, NpyOfOtherTypesAndShapes) {
+  const auto file = [](const std::string& type, const std::string& shape, std::size_t bytes) {
+    std::string header =
+        "{'descr': '" + type + "', 'fortran_order': False, 'shape': " + shape + ", }\n";
+    std::string text("\x93NUMPY\x01\x00", 8);
+    text.push_back(static_cast<char>(header.size()));
+    text.push_back('\0');
+    return text + header + std::string(bytes, '\0');
+  };
+  const auto read = [](const std::string& bytes) {
+    return scores_from_npy(std::as_bytes(std::span(bytes.data(), bytes.size())), "s.npy");
+  };
+  const auto refusal = [&](const std::string& bytes) -> std::string {
+    try {
+      (void)read(bytes);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::kBadInput);
+      return error.what();
+    }
+    return "accepted";
+  };
+  EXPECT_EQ(read(file("<f8", "(2, 3)", 48)).rows(), 2U);
+  EXPECT_NE(refusal(file("<i8", "(2, 3)", 48)).find("'<i8'"), std::string::npos);
+  EXPECT_NE(refusal(file("<f4", "(6,)", 24)).find("images x classes"), std::string::npos);
+  EXPECT_NE(refusal(file("<f4", "(0, 10)", 0)).find("no scores"), std::string::npos);
+  EXPECT_NE(refusal(file("<f4", "(2, 3)", 23)).find("truncated"), std::string::npos);
+  // A fuzzer's find: the type of a foreign file went into the message as it was.
+  const std::string message = refusal(file("<f4\n0\x01", "(2, 3)", 24));
+  EXPECT_NE(message.find("'<f4?0?'"), std::string::npos) << message;
+  EXPECT_EQ(message.find('\n'), std::string::npos);
 }
 
 }  // namespace

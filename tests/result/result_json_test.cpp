@@ -68,6 +68,20 @@ Result full_result() {
   result.energy->gain_error = "1 %";
   result.energy->rail_details = json{{"VDD_IN", {{"counts", true}}}};
   result.hi = {"logistic", {-4.5, 5.8, -3.6}, 2500, 0.25, 0.75, 0.97, 0.9};
+  result.hi->threshold = 0.5;
+  result.hi->temperature = 1.5;
+  result.hi->origin = "published coefficients";
+  result.hi->server = "cifar_predictions.txt";
+  result.hi->images = 10000;
+  result.hi->correct = 9000;
+  result.hi->offload_fraction_ci95 = Range{0.24, 0.26};
+  result.hi->accuracy_local_ci95 = Range{0.74, 0.76};
+  result.hi->accuracy_server_ci95 = Range{0.965, 0.975};
+  result.hi->accuracy_ci95 = Range{0.89, 0.91};
+  result.hi->confusion = {6700, 800, 800, 1700, 2300, 200, 1540, 40};
+  result.hi->against_local = {0.15, 1540, 40, 0.001};
+  result.hi->against_server = {-0.07, 100, 800, 0.002};
+  result.hi->decision_us.emplace().p50 = 0.025;
   result.conditions = {json{{"clock_mhz", 1500}}, json{{"load", 0.5}}, json{{"clock_mhz", 1400}}};
   result.validity = {Verdict::kInvalid, {"the clock fell by 7 %: cool the board"}};
   result.warnings = {"calibrated on test images"};
@@ -306,7 +320,54 @@ constexpr const char* kGolden = R"({
     "offload_fraction": 0.25,
     "accuracy_local": 0.75,
     "accuracy_server": 0.97,
-    "accuracy": 0.9
+    "accuracy": 0.9,
+    "threshold": 0.5,
+    "temperature": 1.5,
+    "origin": "published coefficients",
+    "server": "cifar_predictions.txt",
+    "images": 10000,
+    "correct": 9000,
+    "offload_fraction_ci95": [
+      0.24,
+      0.26
+    ],
+    "accuracy_local_ci95": [
+      0.74,
+      0.76
+    ],
+    "accuracy_server_ci95": [
+      0.965,
+      0.975
+    ],
+    "accuracy_ci95": [
+      0.89,
+      0.91
+    ],
+    "confusion": {
+      "kept_right": 6700,
+      "kept_wrong": 800,
+      "offloaded_right": 800,
+      "offloaded_wrong": 1700,
+      "offloaded_server_right": 2300,
+      "offloaded_server_wrong": 200,
+      "gained": 1540,
+      "lost": 40
+    },
+    "against_local": {
+      "difference": 0.15,
+      "only_hi_right": 1540,
+      "only_other_right": 40,
+      "p_value": 0.001
+    },
+    "against_server": {
+      "difference": -0.07,
+      "only_hi_right": 100,
+      "only_other_right": 800,
+      "p_value": 0.002
+    },
+    "decision_us": {
+      "p50": 0.025
+    }
   },
   "conditions": {
     "before": {

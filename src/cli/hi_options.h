@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+
+#include "cli/model_options.h"
+#include "engine/classifier.h"
+#include "hi/decision_file.h"
+#include "hi/score_features.h"
+
+namespace hedge::cli {
+
+/// The flags of programs that decide, as texts; empty: not given.
+struct DecisionOptions {
+  std::string file;
+  std::string rule;
+  std::string threshold;
+  bool original_coefficients = false;
+};
+/// --decision-file, --decision, --threshold, --original-coefficients.
+void add_decision_options(CLI::App& app, DecisionOptions& options);
+
+/// What the engine's scores are.
+[[nodiscard]] ScoreKind score_kind_of(const Engine& engine);
+
+/// The decision for an engine: of the file, by the rule, else the coefficients published for its
+/// model, dataset and precision (which --precision overrides). Throws bad_input naming the flag:
+/// flags that exclude each other, a rule without its threshold, one that cannot judge such scores,
+/// a file for another number of classes. Warns of a file that was fitted on another model.
+[[nodiscard]] DecisionFile choose_decision(const DecisionOptions& options, const Engine& engine,
+                                           const std::string& stated_precision);
+
+/// Whose answers the offloaded images get.
+struct ServerOptions {
+  std::string labels;
+  std::string model;
+  std::string preprocess;
+};
+/// --server-labels, --server-model, --server-preprocess.
+void add_server_options(CLI::App& app, ServerOptions& options);
+
+/// The file of --server-labels, the engine of --server-model (on the images of the local one, with
+/// its own preprocessing), else DATASET_predictions.txt in the data folder. Throws bad_input as
+/// these are opened.
+[[nodiscard]] std::unique_ptr<Classifier> open_server(const ServerOptions& options,
+                                                      const ModelOptions& local,
+                                                      const Engine& engine, const Dataset& dataset);
+
+}  // namespace hedge::cli
