@@ -8,6 +8,8 @@
 #include <numbers>
 #include <utility>
 
+#include "energy/refresh.h"
+
 namespace hedge {
 namespace {
 
@@ -27,7 +29,7 @@ std::optional<Window> window_from_ticks(const Recording& recording, const Window
     if (!rail.rail().in_total) continue;
     const auto window = aligned_window(rail, load);
     if (!window) return std::nullopt;
-    const double refresh = refresh_ns(rail.points()).value_or(0);
+    const double refresh = refresh_of(rail).value_or(Refresh{}).ns;
     if (refresh > slowest) {
       slowest = refresh;
       found = window;
@@ -83,11 +85,28 @@ TotalEnergy above_idle(const EnergySummary& summary) {
   return net;
 }
 
+bool is_constant(const RailTrace& rail) {
+  constexpr std::size_t kFewest = 10;
+  const auto points = rail.points();
+  return points.size() >= kFewest &&
+         std::all_of(points.begin(), points.end(), [&](const TracePoint& point) {
+           return point.value == points.front().value;
+         });
+}
+
 void warn_of_rail(const RailTrace& rail, const RailEnergy& energy,
                   std::vector<std::string>& warnings) {
   const std::string& name = rail.rail().name;
   if (rail.failed_readings() > 0) {
-    warnings.push_back(fmt::format("{}: {} readings failed", name, rail.failed_readings()));
+    warnings.push_back(rail.rail().stamped
+                           ? fmt::format("{}: {} rows of the log hold no power (empty or nan)", name,
+                                         rail.failed_readings())
+                           : fmt::format("{}: {} readings failed", name, rail.failed_readings()));
+  }
+  if (rail.rail().stamped && is_constant(rail)) {
+    warnings.push_back(fmt::format(
+        "{}: all {} rows of the log hold the same power; is the meter connected, or stuck?", name,
+        rail.points().size()));
   }
   if (rail.resets() > 0) {
     warnings.push_back(

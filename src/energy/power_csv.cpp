@@ -81,6 +81,8 @@ struct Column {
   double scale = 0;  ///< 0 where no unit is stated.
   bool unix_time = false;
   bool utc = false;
+  /// One of the last digit that was written, watts, volts or amperes; 0 before the first number.
+  double step = 0;
 };
 
 const char* example(Quantity quantity) {
@@ -163,6 +165,16 @@ std::vector<std::string> cells_of(std::string_view line, char separator) {
   return cells;
 }
 
+/// One of the last digit of a number: 0.01 of 5.00, 1e-6 of 5.00e-4.
+double last_digit(std::string_view number) {
+  const std::size_t end = std::min(number.find_first_of("eE"), number.size());
+  const std::size_t point = number.substr(0, end).find_first_of(".,");
+  const auto decimals = point < end ? static_cast<double>(end - point - 1) : 0;
+  const auto exponent =
+      end < number.size() ? parse_integer<int>(trim(number.substr(end + 1))) : std::optional(0);
+  return std::pow(10, exponent.value_or(0) - decimals);
+}
+
 char separator_of(std::string_view header) {
   for (const char separator : {';', '\t'}) {
     if (header.find(separator) != std::string_view::npos) return separator;
@@ -193,6 +205,7 @@ class Reader {
       throw bad_input(fmt::format("{}: has {} rows with a reading; at least 2 are needed", source_,
                                   recording_.samples.size()));
     }
+    recording_.resolution = resolution();
     return std::move(recording_);
   }
 
@@ -256,9 +269,7 @@ class Reader {
 
   void add_row(const std::vector<std::string>& cells) {
     const std::int64_t time = time_of(cell(cells, *layout_.time));
-    const double watts = layout_.power
-                             ? value(cells, *layout_.power)
-                             : value(cells, *layout_.voltage) * value(cells, *layout_.current);
+    const double watts = watts_of(cells);
     if (last_time_ && time <= *last_time_) {
       fail(time == *last_time_
                ? "the time stamp of the row before again; the meter must write finer ones"
@@ -271,6 +282,23 @@ class Reader {
     } else {
       recording_.samples.push_back({time, watts});
     }
+  }
+
+  /// Of the digits that are written. A product changes by either factor.
+  [[nodiscard]] double resolution() const {
+    if (layout_.power) return layout_.power->step;
+    return std::hypot(last_volts_ * layout_.current->step, last_amperes_ * layout_.voltage->step);
+  }
+
+  double watts_of(const std::vector<std::string>& cells) {
+    if (layout_.power) return value(cells, *layout_.power);
+    const double volts = value(cells, *layout_.voltage);
+    const double amperes = value(cells, *layout_.current);
+    if (!std::isnan(volts * amperes)) {
+      last_volts_ = volts;
+      last_amperes_ = amperes;
+    }
+    return volts * amperes;
   }
 
   [[nodiscard]] std::string_view cell(const std::vector<std::string>& cells,
@@ -292,7 +320,7 @@ class Reader {
   }
 
   /// Nothing measured is kNoReading.
-  [[nodiscard]] double value(const std::vector<std::string>& cells, const Column& column) const {
+  double value(const std::vector<std::string>& cells, Column& column) const {
     constexpr double kMost = 1e6;  // watts, volts or amperes
     const std::string_view text = cell(cells, column);
     const std::string lower = to_lower(text);
@@ -305,6 +333,8 @@ class Reader {
       fail(fmt::format("{} in column '{}' cannot be; is the unit right?", printable(text, 40),
                        column.name));
     }
+    const double step = last_digit(text) * column.scale;
+    column.step = column.step > 0 ? std::min(column.step, step) : step;
     return scaled;
   }
 
@@ -359,6 +389,8 @@ class Reader {
   std::int64_t line_ = 0;
   Layout layout_;
   std::optional<std::int64_t> last_time_;
+  double last_volts_ = 0;
+  double last_amperes_ = 0;
   PowerRecording recording_;
 };
 
@@ -378,15 +410,18 @@ RailTrace trace_of(const PowerRecording& recording, std::int64_t offset_ns) {
     const double difference = std::fabs(samples[i].watts - samples[i - 1].watts);
     if (difference > 0) step = std::min(step, difference);
   }
+  if (!std::isfinite(step)) step = 0;
   const auto middle = intervals.begin() + static_cast<std::ptrdiff_t>(intervals.size() / 2);
   std::nth_element(intervals.begin(), middle, intervals.end());
   RailTrace trace({.name = "external",
                    .kind = RailKind::kPower,
                    .in_total = true,
-                   .resolution = std::isfinite(step) ? step : 0,
-                   .wraps_at = {}},
+                   .resolution = std::max(step, recording.resolution),
+                   .wraps_at = {},
+                   .stamped = true},
                   kUsualOnes * *middle);
   for (const PowerSample& sample : samples) trace.add({sample.time_ns + offset_ns, sample.watts});
+  for (std::int64_t i = 0; i < recording.rows_without_value; ++i) trace.add({0, kNoReading});
   return trace;
 }
 

@@ -30,7 +30,7 @@ void RailTrace::add(const RailReading& reading) {
   }
   TracePoint& last = points_.back();
   const bool gap = reset || reading.time_ns - last.until_ns > gap_ns_;
-  if (!gap && value == last.value) {
+  if (!gap && value == last.value && !rail_.stamped) {
     last.until_ns = reading.time_ns;
     return;
   }

@@ -21,7 +21,8 @@ struct TracePoint {
 };
 
 /// What one rail showed over time. Readings that repeat a value are one point, so that points are
-/// the distinct samples of the sensor, however often it was asked.
+/// the distinct samples of the sensor, however often it was asked; those of a stamped rail are a
+/// point each.
 class RailTrace {
  public:
   /// Two readings further apart than `gap_ns` have a gap between them.
