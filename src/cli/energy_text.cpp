@@ -76,8 +76,11 @@ std::string meter_lines(const EnergyResult& energy) {
   text += "\n";
   if (energy.distinct_samples) {
     text += fmt::format("           {} distinct samples", *energy.distinct_samples);
+    constexpr int kFewestToTell = 3;
     if (energy.refresh_seconds) {
-      text += fmt::format(", a new one after {:.3g} ms", *energy.refresh_seconds * 1e3);
+      text += fmt::format(", a new one every {:.3g} ms", *energy.refresh_seconds * 1e3);
+    } else if (*energy.distinct_samples >= kFewestToTell) {
+      text += ", a new one at nearly every reading";
     }
     text += "\n";
   }

@@ -96,7 +96,8 @@ MeterProbe probe_battery(const fs::path& root) {
   }
   if (batteries.empty()) return {nullptr, "no battery that tells its power"};
   if (!discharging) {
-    return {nullptr, "the battery is not discharging; unplug the power supply to measure by it"};
+    return {nullptr, "the battery is not discharging; unplug the power supply to measure by it",
+            true};
   }
   return {std::make_unique<Battery>(std::move(rails), std::move(batteries)), ""};
 }

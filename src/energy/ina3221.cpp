@@ -83,37 +83,59 @@ double shunt_resolution(const fs::path& hwmon, int channel) {
   return kShuntStep_V / ohm * volts;
 }
 
-void add_hwmon(const fs::path& hwmon, std::vector<Channel>& channels) {
+/// Channels that can be read, and the first that is there and cannot.
+struct Found {
+  std::vector<Channel> channels;
+  std::string unreadable;
+
+  void refuse(const std::string& label, const fs::path& file) {
+    if (!unreadable.empty()) return;
+    unreadable = fmt::format("the rail {} cannot be read: {}; 'sudo chmod a+r {}/*_input'", label,
+                             std::generic_category().message(SensorFile(file).error()),
+                             file.parent_path().string());
+  }
+};
+
+void add_hwmon(const fs::path& hwmon, Found& found) {
   if (read_system_line(hwmon / "name") != "ina3221") return;
   for (int i = 1; i <= kChannels; ++i) {
     std::string label = read_system_line(hwmon / fmt::format("in{}_label", i));
     if (!connected(label)) continue;
     Channel channel;
-    channel.millivolts = SensorFile(hwmon / fmt::format("in{}_input", i));
-    channel.milliamperes = SensorFile(hwmon / fmt::format("curr{}_input", i));
-    if (!channel.millivolts.is_open() || !channel.milliamperes.is_open()) continue;
+    const fs::path volts = hwmon / fmt::format("in{}_input", i);
+    const fs::path amperes = hwmon / fmt::format("curr{}_input", i);
+    channel.millivolts = SensorFile(volts);
+    channel.milliamperes = SensorFile(amperes);
+    if (!channel.millivolts.is_open() || !channel.milliamperes.is_open()) {
+      found.refuse(label, channel.millivolts.is_open() ? amperes : volts);
+      continue;
+    }
     channel.rail = {.name = std::move(label),
                     .kind = RailKind::kPower,
                     .in_total = true,
                     .resolution = shunt_resolution(hwmon, i),
                     .wraps_at = {}};
-    channels.push_back(std::move(channel));
+    found.channels.push_back(std::move(channel));
   }
 }
 
-void add_iio(const fs::path& device, std::vector<Channel>& channels) {
+void add_iio(const fs::path& device, Found& found) {
   for (int i = 0; i < kChannels; ++i) {
     std::string label = read_system_line(device / fmt::format("rail_name_{}", i));
     if (!connected(label)) continue;
     Channel channel;
-    channel.power = SensorFile(device / fmt::format("in_power{}_input", i));
-    if (!channel.power.is_open()) continue;
+    const fs::path file = device / fmt::format("in_power{}_input", i);
+    channel.power = SensorFile(file);
+    if (!channel.power.is_open()) {
+      found.refuse(label, file);
+      continue;
+    }
     channel.rail = {.name = std::move(label),
                     .kind = RailKind::kPower,
                     .in_total = true,
                     .resolution = kShuntStep_V / kUsualShunt_Ohm * kUsualBus_V,
                     .wraps_at = {}};
-    channels.push_back(std::move(channel));
+    found.channels.push_back(std::move(channel));
   }
 }
 
@@ -164,13 +186,15 @@ std::vector<fs::path> hwmon_folders(const fs::path& root) {
 }  // namespace
 
 MeterProbe probe_ina3221(const fs::path& root) {
-  std::vector<Channel> channels;
-  for (const fs::path& hwmon : hwmon_folders(root)) add_hwmon(hwmon, channels);
+  Found found;
+  std::vector<Channel>& channels = found.channels;
+  for (const fs::path& hwmon : hwmon_folders(root)) add_hwmon(hwmon, found);
   if (channels.empty()) {
     for (const auto& chip : list_system_entries(root / "sys/bus/i2c/drivers/ina3221x")) {
-      for (const auto& device : list_system_entries(chip, "iio:device")) add_iio(device, channels);
+      for (const auto& device : list_system_entries(chip, "iio:device")) add_iio(device, found);
     }
   }
+  if (channels.empty() && !found.unreadable.empty()) return {nullptr, found.unreadable, true};
   if (channels.empty()) return {nullptr, "no INA3221 with named rails (a Jetson's power monitor)"};
   std::string covers = choose_total(channels);
   return {

@@ -26,6 +26,7 @@ struct MeterStatus {
   std::string name;
   std::unique_ptr<PowerMeter> meter;  ///< None where unavailable_reason tells why.
   std::string unavailable_reason;
+  bool present = false;  ///< The machine has it, and it cannot be read.
 };
 
 /// All of them, the best one first: what sees the most of what the load uses (INA3221 a whole

@@ -209,6 +209,15 @@ class Reader {
     return std::move(recording_);
   }
 
+  std::optional<bool> check() {
+    std::string_view line;
+    rest_ = rest_.substr(0, rest_.rfind('\n') + 1);  // nothing where there is none
+    if (!next_line(line)) return std::nullopt;
+    layout_ = layout_of(line);
+    while (next_line(line)) add_row(cells_of(line, layout_.separator));
+    return last_time_ ? std::optional(recording_.absolute) : std::nullopt;
+  }
+
  private:
   [[noreturn]] void fail(const std::string& what) const {
     throw bad_input(fmt::format("{}: line {}: {}", source_, line_, what));
@@ -398,6 +407,10 @@ class Reader {
 
 PowerRecording parse_power_csv(std::string_view text, const std::string& source) {
   return Reader(text, source).read();
+}
+
+std::optional<bool> check_power_csv(std::string_view text, const std::string& source) {
+  return Reader(text, source).check();
 }
 
 RailTrace trace_of(const PowerRecording& recording, std::int64_t offset_ns) {

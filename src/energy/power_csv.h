@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +34,11 @@ struct PowerRecording {
 /// Throws bad_input with `source`, the line and what to write: no header, no or other units, local
 /// time without a zone, rows out of order, numbers that are none.
 [[nodiscard]] PowerRecording parse_power_csv(std::string_view text, const std::string& source);
+
+/// Looks at a log that is still being written, which may have no header yet; what stands behind its
+/// last line end is left alone. Tells whether its times are absolute; nothing before its first row.
+/// Throws as parse_power_csv, but not for rows that are missing.
+[[nodiscard]] std::optional<bool> check_power_csv(std::string_view text, const std::string& source);
 
 /// On another clock: `offset_ns` is added to each time. Each row is a sample, also one that repeats
 /// the value before; rows without a value are failed readings. Samples further apart than five usual
