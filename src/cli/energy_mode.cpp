@@ -150,7 +150,12 @@ void EnergyMode::open_meter_named(const std::string& name) {
   }
   MeterChoice choice = open_meter(name, {.gpu_load = workload_.gpu});
   meter_ = std::move(choice.meter);
-  if (meter_) return;
+  if (meter_) {
+    if (choice.reason.empty()) return;
+    passed_over_ = fmt::format("the meter is {}, for {}", meter_->facts().name, choice.reason);
+    log(LogLevel::kWarning, passed_over_);
+    return;
+  }
   no_meter_ = fmt::format("no meter, so energy stays unknown: {} ('hedge info --meters' says more)",
                           choice.reason);
   log(LogLevel::kWarning, no_meter_);
@@ -238,6 +243,7 @@ int EnergyMode::report(MeteredRun run, Result result, std::vector<std::string> d
   result.config.flags["timeline"] = timeline_json(run);
   report_latency(run, result);
   warn_of_late_readings(run, result);
+  if (!passed_over_.empty()) result.warnings.push_back(passed_over_);
   if (!no_meter_.empty()) {
     result.warnings.push_back(no_meter_);
     doubts.emplace_back("energy unknown: no meter");

@@ -8,8 +8,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <set>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -90,9 +92,12 @@ struct Found {
 
   void refuse(const std::string& label, const fs::path& file) {
     if (!unreadable.empty()) return;
-    unreadable = fmt::format("the rail {} cannot be read: {}; 'sudo chmod a+r {}/*_input'", label,
-                             std::generic_category().message(SensorFile(file).error()),
-                             file.parent_path().string());
+    const int error = SensorFile(file).error();
+    unreadable = fmt::format("the rail {} cannot be read: {}: {}", label, file.string(),
+                             std::generic_category().message(error));
+    if (error == EACCES || error == EPERM) {
+      unreadable += fmt::format("; 'sudo chmod a+r {}/*_input'", file.parent_path().string());
+    }
   }
 };
 

@@ -56,9 +56,24 @@ double rise_of(std::span<const double> values) {
   return squares > 0 ? product / squares * (n - 1) : 0;
 }
 
+/// Means of neighbours, so that a few hundred values are left: whose interval of the mean is that of
+/// all, at a cost that does not grow with the square of their number. A rest at the end is left out.
+std::vector<double> coarse(const std::vector<double>& values) {
+  constexpr std::size_t kFewest = 500;
+  const std::size_t together = std::max<std::size_t>(values.size() / kFewest, 1);
+  if (together == 1) return values;
+  std::vector<double> means;
+  means.reserve(values.size() / together);
+  for (std::size_t i = 0; i + together <= values.size(); i += together) {
+    double sum = 0;
+    for (std::size_t k = i; k < i + together; ++k) sum += values[k];
+    means.push_back(sum / static_cast<double>(together));
+  }
+  return means;
+}
+
 Scatter scatter_of(std::span<const double> values) {
   constexpr std::size_t kFewestForTrend = 10;
-  constexpr double kUnits = 1e9;  // whole nanowatts
   Scatter scatter;
   if (values.size() < 2) return scatter;  // all zero: one value does not scatter
   const auto [low, high] = std::minmax_element(values.begin(), values.end());
@@ -67,17 +82,17 @@ Scatter scatter_of(std::span<const double> values) {
   scatter.rise = rise_of(values);
   const double last = static_cast<double>(values.size() - 1);
   const double slope = values.size() >= kFewestForTrend ? scatter.rise / last : 0;
-  std::vector<std::int64_t> flat;
+  std::vector<double> flat;
   flat.reserve(values.size());
   for (std::size_t i = 0; i < values.size(); ++i) {
-    flat.push_back(std::llround((values[i] - slope * static_cast<double>(i)) * kUnits));
+    flat.push_back(values[i] - slope * static_cast<double>(i));
   }
-  const SeriesMean mean = mean_of_series(flat);
+  const SeriesMean mean = mean_of_series(std::span<const double>(coarse(flat)));
   double squares = 0;
-  for (const std::int64_t value : flat) squares += square(static_cast<double>(value) - mean.mean);
-  scatter.stddev = std::sqrt(squares / last) / kUnits;
+  for (const double value : flat) squares += square(value - mean.mean);
+  scatter.stddev = std::sqrt(squares / last);
   if (mean.interval) {
-    scatter.mean_half_width = (mean.interval->upper - mean.interval->lower) / 2 / kUnits;
+    scatter.mean_half_width = (mean.interval->upper - mean.interval->lower) / 2;
   }
   return scatter;
 }

@@ -59,7 +59,7 @@ class CombinedMeter final : public PowerMeter {
 MeterChoice open_best(const MeterOptions& options) {
   std::string reasons;
   for (MeterStatus& status : find_meters(options)) {
-    if (status.meter) return {std::move(status.meter), ""};
+    if (status.meter) return {std::move(status.meter), reasons};
     if (!status.present) continue;
     reasons += fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", status.name,
                            status.unavailable_reason);

@@ -413,23 +413,39 @@ std::optional<bool> check_power_csv(std::string_view text, const std::string& so
   return Reader(text, source).check();
 }
 
+namespace {
+
+/// The smallest difference of two values that follow each other. A meter without noise shows a few
+/// powers of the load, whose differences are no steps: there it is 0.
+double smallest_step(const std::vector<PowerSample>& samples) {
+  constexpr std::size_t kFewestChanges = 10;
+  constexpr std::size_t kRowsOfAChange = 20;
+  double step = std::numeric_limits<double>::infinity();
+  std::size_t changes = 0;
+  for (std::size_t i = 1; i < samples.size(); ++i) {
+    const double difference = std::fabs(samples[i].watts - samples[i - 1].watts);
+    if (!(difference > 0)) continue;
+    step = std::min(step, difference);
+    ++changes;
+  }
+  return changes >= std::max(kFewestChanges, samples.size() / kRowsOfAChange) ? step : 0;
+}
+
+}  // namespace
+
 RailTrace trace_of(const PowerRecording& recording, std::int64_t offset_ns) {
   constexpr std::int64_t kUsualOnes = 5;
   const auto& samples = recording.samples;
   std::vector<std::int64_t> intervals;
-  double step = std::numeric_limits<double>::infinity();
   for (std::size_t i = 1; i < samples.size(); ++i) {
     intervals.push_back(samples[i].time_ns - samples[i - 1].time_ns);
-    const double difference = std::fabs(samples[i].watts - samples[i - 1].watts);
-    if (difference > 0) step = std::min(step, difference);
   }
-  if (!std::isfinite(step)) step = 0;
   const auto middle = intervals.begin() + static_cast<std::ptrdiff_t>(intervals.size() / 2);
   std::nth_element(intervals.begin(), middle, intervals.end());
   RailTrace trace({.name = "external",
                    .kind = RailKind::kPower,
                    .in_total = true,
-                   .resolution = std::max(step, recording.resolution),
+                   .resolution = std::max(smallest_step(samples), recording.resolution),
                    .wraps_at = {},
                    .stamped = true},
                   kUsualOnes * *middle);

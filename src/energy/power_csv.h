@@ -42,7 +42,8 @@ struct PowerRecording {
 
 /// On another clock: `offset_ns` is added to each time. Each row is a sample, also one that repeats
 /// the value before; rows without a value are failed readings. Samples further apart than five usual
-/// ones have a gap between them. The meter's resolution is the smallest difference of two values, or
+/// ones have a gap between them. The resolution is the smallest difference of two rows of a log that
+/// changes often, or
 /// that of the digits written where that is more.
 [[nodiscard]] RailTrace trace_of(const PowerRecording& recording, std::int64_t offset_ns);
 
