@@ -67,7 +67,7 @@ class Battery final : public PowerMeter {
   std::vector<Rail> rails_;
   std::vector<BatteryFiles> batteries_;
   MeterFacts facts_{"battery", "the whole machine, display and disks included",
-                    "gauges are good to a few per cent and refresh every second to minute"};
+                    "none is stated; it is that of the battery's gauge"};
 };
 
 }  // namespace

@@ -30,6 +30,12 @@ constexpr double kShuntStep_V = 40e-6;
 constexpr double kUsualShunt_Ohm = 5e-3;
 constexpr double kUsualBus_V = 5;
 
+/// TI SBOS576B, DC accuracy at 25 degrees C: gain 0.25 % of the shunt's and of the bus's voltage,
+/// offset 80 uV of the shunt's, which is two steps. NVIDIA DG-09840-001, figure 5-14: 0.005 Ohm, 1 %.
+constexpr const char* kGainError =
+    "the chip up to 0.5 % and two steps of offset (TI SBOS576); the shunts 1 % on AGX Xavier "
+    "(NVIDIA DG-09840), of other boards not published";
+
 struct Channel {
   Rail rail;
   SensorFile power;  ///< mW, or:
@@ -149,7 +155,8 @@ bool feeds_module(const std::string& name) {
   return name == "VDD_IN" || name == "POM_5V_IN" || name == "5V_IN";
 }
 
-/// AGX Orin: the memory's rail is fed by the 5 V one (Jetson Linux Developer Guide, Power Monitor).
+/// AGX Orin: the memory's rail shows the 5 V of the system's, and is commonly taken as a part of it;
+/// NVIDIA publishes no tree of the module's supplies that says so.
 constexpr std::string_view kMemoryRail = "VDDQ_VDD2_1V8AO";
 constexpr std::string_view kSystemRail = "VIN_SYS_5V0";
 
@@ -164,8 +171,12 @@ std::string choose_total(std::vector<Channel>& channels) {
     for (Channel& channel : channels) {
       channel.rail.in_total = !(memory_is_part && channel.rail.name == kMemoryRail);
     }
-    return "the measured rails added, for this board has no rail of the whole module; neither what "
-           "else is on it nor the carrier board";
+    return fmt::format(
+        "the measured rails added{}, for this board has no rail of the whole module; neither what "
+        "else is on it nor the carrier board",
+        memory_is_part && any([](const auto& name) { return name == kMemoryRail; })
+            ? fmt::format(" (but {}, taken as a part of {})", kMemoryRail, kSystemRail)
+            : "");
   }
   for (Channel& channel : channels) channel.rail.in_total = feeds_module(channel.rail.name);
   return "the whole module; not the carrier board";
@@ -204,8 +215,7 @@ MeterProbe probe_ina3221(const fs::path& root) {
   std::string covers = choose_total(channels);
   return {
       std::make_unique<Ina3221>(std::move(channels),
-                                MeterFacts{"ina3221", std::move(covers),
-                                           "the shunts and the chip are good to about 1 % to 2 %"}),
+                                MeterFacts{"ina3221", std::move(covers), kGainError}),
       ""};
 }
 
