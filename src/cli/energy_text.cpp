@@ -75,7 +75,8 @@ std::string meter_lines(const EnergyResult& energy) {
   if (energy.covers) text += fmt::format(": {}", *energy.covers);
   text += "\n";
   if (energy.distinct_samples) {
-    text += fmt::format("           {} distinct samples", *energy.distinct_samples);
+    text += fmt::format("           {} distinct sample{}", *energy.distinct_samples,
+                        *energy.distinct_samples == 1 ? "" : "s");
     constexpr int kFewestToTell = 3;
     if (energy.refresh_seconds) {
       text += fmt::format(", a new one every {:.3g} ms", *energy.refresh_seconds * 1e3);

@@ -66,7 +66,7 @@ class Battery final : public PowerMeter {
  private:
   std::vector<Rail> rails_;
   std::vector<BatteryFiles> batteries_;
-  MeterFacts facts_{"battery", "the whole machine, display and disks included",
+  MeterFacts facts_{"battery", "the whole machine, display and disks included, while it discharges",
                     "none is stated; it is that of the battery's gauge"};
 };
 

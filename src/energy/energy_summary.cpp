@@ -97,11 +97,14 @@ bool is_constant(const RailTrace& rail) {
 void warn_of_rail(const RailTrace& rail, const RailEnergy& energy,
                   std::vector<std::string>& warnings) {
   const std::string& name = rail.rail().name;
-  if (rail.failed_readings() > 0) {
-    warnings.push_back(rail.rail().stamped
-                           ? fmt::format("{}: {} rows of the log hold no power (empty or nan)", name,
-                                         rail.failed_readings())
-                           : fmt::format("{}: {} readings failed", name, rail.failed_readings()));
+  constexpr std::int64_t kSilence = 10;
+  if (rail.failed_readings() > 0 && rail.rail().stamped) {
+    warnings.push_back(fmt::format("{}: {} of {} rows of the log hold no power (empty or nan)",
+                                   name, rail.failed_readings(), rail.readings()));
+  } else if (rail.failed_readings() > 0) {
+    warnings.push_back(
+        fmt::format("{}: {} of {} readings failed{}", name, rail.failed_readings(), rail.readings(),
+                    rail.silent_readings() >= kSilence ? ", the last ones all: it fell silent" : ""));
   }
   if (rail.rail().stamped && is_constant(rail)) {
     warnings.push_back(fmt::format(

@@ -286,7 +286,7 @@ void integrate_counter(const RailTrace& trace, const Window& window, double refr
                        RailEnergy& energy) {
   const auto points = around(trace.points(), window);
   if (points.size() < 2) {
-    energy.unknown_reason = "the counter moved less than twice; measure for longer";
+    energy.unknown_reason = "the counter stood still; measure for longer, or it is stuck";
     return;
   }
   double joules = 0;

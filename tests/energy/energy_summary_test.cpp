@@ -189,7 +189,7 @@ TEST(EnergySummary, ALogWithoutNoiseIsTaken) {
   EXPECT_NEAR(summary.gross.joules.value(), 10 * summary.window.seconds(), 0.1);
   EXPECT_GT(summary.rails[0].distinct_samples, 280);
   ASSERT_EQ(summary.warnings.size(), 1U);
-  EXPECT_TRUE(warns(summary, "8 rows of the log hold no power"));
+  EXPECT_TRUE(warns(summary, "8 of 400 rows of the log hold no power"));
 }
 
 TEST(EnergySummary, ALogThatNeverChangesIsSaid) {
