@@ -89,9 +89,8 @@ bool is_constant(const RailTrace& rail) {
   constexpr std::size_t kFewest = 10;
   const auto points = rail.points();
   return points.size() >= kFewest &&
-         std::all_of(points.begin(), points.end(), [&](const TracePoint& point) {
-           return point.value == points.front().value;
-         });
+         std::all_of(points.begin(), points.end(),
+                     [&](const TracePoint& point) { return point.value == points.front().value; });
 }
 
 void warn_of_rail(const RailTrace& rail, const RailEnergy& energy,
@@ -102,9 +101,9 @@ void warn_of_rail(const RailTrace& rail, const RailEnergy& energy,
     warnings.push_back(fmt::format("{}: {} of {} rows of the log hold no power (empty or nan)",
                                    name, rail.failed_readings(), rail.readings()));
   } else if (rail.failed_readings() > 0) {
-    warnings.push_back(
-        fmt::format("{}: {} of {} readings failed{}", name, rail.failed_readings(), rail.readings(),
-                    rail.silent_readings() >= kSilence ? ", the last ones all: it fell silent" : ""));
+    warnings.push_back(fmt::format(
+        "{}: {} of {} readings failed{}", name, rail.failed_readings(), rail.readings(),
+        rail.silent_readings() >= kSilence ? ", the last ones all: it fell silent" : ""));
   }
   if (rail.rail().stamped && is_constant(rail)) {
     warnings.push_back(fmt::format(

@@ -31,7 +31,8 @@ constexpr double kUsualShunt_Ohm = 5e-3;
 constexpr double kUsualBus_V = 5;
 
 /// TI SBOS576B, DC accuracy at 25 degrees C: gain 0.25 % of the shunt's and of the bus's voltage,
-/// offset 80 uV of the shunt's, which is two steps. NVIDIA DG-09840-001, figure 5-14: 0.005 Ohm, 1 %.
+/// offset 80 uV of the shunt's, which is two steps. NVIDIA DG-09840-001, figure 5-14: 0.005 Ohm, 1
+/// %.
 constexpr const char* kGainError =
     "the chip up to 0.5 % and two steps of offset (TI SBOS576); the shunts 1 % on AGX Xavier "
     "(NVIDIA DG-09840), of other boards not published";
@@ -155,8 +156,8 @@ bool feeds_module(const std::string& name) {
   return name == "VDD_IN" || name == "POM_5V_IN" || name == "5V_IN";
 }
 
-/// AGX Orin: the memory's rail shows the 5 V of the system's, and is commonly taken as a part of it;
-/// NVIDIA publishes no tree of the module's supplies that says so.
+/// AGX Orin: the memory's rail shows the 5 V of the system's, and is commonly taken as a part of
+/// it; NVIDIA publishes no tree of the module's supplies that says so.
 constexpr std::string_view kMemoryRail = "VDDQ_VDD2_1V8AO";
 constexpr std::string_view kSystemRail = "VIN_SYS_5V0";
 
@@ -213,10 +214,9 @@ MeterProbe probe_ina3221(const fs::path& root) {
   if (channels.empty() && !found.unreadable.empty()) return {nullptr, found.unreadable, true};
   if (channels.empty()) return {nullptr, "no INA3221 with named rails (a Jetson's power monitor)"};
   std::string covers = choose_total(channels);
-  return {
-      std::make_unique<Ina3221>(std::move(channels),
-                                MeterFacts{"ina3221", std::move(covers), kGainError}),
-      ""};
+  return {std::make_unique<Ina3221>(std::move(channels),
+                                    MeterFacts{"ina3221", std::move(covers), kGainError}),
+          ""};
 }
 
 }  // namespace hedge

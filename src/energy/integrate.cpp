@@ -56,8 +56,9 @@ double rise_of(std::span<const double> values) {
   return squares > 0 ? product / squares * (n - 1) : 0;
 }
 
-/// Means of neighbours, so that a few hundred values are left: whose interval of the mean is that of
-/// all, at a cost that does not grow with the square of their number. A rest at the end is left out.
+/// Means of neighbours, so that a few hundred values are left: whose interval of the mean is that
+/// of all, at a cost that does not grow with the square of their number. A rest at the end is left
+/// out.
 std::vector<double> coarse(const std::vector<double>& values) {
   constexpr std::size_t kFewest = 500;
   const std::size_t together = std::max<std::size_t>(values.size() / kFewest, 1);

@@ -46,8 +46,8 @@ class Nvml final : public PowerMeter {
   std::vector<Rail> rails_;
   std::vector<NvmlLibrary::Device> devices_;
   // NVML API Reference Guide, nvmlDeviceGetPowerUsage: "On Fermi and Kepler GPUs the reading is
-  // accurate to within +/- 5% of current power draw"; of later ones it says nothing. How much of the
-  // time is sampled: arXiv 2312.02741.
+  // accurate to within +/- 5% of current power draw"; of later ones it says nothing. How much of
+  // the time is sampled: arXiv 2312.02741.
   MeterFacts facts_{"nvml", "the boards of the GPUs; not the processor, nor the machine",
                     "NVIDIA states 5 % for Fermi and Kepler, none for later GPUs; of A100 and H100 "
                     "the sensor sees a quarter of the time"};

@@ -57,8 +57,9 @@ std::string NvmlLibrary::initialise() {
   }
   std::string reason = fmt::format("NVML does not start: {}", text(result));
   if (result == kNoPermission) {
-    reason += "; 'ls -l /dev/nvidiactl' shows the group that may use it, 'sudo usermod -aG GROUP "
-              "$USER' joins it";
+    reason +=
+        "; 'ls -l /dev/nvidiactl' shows the group that may use it, 'sudo usermod -aG GROUP "
+        "$USER' joins it";
   }
   return reason;
 }
@@ -78,8 +79,8 @@ std::vector<NvmlLibrary::Gpu> NvmlLibrary::gpus(std::string& reason) const {
       continue;
     }
     std::array<char, kNameBytes> name{};
-    const bool named = device_name != nullptr &&
-                       device_name(gpu.device, name.data(), name.size() - 1) == kSuccess;
+    const bool named =
+        device_name != nullptr && device_name(gpu.device, name.data(), name.size() - 1) == kSuccess;
     gpu.name = fmt::format("GPU {}{}", i, named ? ": " + printable(name.data()) : "");
     found.push_back(std::move(gpu));
   }

@@ -6,9 +6,9 @@
 
 namespace hedge {
 
-/// NVIDIA's management library, opened at run time: no header of it, no link to it. What is declared
-/// here is its C interface (NVML API Reference Guide): handles are pointers, results an int. Its
-/// functions may be called from any thread.
+/// NVIDIA's management library, opened at run time: no header of it, no link to it. What is
+/// declared here is its C interface (NVML API Reference Guide): handles are pointers, results an
+/// int. Its functions may be called from any thread.
 class NvmlLibrary {
  public:
   using Device = void*;

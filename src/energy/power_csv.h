@@ -41,10 +41,9 @@ struct PowerRecording {
 [[nodiscard]] std::optional<bool> check_power_csv(std::string_view text, const std::string& source);
 
 /// On another clock: `offset_ns` is added to each time. Each row is a sample, also one that repeats
-/// the value before; rows without a value are failed readings. Samples further apart than five usual
-/// ones have a gap between them. The resolution is the smallest difference of two rows of a log that
-/// changes often, or
-/// that of the digits written where that is more.
+/// the value before; rows without a value are failed readings. Samples further apart than five
+/// usual ones have a gap between them. The resolution is the smallest difference of two rows of a
+/// log that changes often, or that of the digits written where that is more.
 [[nodiscard]] RailTrace trace_of(const PowerRecording& recording, std::int64_t offset_ns);
 
 }  // namespace hedge

@@ -11,8 +11,8 @@ namespace hedge {
 /// How long a sensor keeps a value before it takes the next.
 struct Refresh {
   double ns = 0;
-  /// False where the sensor is about as quick as the readings, so that `ns` is the mean time between
-  /// readings that differ and the sensor's own may be shorter.
+  /// False where the sensor is about as quick as the readings, so that `ns` is the mean time
+  /// between readings that differ and the sensor's own may be shorter.
   bool resolved = true;
 };
 

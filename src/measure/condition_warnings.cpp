@@ -231,10 +231,11 @@ void of_gpu_clocks(Run& run) {
   for (const auto& [name, clock] : run.during->gpu_hz) {
     if (static_cast<double>(clock.min) >= kClockShare * static_cast<double>(clock.max)) continue;
     const bool nvidia = is_nvidia(run, name);
-    run.add(nvidia ? of_gpu(run, Severity::kWarning) : Severity::kNote,
-            "the clock of {} moved between {} and {} MHz: `sudo hedge power run {} -- ...` holds it",
-            name, clock.min / 1'000'000, clock.max / 1'000'000,
-            nvidia ? "--gpu-clocks=MIN,MAX" : "--lock-clocks");
+    run.add(
+        nvidia ? of_gpu(run, Severity::kWarning) : Severity::kNote,
+        "the clock of {} moved between {} and {} MHz: `sudo hedge power run {} -- ...` holds it",
+        name, clock.min / 1'000'000, clock.max / 1'000'000,
+        nvidia ? "--gpu-clocks=MIN,MAX" : "--lock-clocks");
   }
 }
 
@@ -252,10 +253,11 @@ void of_gpu_throttling(Run& run) {
                 "--gpu-clocks=MIN,MAX -- ...`)",
                 name, seen);
       } else if (slowdown.bit == kPowerLimitBit) {
-        run.add(of_gpu(run, Severity::kWarning),
-                "{} was held down by its {}: take a lower clock that it can keep (`sudo hedge power "
-                "run --gpu-clocks=MIN,MAX -- ...`)",
-                name, seen);
+        run.add(
+            of_gpu(run, Severity::kWarning),
+            "{} was held down by its {}: take a lower clock that it can keep (`sudo hedge power "
+            "run --gpu-clocks=MIN,MAX -- ...`)",
+            name, seen);
       } else {
         run.add(Severity::kNote, "the clock of {} was set by {}", name, seen);
       }

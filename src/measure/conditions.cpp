@@ -141,7 +141,8 @@ void read_nvidia(Conditions& conditions, const fs::path& root) {
   }
   conditions.nvidia = std::move(found.gpus);
   std::vector<std::string>& missing = conditions.missing;
-  if (conditions.gpus.empty()) missing.insert(missing.end(), found.missing.begin(), found.missing.end());
+  if (conditions.gpus.empty())
+    missing.insert(missing.end(), found.missing.begin(), found.missing.end());
   const bool driver = is_there(root / "proc/driver/nvidia/version");
   if (driver && conditions.nvidia.empty() && found.missing.empty())
     missing.emplace_back("clocks of NVIDIA's GPU (no libnvidia-ml.so.1 beside its driver)");

@@ -102,8 +102,8 @@ class Ticks {
   [[nodiscard]] double energy(bool before = false) const {
     const double t = time(before ? 1 : 0);
     const double in = std::clamp(t, load_.begin_s, load_.end_s) - load_.begin_s;
-    double joules = load_.idle_watts * (t - in) + load_.watts * in +
-                    load_.drift_watts_per_s * in * in / 2;
+    double joules =
+        load_.idle_watts * (t - in) + load_.watts * in + load_.drift_watts_per_s * in * in / 2;
     if (in <= 0) return joules;
     for (std::size_t i = 0; i < wave_.size(); ++i) {
       const auto wave = before ? wave_[i] * std::conj(turns_[i][1]) : wave_[i];
@@ -137,10 +137,10 @@ double sensed(const Ticks& ticks, const SimulatedSensor& sensor, double noise) {
   return sensor.step > 0 ? std::round((exact + noise) / sensor.step) * sensor.step : exact + noise;
 }
 
-/// What test::record() would give: of the readings between two ticks the first, the last, and enough
-/// of the others that no gap is seen.
-RailTrace trace_of_run(const SimulatedLoad& load, const SimulatedSensor& sensor,
-                       std::uint64_t seed, double until_s) {
+/// What test::record() would give: of the readings between two ticks the first, the last, and
+/// enough of the others that no gap is seen.
+RailTrace trace_of_run(const SimulatedLoad& load, const SimulatedSensor& sensor, std::uint64_t seed,
+                       double until_s) {
   std::mt19937_64 random(seed);
   std::normal_distribution<double> normal(0, sensor.noise);
   const bool counter = sensor.kind == Kind::kCounter;

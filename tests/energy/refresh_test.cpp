@@ -50,12 +50,13 @@ TEST_P(RefreshOfSensor, IsFound) {
   EXPECT_NEAR(refresh->ns * 1e-6, GetParam().refresh_ms, 0.02 * GetParam().refresh_ms);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Sensors, RefreshOfSensor,
-    testing::Values(Case{100, 20, 0}, Case{100, 20, 0.04}, Case{100, 20, 0.4}, Case{100, 22, 0.04},
-                    Case{100, 25, 0.4}, Case{100, 33.3, 0.04}, Case{100, 100, 0.4},
-                    Case{100, 1000, 0.04}, Case{1000, 2, 0.04}, Case{1000, 20, 0.4},
-                    Case{200, 12.5, 0.04}, Case{10, 200, 0.04}, Case{10, 1000, 0.4}));
+INSTANTIATE_TEST_SUITE_P(Sensors, RefreshOfSensor,
+                         testing::Values(Case{100, 20, 0}, Case{100, 20, 0.04}, Case{100, 20, 0.4},
+                                         Case{100, 22, 0.04}, Case{100, 25, 0.4},
+                                         Case{100, 33.3, 0.04}, Case{100, 100, 0.4},
+                                         Case{100, 1000, 0.04}, Case{1000, 2, 0.04},
+                                         Case{1000, 20, 0.4}, Case{200, 12.5, 0.04},
+                                         Case{10, 200, 0.04}, Case{10, 1000, 0.4}));
 
 TEST(Refresh, OfASensorAsQuickAsTheReadingsIsNotKnown) {
   for (const double refresh_ms : {0.1, 1.0, 5.0, 10.0, 12.0, 15.0}) {

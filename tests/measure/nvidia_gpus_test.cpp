@@ -123,8 +123,9 @@ TEST(NvidiaGpus, ThrottlingDuringARunIsToldByWhoComputesOnIt) {
   EXPECT_EQ(severity_of(computing, "throttled: GPU 0: Fake H200 by heat (hardware) (6 of 7"),
             Severity::kSerious);
   EXPECT_EQ(severity_of(computing, "held down by its power limit"), Severity::kWarning);
-  EXPECT_EQ(severity_of(computing, "moved between 1200 and 1980 MHz: `sudo hedge power run --gpu-c"),
-            Severity::kWarning);
+  EXPECT_EQ(
+      severity_of(computing, "moved between 1200 and 1980 MHz: `sudo hedge power run --gpu-c"),
+      Severity::kWarning);
 }
 
 }  // namespace
