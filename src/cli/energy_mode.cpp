@@ -255,7 +255,7 @@ int EnergyMode::report(MeteredRun run, Result result, std::vector<std::string> d
     } catch (const Error& error) {  // The latency that was measured is not lost for it.
       failure = error.what();
       result.warnings.push_back(failure);
-      doubts.push_back(failure);
+      doubts.emplace_back("energy unknown: the log of the meter cannot be used, see the error");
     }
   } else {
     program_.print("energy     unknown: no meter\n");

@@ -79,7 +79,9 @@ std::string meter_lines(const EnergyResult& energy) {
                         *energy.distinct_samples == 1 ? "" : "s");
     constexpr int kFewestToTell = 3;
     if (energy.refresh_seconds) {
-      text += fmt::format(", a new one every {:.3g} ms", *energy.refresh_seconds * 1e3);
+      const double seconds = *energy.refresh_seconds;
+      text += seconds < 0.9995 ? fmt::format(", a new one every {:.3g} ms", seconds * 1e3)
+                               : fmt::format(", a new one every {:.3g} s", seconds);
     } else if (*energy.distinct_samples >= kFewestToTell) {
       text += ", a new one at nearly every reading";
     }

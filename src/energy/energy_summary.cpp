@@ -93,22 +93,37 @@ bool is_constant(const RailTrace& rail) {
                      [&](const TracePoint& point) { return point.value == points.front().value; });
 }
 
+/// Of an external meter.
+void warn_of_log(const RailTrace& rail, const RailEnergy& energy,
+                 std::vector<std::string>& warnings) {
+  constexpr double kManyWatts = 2000;
+  const std::string& name = rail.rail().name;
+  if (rail.failed_readings() > 0) {
+    warnings.push_back(fmt::format("{}: {} of {} rows of the log hold no power (empty or nan)",
+                                   name, rail.failed_readings(), rail.readings()));
+  }
+  const double watts = energy.joules ? *energy.joules / energy.seconds : 0;
+  if (watts > kManyWatts) {
+    warnings.push_back(
+        fmt::format("{}: {:.0f} W mean; does the log's header state the right unit?", name, watts));
+  }
+  if (is_constant(rail)) {
+    warnings.push_back(fmt::format(
+        "{}: all {} rows of the log hold the same power; is the meter connected, or stuck?", name,
+        rail.points().size()));
+  }
+}
+
 void warn_of_rail(const RailTrace& rail, const RailEnergy& energy,
                   std::vector<std::string>& warnings) {
   const std::string& name = rail.rail().name;
   constexpr std::int64_t kSilence = 10;
-  if (rail.failed_readings() > 0 && rail.rail().stamped) {
-    warnings.push_back(fmt::format("{}: {} of {} rows of the log hold no power (empty or nan)",
-                                   name, rail.failed_readings(), rail.readings()));
+  if (rail.rail().stamped) {
+    warn_of_log(rail, energy, warnings);
   } else if (rail.failed_readings() > 0) {
     warnings.push_back(fmt::format(
         "{}: {} of {} readings failed{}", name, rail.failed_readings(), rail.readings(),
         rail.silent_readings() >= kSilence ? ", the last ones all: it fell silent" : ""));
-  }
-  if (rail.rail().stamped && is_constant(rail)) {
-    warnings.push_back(fmt::format(
-        "{}: all {} rows of the log hold the same power; is the meter connected, or stuck?", name,
-        rail.points().size()));
   }
   if (rail.resets() > 0) {
     warnings.push_back(

@@ -192,6 +192,11 @@ TEST(EnergySummary, ALogWithoutNoiseIsTaken) {
   EXPECT_TRUE(warns(summary, "8 of 400 rows of the log hold no power"));
 }
 
+TEST(EnergySummary, ALogOfKilowattsIsAskedForItsUnit) {
+  EXPECT_TRUE(warns(summarize_energy(logged(4000, 5000), kWindows), "state the right unit?"));
+  EXPECT_FALSE(warns(summarize_energy(logged(400, 500), kWindows), "unit"));
+}
+
 TEST(EnergySummary, ALogThatNeverChangesIsSaid) {
   EXPECT_TRUE(warns(summarize_energy(logged(5, 5), kWindows), "392 rows of the log hold the same"));
 }
