@@ -153,6 +153,7 @@ TEST(PowerCsv, TheLastDigitIsTheResolution) {
   EXPECT_DOUBLE_EQ(parse("time_s,power_mW\n0,5.0\n1,5.25\n").resolution, 1e-5);
   EXPECT_DOUBLE_EQ(parse("time_s;power_W\n0;5,0\n1;5,2\n").resolution, 0.1);
   EXPECT_DOUBLE_EQ(parse("time_s,power_W\n0,5e-1\n1,5.2e-1\n").resolution, 0.01);
+  EXPECT_DOUBLE_EQ(parse("time_s,power_W\n0,5.1e+02\n1,5.2E+02\n").resolution, 10);
   EXPECT_DOUBLE_EQ(parse("time_s,power_W\n0,5\n1,6\n").resolution, 1);
   // Of 5.0 V and 2.00 A: 0.01 A of 5 V, and 0.1 V of 2 A.
   EXPECT_DOUBLE_EQ(parse("time_s,volts,amps\n0,5.0,2.00\n1,5.0,2.00\n").resolution,
