@@ -52,8 +52,16 @@ void use(const hedge::PowerRecording& recording) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string text(reinterpret_cast<const char*>(data), size);
+  bool sound = true;
+  try {
+    (void)hedge::check_power_csv(text, "fuzz");
+  } catch (const hedge::Error& error) {
+    check_error(error);
+    sound = false;
+  }
   try {
     use(hedge::parse_power_csv(text, "fuzz"));
+    require(sound);  // What is taken in the end was not refused before.
   } catch (const hedge::Error& error) {
     check_error(error);
   }

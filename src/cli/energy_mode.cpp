@@ -35,13 +35,26 @@ namespace fs = std::filesystem;
 constexpr std::string_view kCsv = "csv:";
 constexpr std::array kFlags{"--meter", "--idle", "--marker", "--sample-rate"};
 
-/// The log may come when the load has ended; its folder must be there.
-void require_csv_folder(const std::string& file) {
+bool is_there(const std::string& file) {
+  std::error_code error;
+  return fs::exists(file, error);
+}
+
+/// What is wrong with a log is said before the load runs, as far as it is written by then. Some
+/// loggers write late: it may come while the load runs, and its folder must be there.
+void require_sound_log(const std::string& file, bool marked) {
   if (file.empty()) throw bad_input("--meter=csv: name the file, csv:FILE");
   std::error_code error;
   const fs::path folder = fs::absolute(file, error).parent_path();
   if (!fs::is_directory(folder, error)) {
     throw bad_input(fmt::format("--meter=csv:{}: there is no folder {}", file, folder.string()));
+  }
+  if (!is_there(file)) return;
+  const std::optional<bool> absolute = check_power_csv(read_text_file(file), file);
+  if (absolute && !*absolute && !marked) {
+    throw bad_input(fmt::format(
+        "{}: its times count from nobody knows when; add --marker=auto, which it is searched for",
+        file));
   }
 }
 
@@ -103,15 +116,15 @@ EnergySettings energy_settings_of(const EnergyOptions& options) {
   constexpr std::int64_t kSecond_ns = 1'000'000'000;
   EnergySettings settings;
   settings.meter = options.meter;
-  if (settings.meter.starts_with(kCsv)) {
-    require_csv_folder(settings.meter.substr(kCsv.size()));
-  } else if (settings.meter != "auto" && settings.meter != "none") {
-    require_meter_name(settings.meter);
-  }
   settings.idle_ns = parse_duration("--idle", options.idle, 0, 3600 * kSecond_ns);
   if (!options.marker.empty()) {
     const std::string chip = options.marker == "auto" ? "500ms" : options.marker;
     settings.marker_ns = parse_duration("--marker", chip, kSecond_ns / 100, 60 * kSecond_ns);
+  }
+  if (settings.meter.starts_with(kCsv)) {
+    require_sound_log(settings.meter.substr(kCsv.size()), settings.marker_ns > 0);
+  } else if (settings.meter != "auto" && settings.meter != "none") {
+    require_meter_name(settings.meter);
   }
   const double rate = parse_number("--sample-rate", options.sample_rate, 0.1, 10'000);
   settings.period_ns = std::llround(1e9 / rate);
@@ -129,12 +142,22 @@ void EnergyMode::open_meter_named(const std::string& name) {
   if (name.starts_with(kCsv)) {
     csv_file_ = name.substr(kCsv.size());
     require_distinct({{"--meter", csv_file_}, {"--json", program_.json_file()}});
+    if (!is_there(csv_file_)) {
+      log(LogLevel::kWarning,
+          fmt::format("{} is not there yet; it is read when the load has ended", csv_file_));
+    }
     return;
   }
   MeterChoice choice = open_meter(name, {.gpu_load = workload_.gpu});
   meter_ = std::move(choice.meter);
-  if (meter_) return;
-  no_meter_ = fmt::format("no meter, so energy stays unknown ({})", choice.reason);
+  if (meter_) {
+    if (choice.reason.empty()) return;
+    passed_over_ = fmt::format("the meter is {}, for {}", meter_->facts().name, choice.reason);
+    log(LogLevel::kWarning, passed_over_);
+    return;
+  }
+  no_meter_ = fmt::format("no meter, so energy stays unknown: {} ('hedge info --meters' says more)",
+                          choice.reason);
   log(LogLevel::kWarning, no_meter_);
   settings_.idle_ns = 0;  // A baseline of what is not measured.
 }
@@ -220,9 +243,10 @@ int EnergyMode::report(MeteredRun run, Result result, std::vector<std::string> d
   result.config.flags["timeline"] = timeline_json(run);
   report_latency(run, result);
   warn_of_late_readings(run, result);
+  if (!passed_over_.empty()) result.warnings.push_back(passed_over_);
   if (!no_meter_.empty()) {
     result.warnings.push_back(no_meter_);
-    doubts.push_back(no_meter_);
+    doubts.emplace_back("energy unknown: no meter");
   }
   std::string failure;
   if (meter_ || !csv_file_.empty()) {
@@ -231,7 +255,7 @@ int EnergyMode::report(MeteredRun run, Result result, std::vector<std::string> d
     } catch (const Error& error) {  // The latency that was measured is not lost for it.
       failure = error.what();
       result.warnings.push_back(failure);
-      doubts.push_back(failure);
+      doubts.emplace_back("energy unknown: the log of the meter cannot be used, see the error");
     }
   } else {
     program_.print("energy     unknown: no meter\n");

@@ -112,7 +112,8 @@ class EnergyMode {
   EnergyWorkload workload_;
   std::unique_ptr<PowerMeter> meter_;
   std::string csv_file_;
-  std::string no_meter_;  ///< Why, where one was wanted.
+  std::string no_meter_;     ///< Why, where one was wanted.
+  std::string passed_over_;  ///< A better one that cannot be read, and why.
 };
 
 }  // namespace hedge::cli

@@ -75,9 +75,15 @@ std::string meter_lines(const EnergyResult& energy) {
   if (energy.covers) text += fmt::format(": {}", *energy.covers);
   text += "\n";
   if (energy.distinct_samples) {
-    text += fmt::format("           {} distinct samples", *energy.distinct_samples);
+    text += fmt::format("           {} distinct sample{}", *energy.distinct_samples,
+                        *energy.distinct_samples == 1 ? "" : "s");
+    constexpr int kFewestToTell = 3;
     if (energy.refresh_seconds) {
-      text += fmt::format(", a new one after {:.3g} ms", *energy.refresh_seconds * 1e3);
+      const double seconds = *energy.refresh_seconds;
+      text += seconds < 0.9995 ? fmt::format(", a new one every {:.3g} ms", seconds * 1e3)
+                               : fmt::format(", a new one every {:.3g} s", seconds);
+    } else if (*energy.distinct_samples >= kFewestToTell) {
+      text += ", a new one at nearly every reading";
     }
     text += "\n";
   }

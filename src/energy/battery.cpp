@@ -66,8 +66,8 @@ class Battery final : public PowerMeter {
  private:
   std::vector<Rail> rails_;
   std::vector<BatteryFiles> batteries_;
-  MeterFacts facts_{"battery", "the whole machine, display and disks included",
-                    "gauges are good to a few per cent and refresh every second to minute"};
+  MeterFacts facts_{"battery", "the whole machine, display and disks included, while it discharges",
+                    "none is stated; it is that of the battery's gauge"};
 };
 
 }  // namespace
@@ -96,7 +96,8 @@ MeterProbe probe_battery(const fs::path& root) {
   }
   if (batteries.empty()) return {nullptr, "no battery that tells its power"};
   if (!discharging) {
-    return {nullptr, "the battery is not discharging; unplug the power supply to measure by it"};
+    return {nullptr, "the battery is not discharging; unplug the power supply to measure by it",
+            true};
   }
   return {std::make_unique<Battery>(std::move(rails), std::move(batteries)), ""};
 }

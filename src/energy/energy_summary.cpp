@@ -8,6 +8,8 @@
 #include <numbers>
 #include <utility>
 
+#include "energy/refresh.h"
+
 namespace hedge {
 namespace {
 
@@ -27,7 +29,7 @@ std::optional<Window> window_from_ticks(const Recording& recording, const Window
     if (!rail.rail().in_total) continue;
     const auto window = aligned_window(rail, load);
     if (!window) return std::nullopt;
-    const double refresh = refresh_ns(rail.points()).value_or(0);
+    const double refresh = refresh_of(rail).value_or(Refresh{}).ns;
     if (refresh > slowest) {
       slowest = refresh;
       found = window;
@@ -83,11 +85,45 @@ TotalEnergy above_idle(const EnergySummary& summary) {
   return net;
 }
 
+bool is_constant(const RailTrace& rail) {
+  constexpr std::size_t kFewest = 10;
+  const auto points = rail.points();
+  return points.size() >= kFewest &&
+         std::all_of(points.begin(), points.end(),
+                     [&](const TracePoint& point) { return point.value == points.front().value; });
+}
+
+/// Of an external meter.
+void warn_of_log(const RailTrace& rail, const RailEnergy& energy,
+                 std::vector<std::string>& warnings) {
+  constexpr double kManyWatts = 2000;
+  const std::string& name = rail.rail().name;
+  if (rail.failed_readings() > 0) {
+    warnings.push_back(fmt::format("{}: {} of {} rows of the log hold no power (empty or nan)",
+                                   name, rail.failed_readings(), rail.readings()));
+  }
+  const double watts = energy.joules ? *energy.joules / energy.seconds : 0;
+  if (watts > kManyWatts) {
+    warnings.push_back(
+        fmt::format("{}: {:.0f} W mean; does the log's header state the right unit?", name, watts));
+  }
+  if (is_constant(rail)) {
+    warnings.push_back(fmt::format(
+        "{}: all {} rows of the log hold the same power; is the meter connected, or stuck?", name,
+        rail.points().size()));
+  }
+}
+
 void warn_of_rail(const RailTrace& rail, const RailEnergy& energy,
                   std::vector<std::string>& warnings) {
   const std::string& name = rail.rail().name;
-  if (rail.failed_readings() > 0) {
-    warnings.push_back(fmt::format("{}: {} readings failed", name, rail.failed_readings()));
+  constexpr std::int64_t kSilence = 10;
+  if (rail.rail().stamped) {
+    warn_of_log(rail, energy, warnings);
+  } else if (rail.failed_readings() > 0) {
+    warnings.push_back(fmt::format(
+        "{}: {} of {} readings failed{}", name, rail.failed_readings(), rail.readings(),
+        rail.silent_readings() >= kSilence ? ", the last ones all: it fell silent" : ""));
   }
   if (rail.resets() > 0) {
     warnings.push_back(

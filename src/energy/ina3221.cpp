@@ -8,8 +8,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <set>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -27,6 +29,13 @@ constexpr int kChannels = 3;  // hwmon's channels 4 to 7 are shunt voltages and 
 constexpr double kShuntStep_V = 40e-6;
 constexpr double kUsualShunt_Ohm = 5e-3;
 constexpr double kUsualBus_V = 5;
+
+/// TI SBOS576B, DC accuracy at 25 degrees C: gain 0.25 % of the shunt's and of the bus's voltage,
+/// offset 80 uV of the shunt's, which is two steps. NVIDIA DG-09840-001, figure 5-14: 0.005 Ohm, 1
+/// %.
+constexpr const char* kGainError =
+    "the chip up to 0.5 % and two steps of offset (TI SBOS576); the shunts 1 % on AGX Xavier "
+    "(NVIDIA DG-09840), of other boards not published";
 
 struct Channel {
   Rail rail;
@@ -83,37 +92,62 @@ double shunt_resolution(const fs::path& hwmon, int channel) {
   return kShuntStep_V / ohm * volts;
 }
 
-void add_hwmon(const fs::path& hwmon, std::vector<Channel>& channels) {
+/// Channels that can be read, and the first that is there and cannot.
+struct Found {
+  std::vector<Channel> channels;
+  std::string unreadable;
+
+  void refuse(const std::string& label, const fs::path& file) {
+    if (!unreadable.empty()) return;
+    const int error = SensorFile(file).error();
+    unreadable = fmt::format("the rail {} cannot be read: {}: {}", label, file.string(),
+                             std::generic_category().message(error));
+    if (error == EACCES || error == EPERM) {
+      unreadable += fmt::format("; 'sudo chmod a+r {}/*_input'", file.parent_path().string());
+    }
+  }
+};
+
+void add_hwmon(const fs::path& hwmon, Found& found) {
   if (read_system_line(hwmon / "name") != "ina3221") return;
   for (int i = 1; i <= kChannels; ++i) {
     std::string label = read_system_line(hwmon / fmt::format("in{}_label", i));
     if (!connected(label)) continue;
     Channel channel;
-    channel.millivolts = SensorFile(hwmon / fmt::format("in{}_input", i));
-    channel.milliamperes = SensorFile(hwmon / fmt::format("curr{}_input", i));
-    if (!channel.millivolts.is_open() || !channel.milliamperes.is_open()) continue;
+    const fs::path volts = hwmon / fmt::format("in{}_input", i);
+    const fs::path amperes = hwmon / fmt::format("curr{}_input", i);
+    channel.millivolts = SensorFile(volts);
+    channel.milliamperes = SensorFile(amperes);
+    if (!channel.millivolts.is_open() || !channel.milliamperes.is_open()) {
+      found.refuse(label, channel.millivolts.is_open() ? amperes : volts);
+      continue;
+    }
     channel.rail = {.name = std::move(label),
                     .kind = RailKind::kPower,
                     .in_total = true,
                     .resolution = shunt_resolution(hwmon, i),
                     .wraps_at = {}};
-    channels.push_back(std::move(channel));
+    found.channels.push_back(std::move(channel));
   }
 }
 
-void add_iio(const fs::path& device, std::vector<Channel>& channels) {
+void add_iio(const fs::path& device, Found& found) {
   for (int i = 0; i < kChannels; ++i) {
     std::string label = read_system_line(device / fmt::format("rail_name_{}", i));
     if (!connected(label)) continue;
     Channel channel;
-    channel.power = SensorFile(device / fmt::format("in_power{}_input", i));
-    if (!channel.power.is_open()) continue;
+    const fs::path file = device / fmt::format("in_power{}_input", i);
+    channel.power = SensorFile(file);
+    if (!channel.power.is_open()) {
+      found.refuse(label, file);
+      continue;
+    }
     channel.rail = {.name = std::move(label),
                     .kind = RailKind::kPower,
                     .in_total = true,
                     .resolution = kShuntStep_V / kUsualShunt_Ohm * kUsualBus_V,
                     .wraps_at = {}};
-    channels.push_back(std::move(channel));
+    found.channels.push_back(std::move(channel));
   }
 }
 
@@ -122,7 +156,8 @@ bool feeds_module(const std::string& name) {
   return name == "VDD_IN" || name == "POM_5V_IN" || name == "5V_IN";
 }
 
-/// AGX Orin: the memory's rail is fed by the 5 V one (Jetson Linux Developer Guide, Power Monitor).
+/// AGX Orin: the memory's rail shows the 5 V of the system's, and is commonly taken as a part of
+/// it; NVIDIA publishes no tree of the module's supplies that says so.
 constexpr std::string_view kMemoryRail = "VDDQ_VDD2_1V8AO";
 constexpr std::string_view kSystemRail = "VIN_SYS_5V0";
 
@@ -137,8 +172,12 @@ std::string choose_total(std::vector<Channel>& channels) {
     for (Channel& channel : channels) {
       channel.rail.in_total = !(memory_is_part && channel.rail.name == kMemoryRail);
     }
-    return "the measured rails added, for this board has no rail of the whole module; neither what "
-           "else is on it nor the carrier board";
+    return fmt::format(
+        "the measured rails added{}, for this board has no rail of the whole module; neither what "
+        "else is on it nor the carrier board",
+        memory_is_part && any([](const auto& name) { return name == kMemoryRail; })
+            ? fmt::format(" (but {}, taken as a part of {})", kMemoryRail, kSystemRail)
+            : "");
   }
   for (Channel& channel : channels) channel.rail.in_total = feeds_module(channel.rail.name);
   return "the whole module; not the carrier board";
@@ -164,20 +203,20 @@ std::vector<fs::path> hwmon_folders(const fs::path& root) {
 }  // namespace
 
 MeterProbe probe_ina3221(const fs::path& root) {
-  std::vector<Channel> channels;
-  for (const fs::path& hwmon : hwmon_folders(root)) add_hwmon(hwmon, channels);
+  Found found;
+  std::vector<Channel>& channels = found.channels;
+  for (const fs::path& hwmon : hwmon_folders(root)) add_hwmon(hwmon, found);
   if (channels.empty()) {
     for (const auto& chip : list_system_entries(root / "sys/bus/i2c/drivers/ina3221x")) {
-      for (const auto& device : list_system_entries(chip, "iio:device")) add_iio(device, channels);
+      for (const auto& device : list_system_entries(chip, "iio:device")) add_iio(device, found);
     }
   }
+  if (channels.empty() && !found.unreadable.empty()) return {nullptr, found.unreadable, true};
   if (channels.empty()) return {nullptr, "no INA3221 with named rails (a Jetson's power monitor)"};
   std::string covers = choose_total(channels);
-  return {
-      std::make_unique<Ina3221>(std::move(channels),
-                                MeterFacts{"ina3221", std::move(covers),
-                                           "the shunts and the chip are good to about 1 % to 2 %"}),
-      ""};
+  return {std::make_unique<Ina3221>(std::move(channels),
+                                    MeterFacts{"ina3221", std::move(covers), kGainError}),
+          ""};
 }
 
 }  // namespace hedge

@@ -8,8 +8,8 @@
 #include <numbers>
 #include <vector>
 
+#include "energy/refresh.h"
 #include "stats/series.h"
-#include "stats/summary.h"
 
 namespace hedge {
 namespace {
@@ -56,9 +56,25 @@ double rise_of(std::span<const double> values) {
   return squares > 0 ? product / squares * (n - 1) : 0;
 }
 
+/// Means of neighbours, so that a few hundred values are left: whose interval of the mean is that
+/// of all, at a cost that does not grow with the square of their number. A rest at the end is left
+/// out.
+std::vector<double> coarse(const std::vector<double>& values) {
+  constexpr std::size_t kFewest = 500;
+  const std::size_t together = std::max<std::size_t>(values.size() / kFewest, 1);
+  if (together == 1) return values;
+  std::vector<double> means;
+  means.reserve(values.size() / together);
+  for (std::size_t i = 0; i + together <= values.size(); i += together) {
+    double sum = 0;
+    for (std::size_t k = i; k < i + together; ++k) sum += values[k];
+    means.push_back(sum / static_cast<double>(together));
+  }
+  return means;
+}
+
 Scatter scatter_of(std::span<const double> values) {
   constexpr std::size_t kFewestForTrend = 10;
-  constexpr double kUnits = 1e9;  // whole nanowatts
   Scatter scatter;
   if (values.size() < 2) return scatter;  // all zero: one value does not scatter
   const auto [low, high] = std::minmax_element(values.begin(), values.end());
@@ -67,17 +83,17 @@ Scatter scatter_of(std::span<const double> values) {
   scatter.rise = rise_of(values);
   const double last = static_cast<double>(values.size() - 1);
   const double slope = values.size() >= kFewestForTrend ? scatter.rise / last : 0;
-  std::vector<std::int64_t> flat;
+  std::vector<double> flat;
   flat.reserve(values.size());
   for (std::size_t i = 0; i < values.size(); ++i) {
-    flat.push_back(std::llround((values[i] - slope * static_cast<double>(i)) * kUnits));
+    flat.push_back(values[i] - slope * static_cast<double>(i));
   }
-  const SeriesMean mean = mean_of_series(flat);
+  const SeriesMean mean = mean_of_series(std::span<const double>(coarse(flat)));
   double squares = 0;
-  for (const std::int64_t value : flat) squares += square(static_cast<double>(value) - mean.mean);
-  scatter.stddev = std::sqrt(squares / last) / kUnits;
+  for (const double value : flat) squares += square(value - mean.mean);
+  scatter.stddev = std::sqrt(squares / last);
   if (mean.interval) {
-    scatter.mean_half_width = (mean.interval->upper - mean.interval->lower) / 2 / kUnits;
+    scatter.mean_half_width = (mean.interval->upper - mean.interval->lower) / 2;
   }
   return scatter;
 }
@@ -188,11 +204,9 @@ double jump_at(std::span<const TracePoint> points, std::int64_t edge) {
   return std::fabs(after->value - (after - 1)->value);
 }
 
-void integrate_watts(const RailTrace& trace, const Window& window, RailEnergy& energy) {
+void integrate_watts(const RailTrace& trace, const Window& window, double refresh,
+                     RailEnergy& energy) {
   const auto points = around(trace.points(), window);
-  auto known = refresh_ns(points);
-  if (!known) known = refresh_ns(trace.points());
-  const double refresh = known.value_or(0);
   const std::vector<Node> nodes = corners(points, refresh);
   const Area area = area_of(nodes, window, std::max(trace.gap_ns(), std::int64_t(refresh)));
   const double missing = energy.seconds - area.covered_s;
@@ -269,10 +283,11 @@ double edge_variance(std::span<const TracePoint> points, std::int64_t edge, doub
   return variance;
 }
 
-void integrate_counter(const RailTrace& trace, const Window& window, RailEnergy& energy) {
+void integrate_counter(const RailTrace& trace, const Window& window, double refresh,
+                       RailEnergy& energy) {
   const auto points = around(trace.points(), window);
   if (points.size() < 2) {
-    energy.unknown_reason = "the counter moved less than twice; measure for longer";
+    energy.unknown_reason = "the counter stood still; measure for longer, or it is stuck";
     return;
   }
   double joules = 0;
@@ -287,7 +302,7 @@ void integrate_counter(const RailTrace& trace, const Window& window, RailEnergy&
   }
   const std::vector<double> powers = tick_powers(points);
   const Scatter scatter = scatter_of(powers);
-  const double refresh_s = refresh_ns(points).value_or(0) * kNano;
+  const double refresh_s = refresh * kNano;
   // Before its first and after its last tick a counter goes on as it did, for a little.
   const double missing = energy.seconds - covered;
   const double edges = std::max(2 * refresh_s, 0.0);
@@ -309,18 +324,6 @@ void integrate_counter(const RailTrace& trace, const Window& window, RailEnergy&
 
 }  // namespace
 
-std::optional<double> refresh_ns(std::span<const TracePoint> points) {
-  std::vector<std::int64_t> held;
-  held.reserve(points.size());
-  for (std::size_t i = 1; i < points.size(); ++i) {
-    if (!points[i].after_gap) held.push_back(points[i].time_ns - points[i - 1].time_ns);
-  }
-  if (held.size() < 2) return std::nullopt;
-  const auto at = static_cast<std::ptrdiff_t>(nearest_rank(held.size(), 20) - 1);
-  std::nth_element(held.begin(), held.begin() + at, held.end());
-  return static_cast<double>(held[static_cast<std::size_t>(at)]);
-}
-
 RailEnergy integrate(const RailTrace& trace, const Window& window) {
   RailEnergy energy;
   energy.seconds = window.seconds();
@@ -333,11 +336,16 @@ RailEnergy integrate(const RailTrace& trace, const Window& window) {
     const bool inside = point.time_ns <= window.end_ns && point.until_ns >= window.begin_ns;
     energy.distinct_samples += inside ? 1 : 0;
   }
-  if (const auto refresh = refresh_ns(points)) energy.refresh_seconds = *refresh * kNano;
+  // Of a few changes it is told less well than of the whole trace.
+  constexpr std::size_t kFewestPoints = 20;
+  const auto told = points.size() >= kFewestPoints ? points : trace.points();
+  const auto refresh = refresh_of(told, trace.rail().stamped);
+  if (refresh && refresh->resolved) energy.refresh_seconds = refresh->ns * kNano;
+  const double refresh_ns = refresh ? refresh->ns : 0;
   if (trace.rail().kind == RailKind::kPower) {
-    integrate_watts(trace, window, energy);
+    integrate_watts(trace, window, refresh_ns, energy);
   } else {
-    integrate_counter(trace, window, energy);
+    integrate_counter(trace, window, refresh_ns, energy);
   }
   return energy;
 }

@@ -28,8 +28,8 @@ struct RailEnergy {
   std::optional<double> half_width;
   double seconds = 0;
   std::int64_t distinct_samples = 0;  ///< Of the sensor, in the window.
-  std::optional<double>
-      refresh_seconds;         ///< Of the sensor, or of the readings if those are slower.
+  /// Of the sensor; absent where it is about as quick as the readings (Refresh::resolved).
+  std::optional<double> refresh_seconds;
   double gap_seconds = 0;      ///< Without readings, filled in from what surrounds it.
   std::string unknown_reason;  ///< Where joules are absent.
 };
@@ -48,9 +48,5 @@ struct RailEnergy {
 /// The longest part of the window from tick to tick of the sensor, without its first, whose value
 /// may be an average that reaches back before the window. Nothing below three ticks.
 [[nodiscard]] std::optional<Window> aligned_window(const RailTrace& trace, const Window& window);
-
-/// How long the sensor keeps a value: the 20th percentile of the times between changes (values that
-/// happen to repeat make others longer). Nothing below two changes.
-[[nodiscard]] std::optional<double> refresh_ns(std::span<const TracePoint> points);
 
 }  // namespace hedge

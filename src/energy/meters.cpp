@@ -54,13 +54,17 @@ class CombinedMeter final : public PowerMeter {
   std::vector<Rail> rails_;
 };
 
+/// Of a meter that the machine has it says what would help; of the others that they are not there,
+/// which `hedge info --meters` tells at length.
 MeterChoice open_best(const MeterOptions& options) {
   std::string reasons;
   for (MeterStatus& status : find_meters(options)) {
-    if (status.meter) return {std::move(status.meter), ""};
+    if (status.meter) return {std::move(status.meter), reasons};
+    if (!status.present) continue;
     reasons += fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", status.name,
                            status.unavailable_reason);
   }
+  if (reasons.empty()) reasons = "neither INA3221, RAPL, NVIDIA's NVML nor a battery is here";
   return {nullptr, reasons};
 }
 
@@ -90,7 +94,7 @@ std::vector<MeterStatus> find_meters(const MeterOptions& options) {
   std::vector<MeterStatus> found;
   for (const std::string& name : order) {
     MeterProbe result = probe(name, options);
-    found.push_back({name, std::move(result.meter), std::move(result.reason)});
+    found.push_back({name, std::move(result.meter), std::move(result.reason), result.present});
   }
   return found;
 }

@@ -26,6 +26,7 @@ struct MeterStatus {
   std::string name;
   std::unique_ptr<PowerMeter> meter;  ///< None where unavailable_reason tells why.
   std::string unavailable_reason;
+  bool present = false;  ///< The machine has it, and it cannot be read.
 };
 
 /// All of them, the best one first: what sees the most of what the load uses (INA3221 a whole
@@ -39,10 +40,10 @@ struct MeterStatus {
 void require_meter_name(const std::string& name);
 
 /// The best one that is there for "auto", or the one with that name; several joined by '+'
-/// ("rapl+nvml") are read as one. The reason where there is none. Throws bad_input for a name that
-/// is none of meter_names().
+/// ("rapl+nvml") are read as one. Throws bad_input for a name that is none of meter_names().
 struct MeterChoice {
   std::unique_ptr<PowerMeter> meter;
+  /// Why there is none; beside one, why a better one that the machine has was not taken.
   std::string reason;
 };
 [[nodiscard]] MeterChoice open_meter(const std::string& name, const MeterOptions& options = {});

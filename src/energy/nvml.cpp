@@ -1,101 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
-// NVIDIA's management library, opened at run time: no header of it, no link to it. What is declared
-// here is its C interface (NVML API Reference Guide): handles are pointers, results an int.
+// The boards of NVIDIA's GPUs, by the driver's own library.
 
-#include <dlfcn.h>
 #include <fmt/format.h>
 
-#include <array>
 #include <utility>
 #include <vector>
 
 #include "base/clock.h"
-#include "base/text.h"
+#include "energy/nvml_library.h"
 #include "energy/probes.h"
 
 namespace hedge {
 namespace {
 
-using NvmlDevice = void*;
-using NvmlResult = int;
-constexpr NvmlResult kNvmlSuccess = 0;
-constexpr NvmlResult kNvmlNotSupported = 3;
-constexpr std::size_t kNvmlNameBytes = 96;  // NVML_DEVICE_NAME_V2_BUFFER_SIZE
-
-class NvmlLibrary {
- public:
-  explicit NvmlLibrary(const std::string& name)
-      : handle_(::dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL)) {
-    if (handle_ == nullptr) return;
-    find(init, "nvmlInit_v2");
-    find(shutdown, "nvmlShutdown");
-    find(error_string, "nvmlErrorString");
-    find(device_count, "nvmlDeviceGetCount_v2");
-    find(device, "nvmlDeviceGetHandleByIndex_v2");
-    find(device_name, "nvmlDeviceGetName");
-    find(total_energy, "nvmlDeviceGetTotalEnergyConsumption");
-    find(power, "nvmlDeviceGetPowerUsage");
-  }
-  NvmlLibrary(const NvmlLibrary&) = delete;
-  NvmlLibrary& operator=(const NvmlLibrary&) = delete;
-  ~NvmlLibrary() {
-    if (initialised_) (void)shutdown();
-    if (handle_ != nullptr) ::dlclose(handle_);
-  }
-
-  /// What keeps it from being used; empty where nothing does.
-  [[nodiscard]] std::string initialise() {
-    if (handle_ == nullptr) return "libnvidia-ml.so.1 is not there (no NVIDIA driver)";
-    if (init == nullptr || shutdown == nullptr || device_count == nullptr || device == nullptr) {
-      return "libnvidia-ml.so.1 lacks functions that Hedge needs; a newer driver has them";
-    }
-    if (const NvmlResult result = init(); result != kNvmlSuccess) {
-      return fmt::format("NVML does not start: {}", text(result));
-    }
-    initialised_ = true;
-    return {};
-  }
-
-  [[nodiscard]] std::string text(NvmlResult result) const {
-    const char* known = error_string != nullptr ? error_string(result) : nullptr;
-    return known != nullptr ? printable(known) : fmt::format("error {}", result);
-  }
-
-  // Members, for they are called as functions of the library.
-  NvmlResult (*init)() = nullptr;
-  NvmlResult (*shutdown)() = nullptr;
-  const char* (*error_string)(NvmlResult) = nullptr;
-  NvmlResult (*device_count)(unsigned* count) = nullptr;
-  NvmlResult (*device)(unsigned index, NvmlDevice* device) = nullptr;
-  NvmlResult (*device_name)(NvmlDevice, char* name, unsigned bytes) = nullptr;
-  NvmlResult (*total_energy)(NvmlDevice, unsigned long long* millijoules) = nullptr;
-  NvmlResult (*power)(NvmlDevice, unsigned* milliwatts) = nullptr;
-
- private:
-  template <class Function>
-  void find(Function*& function, const char* symbol) {
-    function = reinterpret_cast<Function*>(::dlsym(handle_, symbol));
-  }
-
-  void* handle_;
-  bool initialised_ = false;
-};
-
 /// mJ or mW in J or W; kNoReading where the device does not say.
-double read_energy(const NvmlLibrary& nvml, NvmlDevice device) noexcept {
+double read_energy(const NvmlLibrary& nvml, NvmlLibrary::Device device) noexcept {
   unsigned long long millijoules = 0;
-  const bool told = nvml.total_energy(device, &millijoules) == kNvmlSuccess;
+  const bool told = nvml.total_energy(device, &millijoules) == NvmlLibrary::kSuccess;
   return told ? static_cast<double>(millijoules) * 1e-3 : kNoReading;
 }
-double read_power(const NvmlLibrary& nvml, NvmlDevice device) noexcept {
+double read_power(const NvmlLibrary& nvml, NvmlLibrary::Device device) noexcept {
   unsigned milliwatts = 0;
-  const bool told = nvml.power(device, &milliwatts) == kNvmlSuccess;
+  const bool told = nvml.power(device, &milliwatts) == NvmlLibrary::kSuccess;
   return told ? static_cast<double>(milliwatts) * 1e-3 : kNoReading;
 }
 
 class Nvml final : public PowerMeter {
  public:
-  Nvml(std::unique_ptr<NvmlLibrary> nvml, std::vector<Rail> rails, std::vector<NvmlDevice> devices)
+  Nvml(std::unique_ptr<NvmlLibrary> nvml, std::vector<Rail> rails,
+       std::vector<NvmlLibrary::Device> devices)
       : nvml_(std::move(nvml)), rails_(std::move(rails)), devices_(std::move(devices)) {}
   [[nodiscard]] const MeterFacts& facts() const noexcept override { return facts_; }
   [[nodiscard]] std::span<const Rail> rails() const noexcept override { return rails_; }
@@ -111,38 +44,36 @@ class Nvml final : public PowerMeter {
  private:
   std::unique_ptr<NvmlLibrary> nvml_;
   std::vector<Rail> rails_;
-  std::vector<NvmlDevice> devices_;
+  std::vector<NvmlLibrary::Device> devices_;
+  // NVML API Reference Guide, nvmlDeviceGetPowerUsage: "On Fermi and Kepler GPUs the reading is
+  // accurate to within +/- 5% of current power draw"; of later ones it says nothing. How much of
+  // the time is sampled: arXiv 2312.02741.
   MeterFacts facts_{"nvml", "the boards of the GPUs; not the processor, nor the machine",
-                    "NVIDIA states about 5 %"};
+                    "NVIDIA states 5 % for Fermi and Kepler, none for later GPUs; of A100 and H100 "
+                    "the sensor sees a quarter of the time"};
 };
-
-std::string name_of(const NvmlLibrary& nvml, NvmlDevice device, unsigned index) {
-  std::array<char, kNvmlNameBytes> name{};
-  const bool named = nvml.device_name != nullptr &&
-                     nvml.device_name(device, name.data(), name.size() - 1) == kNvmlSuccess;
-  return fmt::format("GPU {}{}", index, named ? ": " + printable(name.data()) : "");
-}
 
 /// The counter, which misses nothing between two samples; else the power; else nothing, and
 /// `reason` says why.
-std::optional<Rail> probe_device(const NvmlLibrary& nvml, NvmlDevice device, unsigned index,
+std::optional<Rail> probe_device(const NvmlLibrary& nvml, const NvmlLibrary::Gpu& gpu,
                                  std::string& reason) {
-  Rail rail{.name = name_of(nvml, device, index),
+  Rail rail{.name = gpu.name,
             .kind = RailKind::kEnergy,
             .in_total = true,
             .resolution = 1e-3,  // mJ and mW alike
             .wraps_at = {}};
   unsigned long long millijoules = 0;
-  if (nvml.total_energy != nullptr && nvml.total_energy(device, &millijoules) == kNvmlSuccess) {
+  if (nvml.total_energy != nullptr &&
+      nvml.total_energy(gpu.device, &millijoules) == NvmlLibrary::kSuccess) {
     return rail;
   }
   rail.kind = RailKind::kPower;
   unsigned milliwatts = 0;
-  const NvmlResult result =
-      nvml.power != nullptr ? nvml.power(device, &milliwatts) : kNvmlNotSupported;
-  if (result == kNvmlSuccess) return rail;
+  const NvmlLibrary::Result result =
+      nvml.power != nullptr ? nvml.power(gpu.device, &milliwatts) : NvmlLibrary::kNotSupported;
+  if (result == NvmlLibrary::kSuccess) return rail;
   // So on Jetson, where NVML starts and knows no power.
-  reason = fmt::format("{} tells neither energy nor power: {}", rail.name, nvml.text(result));
+  reason = fmt::format("{} tells neither energy nor power: {}", gpu.name, nvml.text(result));
   return std::nullopt;
 }
 
@@ -150,26 +81,18 @@ std::optional<Rail> probe_device(const NvmlLibrary& nvml, NvmlDevice device, uns
 
 MeterProbe probe_nvml(const std::string& library) {
   auto nvml = std::make_unique<NvmlLibrary>(library);
-  if (std::string reason = nvml->initialise(); !reason.empty()) return {nullptr, reason};
-  unsigned count = 0;
-  if (const NvmlResult result = nvml->device_count(&count); result != kNvmlSuccess) {
-    return {nullptr, fmt::format("NVML does not list its GPUs: {}", nvml->text(result))};
-  }
-  std::string reason = "NVML knows no GPU";
+  const bool present = nvml->is_open();
+  if (std::string reason = nvml->initialise(); !reason.empty()) return {nullptr, reason, present};
+  std::string reason;
   std::vector<Rail> rails;
-  std::vector<NvmlDevice> devices;
-  for (unsigned i = 0; i < count; ++i) {
-    NvmlDevice device = nullptr;
-    if (const NvmlResult result = nvml->device(i, &device); result != kNvmlSuccess) {
-      reason = fmt::format("GPU {} cannot be opened: {}", i, nvml->text(result));
-      continue;
-    }
-    if (auto rail = probe_device(*nvml, device, i, reason)) {
+  std::vector<NvmlLibrary::Device> devices;
+  for (const NvmlLibrary::Gpu& gpu : nvml->gpus(reason)) {
+    if (auto rail = probe_device(*nvml, gpu, reason)) {
       rails.push_back(std::move(*rail));
-      devices.push_back(device);
+      devices.push_back(gpu.device);
     }
   }
-  if (rails.empty()) return {nullptr, reason};
+  if (rails.empty()) return {nullptr, reason, present};
   return {std::make_unique<Nvml>(std::move(nvml), std::move(rails), std::move(devices)), ""};
 }
 

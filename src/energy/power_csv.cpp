@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -12,163 +11,12 @@
 #include <utility>
 
 #include "base/text.h"
+#include "energy/power_csv_columns.h"
 #include "energy/time_stamp.h"
 #include "hedge/error.h"
 
 namespace hedge {
 namespace {
-
-enum class Quantity : std::uint8_t { kOther, kTime, kPower, kVoltage, kCurrent };
-
-struct Word {
-  std::string_view text;
-  Quantity quantity;
-  double scale;  ///< To seconds, watts, volts or amperes; 0 for a name that states no unit.
-};
-
-/// Names, in lower case.
-constexpr std::array kNames{
-    Word{"time", Quantity::kTime, 0},
-    Word{"timestamp", Quantity::kTime, 0},
-    Word{"t", Quantity::kTime, 0},
-    Word{"date", Quantity::kTime, 0},
-    Word{"datetime", Quantity::kTime, 0},
-    Word{"elapsed", Quantity::kTime, 0},
-    Word{"unix", Quantity::kTime, 1},
-    Word{"epoch", Quantity::kTime, 1},
-    Word{"seconds", Quantity::kTime, 1},
-    Word{"milliseconds", Quantity::kTime, 1e-3},
-    Word{"power", Quantity::kPower, 0},
-    Word{"p", Quantity::kPower, 0},
-    Word{"watt", Quantity::kPower, 1},
-    Word{"watts", Quantity::kPower, 1},
-    Word{"milliwatts", Quantity::kPower, 1e-3},
-    Word{"voltage", Quantity::kVoltage, 0},
-    Word{"u", Quantity::kVoltage, 0},
-    Word{"volt", Quantity::kVoltage, 1},
-    Word{"volts", Quantity::kVoltage, 1},
-    Word{"millivolts", Quantity::kVoltage, 1e-3},
-    Word{"current", Quantity::kCurrent, 0},
-    Word{"i", Quantity::kCurrent, 0},
-    Word{"amp", Quantity::kCurrent, 1},
-    Word{"amps", Quantity::kCurrent, 1},
-    Word{"ampere", Quantity::kCurrent, 1},
-    Word{"amperes", Quantity::kCurrent, 1},
-    Word{"milliamps", Quantity::kCurrent, 1e-3},
-    Word{"milliamperes", Quantity::kCurrent, 1e-3},
-};
-/// Units as they are written: MW is not mW. What is all lower case is taken as well.
-constexpr std::array kUnits{
-    Word{"s", Quantity::kTime, 1},        Word{"sec", Quantity::kTime, 1},
-    Word{"ms", Quantity::kTime, 1e-3},    Word{"us", Quantity::kTime, 1e-6},
-    Word{"ns", Quantity::kTime, 1e-9},    Word{"W", Quantity::kPower, 1},
-    Word{"w", Quantity::kPower, 1},       Word{"mW", Quantity::kPower, 1e-3},
-    Word{"mw", Quantity::kPower, 1e-3},   Word{"uW", Quantity::kPower, 1e-6},
-    Word{"uw", Quantity::kPower, 1e-6},   Word{"kW", Quantity::kPower, 1e3},
-    Word{"kw", Quantity::kPower, 1e3},    Word{"V", Quantity::kVoltage, 1},
-    Word{"v", Quantity::kVoltage, 1},     Word{"mV", Quantity::kVoltage, 1e-3},
-    Word{"mv", Quantity::kVoltage, 1e-3}, Word{"uV", Quantity::kVoltage, 1e-6},
-    Word{"uv", Quantity::kVoltage, 1e-6}, Word{"A", Quantity::kCurrent, 1},
-    Word{"a", Quantity::kCurrent, 1},     Word{"mA", Quantity::kCurrent, 1e-3},
-    Word{"ma", Quantity::kCurrent, 1e-3}, Word{"uA", Quantity::kCurrent, 1e-6},
-    Word{"ua", Quantity::kCurrent, 1e-6},
-};
-
-struct Column {
-  std::size_t index = 0;
-  std::string name;
-  Quantity quantity = Quantity::kOther;
-  double scale = 0;  ///< 0 where no unit is stated.
-  bool unix_time = false;
-  bool utc = false;
-};
-
-const char* example(Quantity quantity) {
-  switch (quantity) {
-    case Quantity::kTime:
-      return "time_s, or time_unix_s for seconds since 1970";
-    case Quantity::kPower:
-      return "power_W or power_mW";
-    case Quantity::kVoltage:
-      return "voltage_V or voltage_mV";
-    default:
-      return "current_A or current_mA";
-  }
-}
-
-/// Words of a column's name: "Power (mW)" is Power and mW. The micro sign, in both its code points,
-/// is a u.
-std::vector<std::string> words_of(std::string_view name) {
-  std::vector<std::string> words(1);
-  for (std::size_t i = 0; i < name.size(); ++i) {
-    const std::string_view two = name.substr(i, 2);
-    const char c = name[i];
-    if (two == "\xC2\xB5" || two == "\xCE\xBC") {
-      words.back() += 'u';
-      ++i;
-    } else if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z')) {
-      words.back() += c;
-    } else if (!words.back().empty()) {
-      words.emplace_back();
-    }
-  }
-  if (words.back().empty()) words.pop_back();
-  return words;
-}
-
-template <std::size_t N>
-const Word* find_word(const std::array<Word, N>& words, std::string_view text) {
-  const auto found =
-      std::find_if(words.begin(), words.end(), [&](const Word& word) { return word.text == text; });
-  return found != words.end() ? &*found : nullptr;
-}
-
-Column column_of(std::string_view name, std::size_t index) {
-  Column column;
-  column.index = index;
-  column.name = printable(trim(name), 60);
-  const std::vector<std::string> words = words_of(name);
-  for (const std::string& word : words) {
-    const std::string lower = to_lower(word);
-    column.unix_time = column.unix_time || lower == "unix" || lower == "epoch";
-    column.utc = column.utc || lower == "utc";
-    const Word* known = find_word(kNames, lower);
-    if (known == nullptr || column.quantity != Quantity::kOther) continue;
-    column.quantity = known->quantity;
-  }
-  // A unit after the name, or alone.
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    const Word* unit = find_word(kUnits, words[i]);
-    if (unit == nullptr) unit = find_word(kNames, to_lower(words[i]));
-    if (unit == nullptr || unit->scale == 0) continue;
-    if (column.quantity == Quantity::kOther && words.size() == 1) column.quantity = unit->quantity;
-    if (unit->quantity == column.quantity) column.scale = unit->scale;
-  }
-  return column;
-}
-
-/// Cells of a row; quotes around a cell go.
-std::vector<std::string> cells_of(std::string_view line, char separator) {
-  std::vector<std::string> cells(1);
-  bool quoted = false;
-  for (const char c : line) {
-    if (c == '"') {
-      quoted = !quoted;
-    } else if (c == separator && !quoted) {
-      cells.emplace_back();
-    } else {
-      cells.back() += c;
-    }
-  }
-  return cells;
-}
-
-char separator_of(std::string_view header) {
-  for (const char separator : {';', '\t'}) {
-    if (header.find(separator) != std::string_view::npos) return separator;
-  }
-  return ',';
-}
 
 struct Layout {
   char separator = ',';
@@ -193,7 +41,17 @@ class Reader {
       throw bad_input(fmt::format("{}: has {} rows with a reading; at least 2 are needed", source_,
                                   recording_.samples.size()));
     }
+    recording_.resolution = resolution();
     return std::move(recording_);
+  }
+
+  std::optional<bool> check() {
+    std::string_view line;
+    rest_ = rest_.substr(0, rest_.rfind('\n') + 1);  // nothing where there is none
+    if (!next_line(line)) return std::nullopt;
+    layout_ = layout_of(line);
+    while (next_line(line)) add_row(cells_of(line, layout_.separator));
+    return last_time_ ? std::optional(recording_.absolute) : std::nullopt;
   }
 
  private:
@@ -256,9 +114,7 @@ class Reader {
 
   void add_row(const std::vector<std::string>& cells) {
     const std::int64_t time = time_of(cell(cells, *layout_.time));
-    const double watts = layout_.power
-                             ? value(cells, *layout_.power)
-                             : value(cells, *layout_.voltage) * value(cells, *layout_.current);
+    const double watts = watts_of(cells);
     if (last_time_ && time <= *last_time_) {
       fail(time == *last_time_
                ? "the time stamp of the row before again; the meter must write finer ones"
@@ -271,6 +127,23 @@ class Reader {
     } else {
       recording_.samples.push_back({time, watts});
     }
+  }
+
+  /// Of the digits that are written. A product changes by either factor.
+  [[nodiscard]] double resolution() const {
+    if (layout_.power) return layout_.power->step;
+    return std::hypot(last_volts_ * layout_.current->step, last_amperes_ * layout_.voltage->step);
+  }
+
+  double watts_of(const std::vector<std::string>& cells) {
+    if (layout_.power) return value(cells, *layout_.power);
+    const double volts = value(cells, *layout_.voltage);
+    const double amperes = value(cells, *layout_.current);
+    if (!std::isnan(volts * amperes)) {
+      last_volts_ = volts;
+      last_amperes_ = amperes;
+    }
+    return volts * amperes;
   }
 
   [[nodiscard]] std::string_view cell(const std::vector<std::string>& cells,
@@ -292,7 +165,7 @@ class Reader {
   }
 
   /// Nothing measured is kNoReading.
-  [[nodiscard]] double value(const std::vector<std::string>& cells, const Column& column) const {
+  double value(const std::vector<std::string>& cells, Column& column) const {
     constexpr double kMost = 1e6;  // watts, volts or amperes
     const std::string_view text = cell(cells, column);
     const std::string lower = to_lower(text);
@@ -305,6 +178,8 @@ class Reader {
       fail(fmt::format("{} in column '{}' cannot be; is the unit right?", printable(text, 40),
                        column.name));
     }
+    const double step = last_digit(text) * column.scale;
+    column.step = column.step > 0 ? std::min(column.step, step) : step;
     return scaled;
   }
 
@@ -359,6 +234,8 @@ class Reader {
   std::int64_t line_ = 0;
   Layout layout_;
   std::optional<std::int64_t> last_time_;
+  double last_volts_ = 0;
+  double last_amperes_ = 0;
   PowerRecording recording_;
 };
 
@@ -368,25 +245,48 @@ PowerRecording parse_power_csv(std::string_view text, const std::string& source)
   return Reader(text, source).read();
 }
 
+std::optional<bool> check_power_csv(std::string_view text, const std::string& source) {
+  return Reader(text, source).check();
+}
+
+namespace {
+
+/// The smallest difference of two values that follow each other. A meter without noise shows a few
+/// powers of the load, whose differences are no steps: there it is 0.
+double smallest_step(const std::vector<PowerSample>& samples) {
+  constexpr std::size_t kFewestChanges = 10;
+  constexpr std::size_t kRowsOfAChange = 20;
+  double step = std::numeric_limits<double>::infinity();
+  std::size_t changes = 0;
+  for (std::size_t i = 1; i < samples.size(); ++i) {
+    const double difference = std::fabs(samples[i].watts - samples[i - 1].watts);
+    if (!(difference > 0)) continue;
+    step = std::min(step, difference);
+    ++changes;
+  }
+  return changes >= std::max(kFewestChanges, samples.size() / kRowsOfAChange) ? step : 0;
+}
+
+}  // namespace
+
 RailTrace trace_of(const PowerRecording& recording, std::int64_t offset_ns) {
   constexpr std::int64_t kUsualOnes = 5;
   const auto& samples = recording.samples;
   std::vector<std::int64_t> intervals;
-  double step = std::numeric_limits<double>::infinity();
   for (std::size_t i = 1; i < samples.size(); ++i) {
     intervals.push_back(samples[i].time_ns - samples[i - 1].time_ns);
-    const double difference = std::fabs(samples[i].watts - samples[i - 1].watts);
-    if (difference > 0) step = std::min(step, difference);
   }
   const auto middle = intervals.begin() + static_cast<std::ptrdiff_t>(intervals.size() / 2);
   std::nth_element(intervals.begin(), middle, intervals.end());
   RailTrace trace({.name = "external",
                    .kind = RailKind::kPower,
                    .in_total = true,
-                   .resolution = std::isfinite(step) ? step : 0,
-                   .wraps_at = {}},
+                   .resolution = std::max(smallest_step(samples), recording.resolution),
+                   .wraps_at = {},
+                   .stamped = true},
                   kUsualOnes * *middle);
   for (const PowerSample& sample : samples) trace.add({sample.time_ns + offset_ns, sample.watts});
+  for (std::int64_t i = 0; i < recording.rows_without_value; ++i) trace.add({0, kNoReading});
   return trace;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +23,7 @@ struct PowerRecording {
   bool absolute = false;
   std::vector<PowerSample> samples;  ///< Times strictly ascending, at least two.
   std::int64_t rows_without_value = 0;
+  double resolution = 0;  ///< By the digits that are written, watts.
 };
 
 /// Reads an external meter's CSV: a header, then a row a sample. Commas, semicolons or tabs; with
@@ -33,8 +35,15 @@ struct PowerRecording {
 /// time without a zone, rows out of order, numbers that are none.
 [[nodiscard]] PowerRecording parse_power_csv(std::string_view text, const std::string& source);
 
-/// On another clock: `offset_ns` is added to each time. Samples further apart than five usual ones
-/// have a gap between them. The smallest difference of two values is the meter's resolution.
+/// Looks at a log that is still being written, which may have no header yet; what stands behind its
+/// last line end is left alone. Tells whether its times are absolute; nothing before its first row.
+/// Throws as parse_power_csv, but not for rows that are missing.
+[[nodiscard]] std::optional<bool> check_power_csv(std::string_view text, const std::string& source);
+
+/// On another clock: `offset_ns` is added to each time. Each row is a sample, also one that repeats
+/// the value before; rows without a value are failed readings. Samples further apart than five
+/// usual ones have a gap between them. The resolution is the smallest difference of two rows of a
+/// log that changes often, or that of the digits written where that is more.
 [[nodiscard]] RailTrace trace_of(const PowerRecording& recording, std::int64_t offset_ns);
 
 }  // namespace hedge

@@ -25,6 +25,9 @@ struct Rail {
   double resolution = 0;
   /// Where a counter starts again from 0, joules.
   std::optional<double> wraps_at;
+  /// Readings have time stamps of the meter's own, so that each is a sample. Else one that repeats
+  /// the value before is the same sample, read once more.
+  bool stamped = false;
 };
 
 inline constexpr double kNoReading = std::numeric_limits<double>::quiet_NaN();

@@ -12,7 +12,9 @@ namespace hedge {
 /// A meter, or why there is none: one line that says what would help.
 struct MeterProbe {
   std::unique_ptr<PowerMeter> meter;
-  std::string reason;
+  std::string reason{};
+  /// The machine has it, and `reason` says what keeps it from being read.
+  bool present = false;
 };
 
 // Each looks for its meter below `root`, where the machine has /sys. None throws.

@@ -18,10 +18,13 @@ RailTrace::RailTrace(Rail rail, std::int64_t gap_ns) : rail_(std::move(rail)), g
 }
 
 void RailTrace::add(const RailReading& reading) {
+  ++readings_;
   if (!std::isfinite(reading.value)) {
     ++failed_;
+    ++silent_;
     return;
   }
+  silent_ = 0;
   bool reset = false;
   const double value = rail_.kind == RailKind::kEnergy ? unwrapped(reading, reset) : reading.value;
   if (points_.empty()) {
@@ -30,7 +33,7 @@ void RailTrace::add(const RailReading& reading) {
   }
   TracePoint& last = points_.back();
   const bool gap = reset || reading.time_ns - last.until_ns > gap_ns_;
-  if (!gap && value == last.value) {
+  if (!gap && value == last.value && !rail_.stamped) {
     last.until_ns = reading.time_ns;
     return;
   }

@@ -21,7 +21,8 @@ struct TracePoint {
 };
 
 /// What one rail showed over time. Readings that repeat a value are one point, so that points are
-/// the distinct samples of the sensor, however often it was asked.
+/// the distinct samples of the sensor, however often it was asked; those of a stamped rail are a
+/// point each.
 class RailTrace {
  public:
   /// Two readings further apart than `gap_ns` have a gap between them.
@@ -36,6 +37,9 @@ class RailTrace {
   [[nodiscard]] std::span<const TracePoint> points() const noexcept { return points_; }
   [[nodiscard]] std::int64_t gap_ns() const noexcept { return gap_ns_; }
   [[nodiscard]] std::int64_t failed_readings() const noexcept { return failed_; }
+  [[nodiscard]] std::int64_t readings() const noexcept { return readings_; }
+  /// Failed readings after the last one that did not.
+  [[nodiscard]] std::int64_t silent_readings() const noexcept { return silent_; }
   [[nodiscard]] std::int64_t resets() const noexcept { return resets_; }
   [[nodiscard]] std::int64_t wraps() const noexcept { return wraps_; }
 
@@ -54,7 +58,9 @@ class RailTrace {
   std::vector<TracePoint> points_;
   double raw_ = kNoReading;  ///< The counter's last.
   double offset_ = 0;        ///< What wraps and resets took from it.
+  std::int64_t readings_ = 0;
   std::int64_t failed_ = 0;
+  std::int64_t silent_ = 0;
   std::int64_t resets_ = 0;
   std::int64_t wraps_ = 0;
 };

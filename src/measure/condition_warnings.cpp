@@ -24,6 +24,7 @@ constexpr double kWarmer_c = 10;
 // Governors step by several per cent; what is below did not get the clock that was asked for.
 constexpr double kClockShare = 0.9;
 constexpr double kBusy = 0.8;  // Of one CPU.
+constexpr std::uint64_t kPowerLimitBit = 0x04;
 
 struct Run {
   const Conditions& before;
@@ -214,14 +215,53 @@ void of_clocks(Run& run) {
   }
 }
 
+/// Of a GPU that this process does not compute on, all is a note.
+Severity of_gpu(const Run& run, Severity severity) {
+  return run.after.uses_cuda ? severity : Severity::kNote;
+}
+
+bool is_nvidia(const Run& run, const std::string& clock) {
+  const auto& gpus = run.before.nvidia;
+  return std::any_of(gpus.begin(), gpus.end(),
+                     [&](const NvidiaGpu& gpu) { return clock.starts_with(gpu.name); });
+}
+
 void of_gpu_clocks(Run& run) {
   if (!run.during) return;
   for (const auto& [name, clock] : run.during->gpu_hz) {
     if (static_cast<double>(clock.min) >= kClockShare * static_cast<double>(clock.max)) continue;
-    run.add(Severity::kNote,
-            "the clock of {} moved between {} and {} MHz: `sudo hedge power run --lock-clocks -- "
-            "...` holds it",
-            name, clock.min / 1'000'000, clock.max / 1'000'000);
+    const bool nvidia = is_nvidia(run, name);
+    run.add(
+        nvidia ? of_gpu(run, Severity::kWarning) : Severity::kNote,
+        "the clock of {} moved between {} and {} MHz: `sudo hedge power run {} -- ...` holds it",
+        name, clock.min / 1'000'000, clock.max / 1'000'000,
+        nvidia ? "--gpu-clocks=MIN,MAX" : "--lock-clocks");
+  }
+}
+
+void of_gpu_throttling(Run& run) {
+  if (!run.during) return;
+  for (const auto& [name, reasons] : run.during->gpu_slowed_by) {
+    for (const GpuSlowdown& slowdown : kGpuSlowdowns) {
+      const auto samples = reasons.find(slowdown.name);
+      if (samples == reasons.end()) continue;
+      const std::string seen =
+          fmt::format("{} ({} of {} samples)", slowdown.name, samples->second, run.during->samples);
+      if (slowdown.throttles) {
+        run.add(of_gpu(run, Severity::kSerious),
+                "throttled: {} by {}; cool it, or take a lower clock (`sudo hedge power run "
+                "--gpu-clocks=MIN,MAX -- ...`)",
+                name, seen);
+      } else if (slowdown.bit == kPowerLimitBit) {
+        run.add(
+            of_gpu(run, Severity::kWarning),
+            "{} was held down by its {}: take a lower clock that it can keep (`sudo hedge power "
+            "run --gpu-clocks=MIN,MAX -- ...`)",
+            name, seen);
+      } else {
+        run.add(Severity::kNote, "the clock of {} was set by {}", name, seen);
+      }
+    }
   }
 }
 
@@ -234,6 +274,7 @@ std::vector<ConditionWarning> condition_warnings(const Conditions& before,
   of_build(run);
   of_changes(run);
   of_throttling(run);
+  of_gpu_throttling(run);
   of_load(run);
   of_waiting(run);
   of_clocks(run);

@@ -130,8 +130,22 @@ void name_missing(Conditions& conditions, const fs::path& root) {
     if (!conditions.power_mode) missing.emplace_back("power mode (no /var/lib/nvpmodel/status)");
     if (conditions.gpus.empty()) missing.emplace_back("GPU clock (no GPU in /sys/class/devfreq)");
   }
-  if (is_there(root / "proc/driver/nvidia/version"))
-    missing.emplace_back("clocks of NVIDIA's GPU (see nvidia-smi -q -d CLOCK)");
+}
+
+/// On a Jetson NVML starts and tells of no clock, which devfreq does.
+void read_nvidia(Conditions& conditions, const fs::path& root) {
+  NvidiaGpus found = read_nvidia_gpus(nvml_library_of(root));
+  std::erase_if(found.gpus, [](const NvidiaGpu& gpu) { return !gpu.sm_hz && !gpu.celsius; });
+  for (const NvidiaGpu& gpu : found.gpus) {
+    if (gpu.celsius) conditions.celsius[gpu.name] = *gpu.celsius;
+  }
+  conditions.nvidia = std::move(found.gpus);
+  std::vector<std::string>& missing = conditions.missing;
+  if (conditions.gpus.empty())
+    missing.insert(missing.end(), found.missing.begin(), found.missing.end());
+  const bool driver = is_there(root / "proc/driver/nvidia/version");
+  if (driver && conditions.nvidia.empty() && found.missing.empty())
+    missing.emplace_back("clocks of NVIDIA's GPU (no libnvidia-ml.so.1 beside its driver)");
 }
 
 void read_heat(Conditions& conditions, const fs::path& root) {
@@ -160,6 +174,8 @@ Conditions snapshot_conditions(const fs::path& root) {
   conditions.power_profile =
       unless_empty(read_system_line(root / "sys/firmware/acpi/platform_profile"));
   conditions.on_battery = on_battery(root);
+  conditions.uses_cuda = uses_cuda();
+  read_nvidia(conditions, root);
   name_missing(conditions, root);
   return conditions;
 }
@@ -182,6 +198,7 @@ Conditions sample_conditions(const Conditions& first, const fs::path& root) {
     sample.gpus.push_back(gpu);
   }
   read_heat(sample, root);
+  if (!first.nvidia.empty()) read_nvidia(sample, root);
   return sample;
 }
 

@@ -13,6 +13,7 @@
 #include "base/cpu_frequency.h"
 #include "base/device_clock.h"
 #include "base/system_files.h"
+#include "measure/nvidia_gpus.h"
 
 namespace hedge {
 
@@ -41,7 +42,9 @@ struct Conditions {
   std::int64_t time_ns = 0;  ///< SteadyClock.
   std::vector<CpuFrequency> cpus;
   std::optional<bool> turbo;
-  std::vector<DeviceClock> gpus;
+  std::vector<DeviceClock> gpus;       ///< Of devfreq: a Jetson's.
+  std::vector<NvidiaGpu> nvidia;       ///< Of NVML: discrete ones. Their heat is in `celsius` too.
+  bool uses_cuda = false;              ///< This process does.
   std::optional<double> load_average;  ///< Of the last minute: runnable tasks, this program's too.
   std::int64_t cpu_count = 0;          ///< Online; 0 where unknown.
   std::optional<CpuTimes> cpu_times;
@@ -60,7 +63,8 @@ struct Conditions {
   std::vector<std::string> missing;  ///< What is not told, and why where that is known.
 };
 
-/// Reads what the files below `root` tell; about 1 ms on a board. Never throws.
+/// Reads what the files below `root` tell, and NVML where it is; about 1 ms on a board. Never
+/// throws.
 [[nodiscard]] Conditions snapshot_conditions(const std::filesystem::path& root = system_root());
 
 /// What changes fast, for many samples of a run: clocks, temperatures, cooling and CPU times alone,

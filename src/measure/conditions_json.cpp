@@ -75,14 +75,22 @@ json cpu_clocks(const std::vector<CpuFrequency>& cpus) {
   return groups;
 }
 
-json gpu_clocks(const std::vector<DeviceClock>& gpus) {
+json gpu_clocks(const Conditions& conditions) {
   json list = json::array();
-  for (const DeviceClock& gpu : gpus) {
+  for (const DeviceClock& gpu : conditions.gpus) {
     json clock{{"name", gpu.name}};
     if (!gpu.governor.empty()) clock["governor"] = printable(gpu.governor, 40);
     put(clock, "mhz", gpu.current_hz, mhz_of_hz);
     put(clock, "min_mhz", gpu.min_hz, mhz_of_hz);
     put(clock, "max_mhz", gpu.max_hz, mhz_of_hz);
+    list.push_back(std::move(clock));
+  }
+  for (const NvidiaGpu& gpu : conditions.nvidia) {
+    json clock{{"name", gpu.name}};
+    put(clock, "mhz", gpu.sm_hz, mhz_of_hz);
+    put(clock, "max_mhz", gpu.max_sm_hz, mhz_of_hz);
+    put(clock, "memory_mhz", gpu.memory_hz, mhz_of_hz);
+    put(clock, "slowed_by", gpu.slowed_by);
     list.push_back(std::move(clock));
   }
   return list;
@@ -128,7 +136,8 @@ json conditions_to_json(const Conditions& conditions) {
   json object = json::object();
   if (!conditions.cpus.empty()) object["cpu_clocks"] = cpu_clocks(conditions.cpus);
   put(object, "turbo", conditions.turbo);
-  if (!conditions.gpus.empty()) object["gpu_clocks"] = gpu_clocks(conditions.gpus);
+  if (!conditions.gpus.empty() || !conditions.nvidia.empty())
+    object["gpu_clocks"] = gpu_clocks(conditions);
   put(object, "load_average", conditions.load_average);
   put(object, "temperatures_c", conditions.celsius);
   put(object, "cooling", conditions.cooling);
@@ -147,6 +156,7 @@ json conditions_to_json(const ConditionsRange& range) {
     object["busiest_cpu_mhz"] = extremes(*range.busiest_cpu_khz, mhz_of_khz);
   for (const auto& [name, clock] : range.gpu_hz)
     object["gpu_mhz"][name] = extremes(clock, mhz_of_hz);
+  put(object, "gpu_slowed_by", range.gpu_slowed_by);
   for (const auto& [zone, degrees] : range.celsius)
     object["temperatures_c"][zone] = extremes(degrees, [](double value) { return value; });
   put(object, "cooling", range.most_cooling);

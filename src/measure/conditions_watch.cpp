@@ -39,6 +39,9 @@ void ConditionsRange::add(const Conditions& sample) {
     std::int64_t& most = most_cooling[type];
     most = std::max(most, state);
   }
+  for (const NvidiaGpu& gpu : sample.nvidia) {
+    for (const std::string& reason : gpu.slowed_by) ++gpu_slowed_by[gpu.name][reason];
+  }
   if (!first_) {
     first_ = mark_ = sample;
     return;
@@ -66,6 +69,10 @@ void ConditionsRange::add_working_clocks() {
   if (fastest > 0) extend(busiest_cpu_khz, fastest);
   for (const DeviceClock& gpu : latest_->gpus) {
     if (gpu.current_hz) extend(gpu_hz, gpu.name, *gpu.current_hz);
+  }
+  for (const NvidiaGpu& gpu : latest_->nvidia) {
+    if (gpu.sm_hz) extend(gpu_hz, gpu.name, *gpu.sm_hz);
+    if (gpu.memory_hz) extend(gpu_hz, gpu.name + " memory", *gpu.memory_hz);
   }
 }
 

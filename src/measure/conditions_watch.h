@@ -31,7 +31,9 @@ struct ConditionsRange {
   /// Of the fastest CPU of each sample, which is the one that works; without the first and the last
   /// sample, for the run has not begun or is over then, and clocks are those of an idle machine.
   std::optional<Extremes<std::int64_t>> busiest_cpu_khz;
-  std::map<std::string, Extremes<std::int64_t>> gpu_hz;  ///< Likewise.
+  std::map<std::string, Extremes<std::int64_t>> gpu_hz;  ///< Likewise; memory's by "NAME memory".
+  /// By GPU and reason (kGpuSlowdowns), the samples in which it was slowed.
+  std::map<std::string, std::map<std::string, std::int64_t>> gpu_slowed_by;
   std::map<std::string, Extremes<double>> celsius;
   std::map<std::string, std::int64_t> most_cooling;     ///< Highest state.
   std::map<std::string, std::int64_t> throttle_events;  ///< Rise within the run; 0 where none.

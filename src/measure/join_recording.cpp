@@ -38,17 +38,38 @@ std::string day_time(std::int64_t steady_ns, std::int64_t offset_ns) {
       std::chrono::duration_cast<std::chrono::system_clock::duration>(unix_time)));
 }
 
+/// By how much later the log's times would have to be for it to cover the load, where that is a
+/// difference of time zones: a multiple of 15 minutes up to 14 hours, the smallest.
+std::string zone_hint(const Window& log, const Window& load) {
+  constexpr std::int64_t kQuarter_ns = 900'000'000'000;
+  constexpr std::int64_t kMostQuarters = 56;
+  for (std::int64_t k = 1; k <= kMostQuarters; ++k) {
+    for (const std::int64_t shift : {k * kQuarter_ns, -k * kQuarter_ns}) {
+      if (log.begin_ns + shift > load.begin_ns || log.end_ns + shift < load.end_ns) continue;
+      return fmt::format(
+          "; it would cover the load if its times were {:g} h {}: are they local time that is "
+          "called "
+          "UTC, or of another zone?",
+          static_cast<double>(k) / 4, shift > 0 ? "later" : "earlier");
+    }
+  }
+  return {};
+}
+
 void require_overlap(const PowerRecording& recording, const MeteredRun& run, std::int64_t offset_ns,
                      const std::string& name) {
   const std::int64_t first = recording.samples.front().time_ns + offset_ns;
   const std::int64_t last = recording.samples.back().time_ns + offset_ns;
   const Window& load = run.windows.load;
   if (first <= load.begin_ns && last >= load.end_ns) return;
+  const std::string hint = zone_hint({first, last}, load);
   throw bad_input(fmt::format(
-      "{}: covers {} to {}, the load ran from {} to {}; start the meter before and stop it after, "
-      "and set both clocks (or draw a --marker)",
-      name, day_time(first, offset_ns), day_time(last, offset_ns),
-      day_time(load.begin_ns, offset_ns), day_time(load.end_ns, offset_ns)));
+      "{}: covers {} to {}, the load ran from {} to {}{}", name, day_time(first, offset_ns),
+      day_time(last, offset_ns), day_time(load.begin_ns, offset_ns),
+      day_time(load.end_ns, offset_ns),
+      hint.empty()
+          ? "; start the meter before and stop it after, and set both clocks (or draw a --marker)"
+          : hint));
 }
 
 }  // namespace

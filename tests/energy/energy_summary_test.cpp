@@ -7,6 +7,7 @@
 #include <cmath>
 #include <string>
 
+#include "energy/power_csv.h"
 #include "energy/simulated_meter.h"
 
 namespace hedge {
@@ -161,6 +162,43 @@ TEST(EnergySummary, AStuckSensorIsSaid) {
   const EnergySummary summary = summarize_energy(simulate(load, {}), kWindows);
   EXPECT_FALSE(summary.gross.half_width.has_value());
   EXPECT_TRUE(has(summary.doubts, "never changed"));
+}
+
+/// A meter's log from 0 to 40 s, 10 rows a second; every 50th row holds no power.
+Recording logged(double idle_watts, double watts) {
+  PowerRecording log;
+  for (int i = 0; i < 400; ++i) {
+    if (i % 50 == 49) {
+      ++log.rows_without_value;
+      continue;
+    }
+    const bool works = i >= 50 && i <= 350;
+    log.samples.push_back({i * kS / 10, works ? watts : idle_watts});
+  }
+  log.resolution = 0.01;
+  Recording recording;
+  recording.rails.push_back(trace_of(log, 0));
+  recording.progress.add(5 * kS, 0);
+  recording.progress.add(35 * kS, 3000);
+  return recording;
+}
+
+TEST(EnergySummary, ALogWithoutNoiseIsTaken) {
+  const EnergySummary summary = summarize_energy(logged(4, 10), kWindows);
+  EXPECT_TRUE(summary.doubts.empty()) << summary.doubts.front();
+  EXPECT_NEAR(summary.gross.joules.value(), 10 * summary.window.seconds(), 0.1);
+  EXPECT_GT(summary.rails[0].distinct_samples, 280);
+  ASSERT_EQ(summary.warnings.size(), 1U);
+  EXPECT_TRUE(warns(summary, "8 of 400 rows of the log hold no power"));
+}
+
+TEST(EnergySummary, ALogOfKilowattsIsAskedForItsUnit) {
+  EXPECT_TRUE(warns(summarize_energy(logged(4000, 5000), kWindows), "state the right unit?"));
+  EXPECT_FALSE(warns(summarize_energy(logged(400, 500), kWindows), "unit"));
+}
+
+TEST(EnergySummary, ALogThatNeverChangesIsSaid) {
+  EXPECT_TRUE(warns(summarize_energy(logged(5, 5), kWindows), "392 rows of the log hold the same"));
 }
 
 TEST(EnergySummary, NoRailsAreUnknown) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A libnvidia-ml.so of our own. $FAKE_NVML says what it is like: "counter", "power" (no counter),
 // "jetson" (starts, and knows no power), "nodriver" (does not start), "two" (GPUs, of which the
-// second knows its power only). Its counters move by 1 J, its powers by 1 W, a call.
+// second knows its power only, and no temperature), "hot" (throttled, its clock another at every
+// call), "locked out" (no permission). Its counters move by 1 J, its powers by 1 W, a call.
 
 #include <cstdio>
 #include <cstdlib>
@@ -11,6 +12,7 @@ namespace {
 
 constexpr int kSuccess = 0;
 constexpr int kNotSupported = 3;
+constexpr int kNoPermission = 4;
 constexpr int kDriverNotLoaded = 9;
 
 bool is(const char* kind) {
@@ -27,7 +29,7 @@ unsigned milliwatts = 70'000;
 extern "C" {
 
 int nvmlInit_v2() {
-  return is("nodriver") ? kDriverNotLoaded : kSuccess;
+  return is("nodriver") ? kDriverNotLoaded : is("locked out") ? kNoPermission : kSuccess;
 }
 int nvmlShutdown() {
   return kSuccess;
@@ -35,6 +37,7 @@ int nvmlShutdown() {
 const char* nvmlErrorString(int result) {
   return result == kNotSupported      ? "Not Supported"
          : result == kDriverNotLoaded ? "Driver Not Loaded"
+         : result == kNoPermission    ? "Insufficient Permissions"
                                       : "Unknown Error";
 }
 int nvmlDeviceGetCount_v2(unsigned* count) {
@@ -58,6 +61,29 @@ int nvmlDeviceGetTotalEnergyConsumption(void* device, unsigned long long* energy
 int nvmlDeviceGetPowerUsage(void* /*device*/, unsigned* power) {
   if (is("jetson")) return kNotSupported;
   *power = milliwatts += 1000;
+  return kSuccess;
+}
+
+int nvmlDeviceGetClockInfo(void* /*device*/, int clock, unsigned* megahertz) {
+  if (is("jetson")) return kNotSupported;
+  static unsigned calls = 0;
+  const bool low = is("hot") && ++calls % 4 == 1;
+  *megahertz = clock == 2 ? 2619 : low ? 1200 : 1980;
+  return kSuccess;
+}
+int nvmlDeviceGetMaxClockInfo(void* /*device*/, int clock, unsigned* megahertz) {
+  if (is("jetson")) return kNotSupported;
+  *megahertz = clock == 2 ? 2619 : 1980;
+  return kSuccess;
+}
+int nvmlDeviceGetTemperature(void* device, int /*sensor*/, unsigned* celsius) {
+  if (is("jetson") || device == &devices[1]) return kNotSupported;
+  *celsius = is("hot") ? 91 : 45;
+  return kSuccess;
+}
+int nvmlDeviceGetCurrentClocksEventReasons(void* /*device*/, unsigned long long* bits) {
+  if (is("jetson")) return kNotSupported;
+  *bits = is("hot") ? 0x44 : 0x1;  // heat and the power limit; or it idles
   return kSuccess;
 }
 

@@ -94,7 +94,7 @@ TEST(IntegrateWatts, IsExactForALine) {
   feed(trace, 0, 10 * kS, 10 * kMs, [](double t) { return 5 + t; });
   const RailEnergy energy = integrate(trace, {2 * kS, 8 * kS});
   EXPECT_NEAR(energy.joules.value(), 5 * 6 + (64 - 4) / 2.0, 1e-9);
-  EXPECT_NEAR(energy.refresh_seconds.value(), 0.01, 1e-12);
+  EXPECT_FALSE(energy.refresh_seconds.has_value());  // It may be quicker than it was read.
 }
 
 TEST(IntegrateWatts, WindowsBetweenTicksAreInterpolated) {
@@ -242,14 +242,6 @@ TEST(AlignedWindow, GoesFromTickToTick) {
   EXPECT_EQ(window->begin_ns, 4 * kS);
   EXPECT_EQ(window->end_ns, 9 * kS);
   EXPECT_FALSE(aligned_window(trace, {2500 * kMs, 4900 * kMs}).has_value());
-}
-
-TEST(Refresh, IsFoundThroughRepeatedValues) {
-  RailTrace trace(power_rail(), 3 * kS);
-  // Whole watts of a slow wave: many refreshes repeat the value before.
-  feed(trace, 0, 60 * kS, 200 * kMs, [](double t) { return std::round(5 + 4 * std::sin(2 * t)); });
-  EXPECT_NEAR(refresh_ns(trace.points()).value(), 200.0 * kMs, 1.0 * kMs);
-  EXPECT_FALSE(refresh_ns({}).has_value());
 }
 
 }  // namespace

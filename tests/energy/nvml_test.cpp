@@ -60,6 +60,10 @@ TEST(Nvml, OnJetsonThereIsNoMeter) {
 
 TEST(Nvml, SaysWhyItDoesNotStart) {
   EXPECT_NE(probe_fake("nodriver").reason.find("Driver Not Loaded"), std::string::npos);
+  EXPECT_NE(probe_fake("locked out").reason.find("Insufficient Permissions; 'ls -l"),
+            std::string::npos);
+  EXPECT_TRUE(probe_fake("nodriver").present);
+  EXPECT_FALSE(probe_nvml("/nonexistent/libnvidia-ml.so.1").present);
   EXPECT_NE(probe_nvml("/nonexistent/libnvidia-ml.so.1").reason.find("not there"),
             std::string::npos);
   // Another library under its name.

@@ -3,8 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <string>
 
+#include "energy/integrate.h"
 #include "energy/time_stamp.h"
 #include "hedge/error.h"
 
@@ -130,6 +132,45 @@ TEST(PowerCsv, EmptyCellsAreNoReadings) {
   const PowerRecording recording = parse("time_s,power_W\n0,1\n1,\n2,nan\n3,-\n4,5\n");
   EXPECT_EQ(recording.samples.size(), 2U);
   EXPECT_EQ(recording.rows_without_value, 3);
+}
+
+TEST(PowerCsv, EveryRowIsASample) {
+  std::string text = "time_s,power_W\n";
+  for (int i = 0; i < 100; ++i) text += std::to_string(i / 10.0) + (i == 7 ? ",nan\n" : ",5.00\n");
+  const RailTrace trace = trace_of(parse(text), 0);
+  EXPECT_EQ(trace.points().size(), 99U);
+  EXPECT_EQ(trace.failed_readings(), 1);
+  EXPECT_DOUBLE_EQ(trace.rail().resolution, 0.01);
+  // A meter that shows the same power all the time is certain to half of its last digit.
+  const RailEnergy energy = integrate(trace, {kS, 9 * kS});
+  EXPECT_EQ(energy.distinct_samples, 81);
+  EXPECT_NEAR(energy.joules.value(), 40, 1e-9);
+  EXPECT_NEAR(energy.half_width.value(), 1.96 * 0.005 / std::sqrt(3.0) * 8, 1e-3);
+  EXPECT_NEAR(energy.refresh_seconds.value(), 0.1, 1e-6);
+}
+
+TEST(PowerCsv, TheLastDigitIsTheResolution) {
+  EXPECT_DOUBLE_EQ(parse("time_s,power_mW\n0,5.0\n1,5.25\n").resolution, 1e-5);
+  EXPECT_DOUBLE_EQ(parse("time_s;power_W\n0;5,0\n1;5,2\n").resolution, 0.1);
+  EXPECT_DOUBLE_EQ(parse("time_s,power_W\n0,5e-1\n1,5.2e-1\n").resolution, 0.01);
+  EXPECT_DOUBLE_EQ(parse("time_s,power_W\n0,5.1e+02\n1,5.2E+02\n").resolution, 10);
+  EXPECT_DOUBLE_EQ(parse("time_s,power_W\n0,5\n1,6\n").resolution, 1);
+  // Of 5.0 V and 2.00 A: 0.01 A of 5 V, and 0.1 V of 2 A.
+  EXPECT_DOUBLE_EQ(parse("time_s,volts,amps\n0,5.0,2.00\n1,5.0,2.00\n").resolution,
+                   std::hypot(5 * 0.01, 2 * 0.1));
+}
+
+TEST(PowerCsv, ALogThatIsStillWrittenIsLookedAt) {
+  const auto check = [](std::string_view text) { return check_power_csv(text, "power.csv"); };
+  EXPECT_FALSE(check("").has_value());
+  EXPECT_FALSE(check("time_s,pow").has_value());
+  EXPECT_FALSE(check("time_s,power_W\n").has_value());
+  EXPECT_FALSE(check("time_s,power_W\n0,1").has_value());
+  EXPECT_FALSE(check("time_s,power_W\n0,1\n1,").value());
+  EXPECT_TRUE(check("time_unix_s,power_W\n1767225600,1\n").value());
+  EXPECT_THROW((void)check("time_s,power\n"), Error);
+  EXPECT_THROW((void)check("timestamp,power_W\n2026-01-01 00:00:00,1\n"), Error);
+  EXPECT_THROW((void)check("time_s,power_W\n1,1\n0,1\n"), Error);
 }
 
 TEST(PowerCsv, ATraceKnowsItsGapsAndSteps) {

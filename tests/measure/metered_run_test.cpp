@@ -142,7 +142,15 @@ TEST(Join, RefusesWhatCannotBeJoined) {
   const std::string other_zone = refusal(recorded(true, 4705 * kS, 4735 * kS));
   EXPECT_NE(other_zone.find("the load ran from 1970-01-01T00:18:30Z"), std::string::npos)
       << other_zone;
-  EXPECT_NE(refusal(recorded(true, 1105 * kS, 1120 * kS)).find("covers"), std::string::npos);
+  EXPECT_NE(other_zone.find("if its times were 1 h earlier: are they local time"),
+            std::string::npos)
+      << other_zone;
+  EXPECT_NE(
+      refusal(recorded(true, 1105 * kS - 19'800 * kS, 1135 * kS - 19'800 * kS)).find("5.5 h later"),
+      std::string::npos);
+  const std::string too_short = refusal(recorded(true, 1105 * kS, 1120 * kS));
+  EXPECT_NE(too_short.find("covers"), std::string::npos);
+  EXPECT_NE(too_short.find("set both clocks"), std::string::npos) << too_short;
 }
 
 // ------------------------------------------------------------------------------------------ result
