@@ -153,8 +153,9 @@ class Run {
     }
     std::vector<std::string> serious = conditions.finish(result);
     if (!samples.empty()) {
-      judge_latency(samples, warm_up, overhead, std::move(serious), result);
-      result.throughput_per_s = static_cast<double>(batch) * 1e6 / *result.latency_us->mean;
+      const RunEvidence evidence = evidence_of(samples, {}, warm_up, overhead, std::move(serious));
+      set_latency(evidence, {}, overhead, result);
+      result.validity = judge(evidence);
       result.split_us = split_of(timers, batch);
       result.usage = usage_result(used, static_cast<std::int64_t>(samples.size()));
       write_evidence(options_.measuring, samples, {}, result, *result.latency_us);
@@ -219,21 +220,6 @@ class Run {
         for (std::int64_t i = first; i < last; ++i) add(i, i - first, context, accuracy, measured);
       });
     }
-  }
-
-  static void judge_latency(std::span<const std::int64_t> samples, const WarmUp& warm_up,
-                            const TimerOverhead& overhead, std::vector<std::string> serious,
-                            Result& result) {
-    RunEvidence evidence;
-    evidence.summary = summarize(samples);
-    evidence.regimes = find_regimes(samples, overhead.resolution_ns);
-    evidence.warm_up = warm_up;
-    evidence.timer = overhead;
-    evidence.cut_short = cancellation_requested();
-    evidence.serious_conditions = std::move(serious);
-    result.latency_us = latency_result(*evidence.summary, kScopeInfer, overhead);
-    result.regimes = regimes_result(*evidence.regimes);
-    result.validity = judge(evidence);
   }
 
   /// Image `index` of the dataset lies at `slot` of the batch.

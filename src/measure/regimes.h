@@ -14,6 +14,7 @@ struct Segment {
   std::size_t first = 0;  ///< Index of its first sample.
   std::size_t count = 0;
   double median_ns = 0;
+  double mean_ns = 0;
   /// Of the level where it begins, as a fraction of the level before; 0 for the first one.
   double step = 0;
   bool operator==(const Segment&) const = default;
@@ -24,6 +25,9 @@ struct Regimes {
   std::vector<Segment> segments;  ///< In order, over all samples; one where the level held.
   /// From begin to end, as a fraction, where a slope was found but no step.
   std::optional<double> drift;
+  /// Whether the segments are of different means while the median held: of some that are slow they
+  /// became more, or slower.
+  bool of_means = false;
   bool judged = true;  ///< False below kFewestToJudge samples: nothing can be said.
 
   [[nodiscard]] bool steady() const noexcept { return judged && segments.size() == 1 && !drift; }
