@@ -85,8 +85,7 @@ class ClosedLoop {
     const ProcessUsage begin = process_usage();
     std::optional<double> mean_ns;
     if (plan_.timing != Timing::kEach) {
-      const LoopRun loop =
-          measure_stretches(infer, plan_.bound, expected_ns_, SteadyClock{}, show);
+      const LoopRun loop = measure_stretches(infer, plan_.bound, expected_ns_, SteadyClock{}, show);
       append(loop);
       if (loop.total.iterations > 0) mean_ns = loop.total.ns_per_iteration();
       part_done();
@@ -227,8 +226,7 @@ int measure_latency(const Program& program, const MeasuredModel& model, const Me
   program.show_notes();
   WatchedConditions conditions;
   const WarmUp warm_up = warm_up_calls([&] { model.context.infer(); }, plan.warm_up);
-  const Measured measured =
-      ClosedLoop(program, model.context, plan, warm_up.expected_ns()).run();
+  const Measured measured = ClosedLoop(program, model.context, plan, warm_up.expected_ns()).run();
   if (measured.inferences == 0) throw runtime_failure("cancelled before the first inference");
 
   Result result =
@@ -239,10 +237,10 @@ int measure_latency(const Program& program, const MeasuredModel& model, const Me
                                  : static_cast<std::int64_t>(measured.samples_ns.size());
   result.config.warmup_iterations = warm_up.runs;
   set_warm_up(warm_up, result);
-  set_measured(plan, measured,
-               evidence_of(measured.samples_ns, measured.loop, warm_up, overhead,
-                           conditions.finish(result)),
-               overhead, result);
+  set_measured(
+      plan, measured,
+      evidence_of(measured.samples_ns, measured.loop, warm_up, overhead, conditions.finish(result)),
+      overhead, result);
   result.memory = memory_result(model.context);
   write_evidence(options, measured.samples_ns, measured.repetition_of, result,
                  *(result.per_iteration_us ? result.per_iteration_us : result.latency_us));

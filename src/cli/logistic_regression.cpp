@@ -40,7 +40,8 @@ constexpr const char* kExamples =
     "\n"
     "The decision p = sigmoid(beta + w1*top1 + w2*top2) >= 1/2 is taken on random softmax scores.\n"
     "Finding the two largest scores is part of it, softmax is not. Decisions warm up until their\n"
-    "time is steady; then the loop runs in stretches, a timer around each, and its time is divided\n"
+    "time is steady; then the loop runs in stretches, a timer around each, and its time is "
+    "divided\n"
     "by the decisions. A loop that is over before anything can be said of it (20000 decisions on\n"
     "ten scores take 0.1 ms) is run again, whole, until 0.2 s are full. The verdict says whether\n"
     "the figure can be relied on (docs/measuring.md); --strict makes INVALID exit with status 3.\n";
@@ -136,9 +137,8 @@ int measure_latency(const Program& program, const Options& options, Decisions& d
   const WarmUp warm_up = decisions.warm_up();
   const std::int64_t repetitions = repetitions_of(iterations, warm_up.expected_ns());
   const ProcessUsage begin = process_usage();
-  const LoopRun loop =
-      measure_stretches([&] { decisions.decide(); }, {.iterations = iterations * repetitions},
-                        warm_up.expected_ns());
+  const LoopRun loop = measure_stretches(
+      [&] { decisions.decide(); }, {.iterations = iterations * repetitions}, warm_up.expected_ns());
   const ProcessUsage used = process_usage() - begin;
   if (loop.total.iterations == 0) throw runtime_failure("cancelled before the first decision");
   result.config.iterations = iterations;
@@ -153,8 +153,8 @@ int measure_latency(const Program& program, const Options& options, Decisions& d
   result.validity = judge(evidence);
   program.print_text(warm_up_line(result, kUnit));
   program.print_text(loop_latency_line(*result.latency_us, kUnit));
-  program.print("           on {} scores; the loop of {} decisions {} times over\n", options.classes,
-                iterations, repetitions);
+  program.print("           on {} scores; the loop of {} decisions {} times over\n",
+                options.classes, iterations, repetitions);
   program.print_text(decisions.line());
   program.print_text(regimes_lines(result));
   program.print_text(usage_line(result, kUnit));
@@ -178,7 +178,8 @@ int measure_energy(const Program& program, const Options& options, Decisions& de
                          .strict = options.strict});
   WatchedConditions conditions(std::chrono::seconds(2));
   WarmUp warm_up;
-  MeteredRun run = mode.run([&] { decisions.decide(); }, [&] { return warm_up = decisions.warm_up(); });
+  MeteredRun run =
+      mode.run([&] { decisions.decide(); }, [&] { return warm_up = decisions.warm_up(); });
   result.config.warmup_iterations = warm_up.runs;
   result.hi = decisions.result();
   mode.set_loop(run, warm_up, conditions.finish(result), result);

@@ -60,7 +60,8 @@ std::string loop_latency_line(const LatencyResult& loop, const std::string& unit
       fmt::format("latency    {} {}", time_text(1000 * loop.mean.value_or(0)), one_of(unit));
   if (loop.mean_ci95) {
     const Range& range = *loop.mean_ci95;
-    text += fmt::format(" (95 %: {} to {})", time_text(1000 * range[0]), time_text(1000 * range[1]));
+    text +=
+        fmt::format(" (95 %: {} to {})", time_text(1000 * range[0]), time_text(1000 * range[1]));
   }
   return text + fmt::format(", amortised: {} {}s in {} stretch{}\n", loop.count.value_or(0), unit,
                             loop.stretches.value_or(0), loop.stretches == 1 ? "" : "es");

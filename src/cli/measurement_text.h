@@ -16,8 +16,7 @@ namespace hedge::cli {
 [[nodiscard]] std::string interval_text(const std::optional<Range>& range, int digits = 2);
 [[nodiscard]] std::string plan_line(const MeasuringPlan& plan);
 /// How long the warm-up took, whether it settled, and the cold start.
-[[nodiscard]] std::string warm_up_line(const Result& result,
-                                       const std::string& unit = "inference");
+[[nodiscard]] std::string warm_up_line(const Result& result, const std::string& unit = "inference");
 /// "latency" of a loop, with its interval, for an inference or a decision.
 [[nodiscard]] std::string loop_latency_line(const LatencyResult& loop, const std::string& unit);
 /// What is timed of a loop beside the call itself, to be put behind its name.

@@ -132,8 +132,8 @@ void merge_pairs(std::vector<LoopTiming>& stretches);
 
 /// Calls `part(iterations)`, which does as many and returns their LoopTiming, until the bound is
 /// met; less than asked for ends it. A stretch takes kLeastStretch_ns at least where `expected_ns`,
-/// what an iteration is thought to take, is right, and soon after where it is not. What lies between
-/// two stretches, `progress` included, is in no time.
+/// what an iteration is thought to take, is right, and soon after where it is not. What lies
+/// between two stretches, `progress` included, is in no time.
 template <class Part, class Progress = NoProgress>
 [[nodiscard]] LoopRun in_stretches(Part&& part, const RunBound& bound, double expected_ns,
                                    Progress&& progress = {}) {

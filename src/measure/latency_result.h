@@ -22,8 +22,8 @@ namespace hedge {
 [[nodiscard]] LatencyResult latency_result(const Summary& summary, std::string scope,
                                            const TimerOverhead& overhead);
 
-/// The schema's form of a loop: count, mean and its interval (scope kScopeLoop), and what the timers
-/// add to an iteration. Throws bad_input when no iteration was done.
+/// The schema's form of a loop: count, mean and its interval (scope kScopeLoop), and what the
+/// timers add to an iteration. Throws bad_input when no iteration was done.
 [[nodiscard]] LatencyResult latency_result(const LoopRun& loop, const TimerOverhead& overhead);
 
 /// latency_us, which is the loop's where there is one, and per_iteration_us beside it; regimes;

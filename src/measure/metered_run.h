@@ -18,8 +18,8 @@
 namespace hedge {
 
 /// Calls `callable()` until `iterations` are done, `stop` is set or the run is cancelled, one timer
-/// around them, and stores the calls done into `done` after every `stride` of them. The timed region
-/// holds, for each call, the counter, two relaxed loads and one relaxed store; no lock.
+/// around them, and stores the calls done into `done` after every `stride` of them. The timed
+/// region holds, for each call, the counter, two relaxed loads and one relaxed store; no lock.
 template <class Callable, NanosecondClock Clock = SteadyClock>
 [[nodiscard]] LoopTiming measure_counted_calls(Callable&& callable, std::int64_t iterations,
                                                std::int64_t stride, std::atomic<std::int64_t>& done,
@@ -108,8 +108,7 @@ class MeteredLoad {
     const std::int64_t before = done();
     run_.windows.load = body(count);
     run_.windows.beats = done() - before;
-    run_.loop.total = {*run_.windows.beats,
-                       run_.windows.load.end_ns - run_.windows.load.begin_ns};
+    run_.loop.total = {*run_.windows.beats, run_.windows.load.end_ns - run_.windows.load.begin_ns};
     worked_ = true;
   }
   /// Ends work() soon. From any thread.

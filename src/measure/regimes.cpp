@@ -126,7 +126,8 @@ std::vector<double> ranks_of(const std::vector<double>& values) {
 /// The levels' ranks: a block that many slow samples met by chance is but the largest one, however
 /// slow they are.
 struct Ranks {
-  explicit Ranks(const Blocks& blocks) : values(ranks_of(blocks.levels)), noise(local_noise(values)) {
+  explicit Ranks(const Blocks& blocks)
+      : values(ranks_of(blocks.levels)), noise(local_noise(values)) {
     // Levels of whole nanoseconds often agree exactly.
     noise.long_run_stddev = std::max(noise.long_run_stddev, 1.0);
     doubt = 1 + kGrowthForFewBatches * static_cast<double>(noise.batch) /

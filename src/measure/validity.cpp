@@ -78,11 +78,11 @@ void judge_regimes(const Regimes& regimes, const char* unit, Reasons& reasons) {
         regimes.segments.begin(), regimes.segments.end(),
         [](const Segment& a, const Segment& b) { return std::abs(a.step) < std::abs(b.step); });
     const std::size_t changes = regimes.segments.size() - 1;
-    reasons.push_back(fmt::format(
-        "the {} {} (by up to {:+.1f} %): {}; {}",
-        regimes.of_means ? "mean, but not the median, changed" : "level changed",
-        changes == 1 ? "once" : fmt::format("{} times", changes), 100 * largest->step,
-        level_text(regimes, unit), advice));
+    reasons.push_back(
+        fmt::format("the {} {} (by up to {:+.1f} %): {}; {}",
+                    regimes.of_means ? "mean, but not the median, changed" : "level changed",
+                    changes == 1 ? "once" : fmt::format("{} times", changes), 100 * largest->step,
+                    level_text(regimes, unit), advice));
   }
   if (regimes.drift) {
     reasons.push_back(
@@ -173,7 +173,8 @@ Validity judge(const RunEvidence& evidence) {
   if (evidence.summary) judge_samples(*evidence.summary, reasons);
   if (evidence.loop) judge_loop(*evidence.loop, reasons);
   if (evidence.regimes) {
-    judge_regimes(*evidence.regimes, evidence.loop && !evidence.summary ? "stretch" : "sample", reasons);
+    judge_regimes(*evidence.regimes, evidence.loop && !evidence.summary ? "stretch" : "sample",
+                  reasons);
   }
   if (evidence.warm_up && evidence.warm_up->settled == false) {
     reasons.push_back(fmt::format(

@@ -19,8 +19,8 @@ namespace hedge {
 
 // Thresholds of the verdict; docs/measuring.md gives the reasons to users.
 
-/// Below it an interval of the mean rests on the distribution's shape rather than on the samples (of
-/// a loop: the stretches).
+/// Below it an interval of the mean rests on the distribution's shape rather than on the samples
+/// (of a loop: the stretches).
 inline constexpr double kFewestIndependent = 20;
 /// Half the width of the mean's 95 % interval, as a fraction of the mean.
 inline constexpr double kMostMeanError = 0.05;

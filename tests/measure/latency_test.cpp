@@ -200,7 +200,9 @@ TEST(MeasureStretches, MeetsBothBounds) {
   const CancellationGuard guard;
   const FakeClock clock;
   const auto call = [&] { clock.advance(kMillisecond); };
-  const auto run = [&](const RunBound& bound) { return measure_stretches(call, bound, 1e6, clock); };
+  const auto run = [&](const RunBound& bound) {
+    return measure_stretches(call, bound, 1e6, clock);
+  };
   EXPECT_EQ(run({.iterations = 1000}).total.iterations, 1000);
   EXPECT_EQ(run({.iterations = 1}).stretches.size(), 1U);
   const LoopRun by_time = run({.iterations = 10, .duration_ns = 100 * kMillisecond});
@@ -374,8 +376,8 @@ TEST(LatencyResult, IsInMicrosecondsWithTheIntervalsThereAre) {
 }
 
 TEST(LatencyResult, OfALoopHasAMeanAndNoPercentiles) {
-  const LatencyResult result = latency_result(
-      LoopRun{{100, 250'000}, {{100, 250'000}}, 1}, TimerOverhead{50, 100, 1});
+  const LatencyResult result =
+      latency_result(LoopRun{{100, 250'000}, {{100, 250'000}}, 1}, TimerOverhead{50, 100, 1});
   EXPECT_EQ(result.count, 100);
   EXPECT_DOUBLE_EQ(result.mean.value(), 2.5);
   EXPECT_FALSE(result.p50.has_value());

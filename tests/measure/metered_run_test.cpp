@@ -52,8 +52,7 @@ TEST(MeteredLoad, TellsWhenItDidWhat) {
   MeteredLoad load(nullptr, {.period_ns = kMs});
   load.rest(20 * kMs);
   load.mark([] {}, 2 * kMs, false);
-  load.work([] { std::this_thread::sleep_for(std::chrono::milliseconds(1)); }, 20, 1,
-            1e6);
+  load.work([] { std::this_thread::sleep_for(std::chrono::milliseconds(1)); }, 20, 1, 1e6);
   load.rest(20 * kMs);
   const MeteredRun run = load.finish();
   ASSERT_TRUE(run.windows.idle_before && run.windows.idle_after);
@@ -73,8 +72,7 @@ TEST(MeteredLoad, StopsFromAnotherThread) {
     while (load.done() < 5) std::this_thread::yield();
     load.stop_work();
   });
-  load.work([] { std::this_thread::sleep_for(std::chrono::microseconds(100)); }, kEndless, 1,
-            1e5);
+  load.work([] { std::this_thread::sleep_for(std::chrono::microseconds(100)); }, kEndless, 1, 1e5);
   stopper.join();
   EXPECT_GE(load.finish().loop.total.iterations, 5);
 }
