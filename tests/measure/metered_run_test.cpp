@@ -63,6 +63,7 @@ TEST(MeteredLoad, TellsWhenItDidWhat) {
   // A quarter for the machine to come to rest.
   EXPECT_GE(run.windows.idle_after->begin_ns, run.windows.load.end_ns + 5 * kMs);
   EXPECT_EQ(run.loop.total.iterations, 20);
+  EXPECT_EQ(run.loop.stretches.size(), 20U);  // Of a millisecond.
   EXPECT_EQ(run.recording.progress.at(run.end.steady_ns), 20);
 }
 
@@ -186,6 +187,23 @@ TEST(EnergyResultForm, UnitsAreThoseOfTheSchema) {
   EXPECT_LT((*result.ci95)[0], *result.mj_per_inference);
   EXPECT_GT((*result.ci95)[1], *result.mj_per_inference);
   EXPECT_FALSE(result.covers.has_value());
+}
+
+TEST(JudgeEnergy, ReplacesWhatWasSaidOfItBefore) {
+  Result result = make_result("measurements");
+  judge_energy({}, result);
+  EXPECT_EQ(result.validity->verdict, Verdict::kValid);
+  result.validity->reasons = {"hot"};
+  result.warnings = {"no meter", "other"};
+  judge_energy({"no meter"}, result);
+  EXPECT_EQ(result.validity->reasons, (std::vector<std::string>{"hot", "energy: no meter"}));
+  judge_energy({"known to +-9 % only"}, result);
+  EXPECT_EQ(result.validity->reasons,
+            (std::vector<std::string>{"hot", "energy: known to +-9 % only"}));
+  EXPECT_EQ(result.warnings, std::vector<std::string>{"other"});
+  result.validity->reasons.erase(result.validity->reasons.begin());
+  judge_energy({}, result);
+  EXPECT_EQ(result.validity->verdict, Verdict::kValid);
 }
 
 // ---------------------------------------------------------------------------------------- timeline
