@@ -39,10 +39,12 @@ inline constexpr std::size_t kFewestToJudge = 20;
 /// same machine, and a difference so small is for `compare` to find, by pairs.
 inline constexpr double kLeastChange = 0.03;
 
-/// Looks for changes in the medians of up to 400 blocks of consecutive samples, which spikes do not
-/// move, with noise that may hang together (stats/change_points.h). `resolution_ns` is that of the
+/// Looks for changes in the ranks of the medians of up to 400 blocks of consecutive samples, which
+/// spikes do not move, with noise that may hang together (stats/change_points.h); where these hold,
+/// in those of the means of up to 100 blocks. `resolution_ns` is that of the
 /// clock: two steps of it are no change. Chance alone finds a change in at most 5 % of steady runs,
-/// independent or AR(1) up to rho 0.9, from 50 autocorrelation times on (tests/measure). Throws
+/// independent or AR(1) up to rho 0.9, with spikes or without, from 50 autocorrelation times on
+/// (tests/measure). Throws
 /// bad_input: no samples.
 [[nodiscard]] Regimes find_regimes(std::span<const std::int64_t> ns,
                                    std::int64_t resolution_ns = 1);
