@@ -42,14 +42,41 @@ nlohmann::ordered_json side(const std::string& file, const RecordedTimes& times)
   return json;
 }
 
+void warn_of_lone_mean(const std::string& file, const RecordedTimes& times) {
+  if (times.mean_ns.count > 1) return;
+  log(LogLevel::kWarning,
+      fmt::format("{}: one mean and nothing about its spread, so nothing can be said of a "
+                  "difference; record samples (--samples=FILE) or repetitions",
+                  file));
+}
+
+nlohmann::ordered_json compare_energies(const Program& program, const Result& a, const Result& b) {
+  nlohmann::ordered_json json;
+  if (!a.energy && !b.energy) return json;
+  for (const bool net : {false, true}) {
+    const char* const name = net ? "net" : "gross";
+    const auto ratio = energy_ratio(a, b, net);
+    if (!ratio) {
+      program.print("energy     {}, above 0, is not known of both\n", name);
+      continue;
+    }
+    program.print("{}, {}, an inference: {}\n", ratio_text(*ratio, "energy"), name,
+                  energy_verdict(*ratio));
+    json[name] = {{"ratio", ratio->ratio}, {"verdict", energy_verdict(*ratio)}};
+    if (ratio->interval)
+      json[name]["ratio_ci98"] = {ratio->interval->lower, ratio->interval->upper};
+  }
+  return json;
+}
+
 }  // namespace
 
 bool is_recorded(const std::string& file) {
   return file.ends_with(".json") || file.ends_with(".csv");
 }
 
-std::string ratio_text(const RatioEstimate& ratio) {
-  std::string text = fmt::format("A to B     {:.4f} of the time", ratio.ratio);
+std::string ratio_text(const RatioEstimate& ratio, const char* of) {
+  std::string text = fmt::format("A to B     {:.4f} of the {}", ratio.ratio, of);
   if (ratio.interval) {
     text += fmt::format(" ({:.0f} %: {:.4f} to {:.4f})", 100 * kRatioConfidence,
                         ratio.interval->lower, ratio.interval->upper);
@@ -57,21 +84,27 @@ std::string ratio_text(const RatioEstimate& ratio) {
   return text;
 }
 
+std::string_view energy_verdict(const RatioEstimate& ratio) {
+  switch (verdict_of(ratio)) {
+    case ComparisonVerdict::kAFaster:
+      return "A takes less";
+    case ComparisonVerdict::kBFaster:
+      return "B takes less";
+    case ComparisonVerdict::kNoDifference:
+      break;
+  }
+  return to_string(ComparisonVerdict::kNoDifference);
+}
+
 int compare_files(const Program& program, const std::string& a_file, const std::string& b_file,
                   const RecordedChoice& choice) {
-  const RecordedTimes a = read_recorded_times(a_file, choice);
-  const RecordedTimes b = read_recorded_times(b_file, choice);
+  const auto [a, b] = read_comparable_times(a_file, b_file, choice);
   const bool samples = !a.samples_ns.empty() && !b.samples_ns.empty();
   const RatioEstimate ratio =
       samples ? ratio_of_means(trimmed_mean(a.samples_ns), trimmed_mean(b.samples_ns))
               : ratio_of_means(a.mean_ns, b.mean_ns);
-  for (const auto& [file, times] : {std::pair(&a_file, &a), std::pair(&b_file, &b)}) {
-    if (times->mean_ns.count > 1) continue;
-    log(LogLevel::kWarning,
-        fmt::format("{}: one mean and nothing about its spread, so nothing can be said of a "
-                    "difference; record samples (--samples=FILE) or repetitions",
-                    *file));
-  }
+  warn_of_lone_mean(a_file, a);
+  warn_of_lone_mean(b_file, b);
   if (a.result && b.result) {
     for (const std::string& difference : different_conditions(*a.result, *b.result)) {
       log(LogLevel::kWarning, "measured under other conditions: " + difference);
@@ -82,6 +115,8 @@ int compare_files(const Program& program, const std::string& a_file, const std::
   print_side(program, "B", b_file, b);
   program.print("{}, {}: {}\n", ratio_text(ratio), samples ? "of trimmed means" : "of means",
                 to_string(verdict_of(ratio)));
+  nlohmann::ordered_json energy;
+  if (a.result && b.result) energy = compare_energies(program, *a.result, *b.result);
   program.print(
       "note       measured apart: what changed between the two runs (clocks, temperature,\n"
       "           neighbours) is in the ratio; hedge compare A.engine B.engine runs them in "
@@ -90,6 +125,7 @@ int compare_files(const Program& program, const std::string& a_file, const std::
       {"schema", "hedge.comparison/1"}, {"paired", false}, {"ratio", ratio.ratio}};
   if (ratio.interval) json["ratio_ci98"] = {ratio.interval->lower, ratio.interval->upper};
   json["verdict"] = to_string(verdict_of(ratio));
+  if (!energy.is_null()) json["energy"] = std::move(energy);
   json["a"] = side(a_file, a);
   json["b"] = side(b_file, b);
   program.write_json(json);

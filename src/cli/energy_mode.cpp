@@ -15,7 +15,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "cli/duration.h"
-#include "cli/energy_text.h"
+#include "cli/energy_report.h"
 #include "cli/flags.h"
 #include "cli/measurement_text.h"
 #include "cli/measuring_options.h"
@@ -56,10 +56,6 @@ void require_sound_log(const std::string& file, bool marked) {
         "{}: its times count from nobody knows when; add --marker=auto, which it is searched for",
         file));
   }
-}
-
-std::string time_text(double ns) {
-  return ns < 1000 ? fmt::format("{:.2f} ns", ns) : fmt::format("{:.3f} us", ns / 1000);
 }
 
 /// Loggers write late: the file is read again as long as it grows.
@@ -187,30 +183,16 @@ void EnergyMode::add_settings(RunConfig& config) const {
   if (settings_.marker_ns > 0) config.flags["marker_seconds"] = seconds(settings_.marker_ns);
 }
 
-void EnergyMode::report_energy(MeteredRun& run, Result& result,
-                               std::vector<std::string>& doubts) const {
-  MeterFacts facts;
-  std::vector<std::string> notes;
+void EnergyMode::report_energy(MeteredRun& run, Result& result) const {
   if (meter_) {
-    facts = meter_->facts();
-  } else {
-    facts = {"csv", fmt::format("what {} was logged of", csv_file_), "that of the external meter"};
-    JoinedRecording joined = while_growing(csv_file_, [&] {
-      return join_recording(parse_power_csv(read_text_file(csv_file_), csv_file_), run, csv_file_);
-    });
-    run.recording.rails = {std::move(joined.trace)};
-    notes = std::move(joined.notes);
+    tell_energy(program_, meter_->facts(), run, workload_.unit, {}, result);
+    return;
   }
-  const EnergySummary summary = summarize_energy(run.recording, run.windows);
-  result.energy = energy_result(facts, summary, run.recording);
-  program_.print_text(energy_lines(*result.energy, workload_.unit));
-  program_.print_text(meter_lines(*result.energy));
-  for (const std::string& note : notes) program_.print("  join     {}\n", note);
-  for (const std::string& warning : summary.warnings) {
-    log(LogLevel::kWarning, warning);
-    result.warnings.push_back(warning);
-  }
-  doubts.insert(doubts.end(), summary.doubts.begin(), summary.doubts.end());
+  JoinedRecording joined = while_growing(csv_file_, [&] {
+    return join_recording(parse_power_csv(read_text_file(csv_file_), csv_file_), run, csv_file_);
+  });
+  run.recording.rails = {std::move(joined.trace)};
+  tell_energy(program_, facts_of_log(csv_file_), run, workload_.unit, joined.notes, result);
 }
 
 void EnergyMode::warn_of_late_readings(const MeteredRun& run, Result& result) const {
@@ -224,43 +206,48 @@ void EnergyMode::warn_of_late_readings(const MeteredRun& run, Result& result) co
   log(LogLevel::kWarning, result.warnings.back());
 }
 
-void EnergyMode::report_latency(const MeteredRun& run, Result& result) const {
-  if (result.latency_us) return;
-  result.latency_us = latency_result(run.loop, timer_overhead());
-  const double batch = static_cast<double>(result.config.batch.value_or(1));
-  result.throughput_per_s = batch * 1e9 / run.loop.ns_per_iteration();
-  program_.print("latency    {} {}, amortised: {} under one timer, {:.1f}/s\n",
-                 time_text(run.loop.ns_per_iteration()), one_of(workload_.unit),
-                 run.loop.iterations, 1e9 / run.loop.ns_per_iteration());
+void EnergyMode::require_work(const MeteredRun& run) const {
+  if (run.loop.total.iterations > 0) return;
+  throw runtime_failure(fmt::format("cancelled before the first {}", workload_.unit));
 }
 
-int EnergyMode::report(MeteredRun run, Result result, std::vector<std::string> doubts) const {
-  if (run.loop.iterations == 0) {
-    throw runtime_failure(fmt::format("cancelled before the first {}", workload_.unit));
-  }
-  result.config.iterations = run.loop.iterations;
+void EnergyMode::set_loop(const MeteredRun& run, const WarmUp& warm_up,
+                          std::vector<std::string> serious, Result& result) const {
+  const TimerOverhead overhead = timer_overhead();
+  RunEvidence evidence = evidence_of({}, run.loop, warm_up, overhead, std::move(serious));
+  if (workload_.endless) evidence.cut_short = false;  // Ctrl-C is how it ends well.
+  set_warm_up(warm_up, result);
+  set_latency(evidence, run.loop, overhead, result);
+  result.validity = judge(evidence);
+  program_.print_text(warm_up_line(result, workload_.unit));
+  program_.print_text(loop_latency_line(*result.latency_us, workload_.unit));
+  program_.print("           {:.1f} {}s a second\n", 1e6 / *result.latency_us->mean,
+                 workload_.unit);
+  program_.print_text(regimes_lines(result));
+}
+
+int EnergyMode::report(MeteredRun run, Result result) const {
+  result.config.iterations = run.loop.total.iterations;
   add_settings(result.config);
   result.config.flags["timeline"] = timeline_json(run);
-  report_latency(run, result);
   warn_of_late_readings(run, result);
   if (!passed_over_.empty()) result.warnings.push_back(passed_over_);
-  if (!no_meter_.empty()) {
-    result.warnings.push_back(no_meter_);
-    doubts.emplace_back("energy unknown: no meter");
-  }
   std::string failure;
   if (meter_ || !csv_file_.empty()) {
     try {
-      report_energy(run, result, doubts);
+      report_energy(run, result);
     } catch (const Error& error) {  // The latency that was measured is not lost for it.
       failure = error.what();
       result.warnings.push_back(failure);
-      doubts.emplace_back("energy unknown: the log of the meter cannot be used, see the error");
+      judge_energy({failure}, result);
     }
   } else {
     program_.print("energy     unknown: no meter\n");
+    if (!no_meter_.empty()) {
+      result.warnings.push_back(no_meter_);
+      judge_energy({"no meter"}, result);
+    }
   }
-  result.validity = Validity{doubts.empty() ? Verdict::kValid : Verdict::kInvalid, doubts};
   program_.print_text(machine_notes(result.machine));
   program_.print_text(verdict_lines(*result.validity));
   program_.write_json_text(result_to_text(result));

@@ -14,6 +14,7 @@
 #include "cli/program.h"
 #include "energy/meters.h"
 #include "measure/metered_run.h"
+#include "measure/steady.h"
 #include "result/result.h"
 
 namespace hedge::cli {
@@ -61,18 +62,22 @@ class EnergyMode {
   EnergyMode(const Program& program, const EnergySettings& settings,
              const EnergyWorkload& workload);
 
-  /// Measures `callable()` in a closed loop; `warm_up()` runs before it, untimed.
-  template <class Callable, class WarmUp>
-  [[nodiscard]] MeteredRun run(Callable&& callable, WarmUp&& warm_up) const {
-    return run_body(callable, warm_up, [&](MeteredLoad& load) {
+  /// Measures `callable()` in a closed loop; `warm_up()` runs before it, untimed, and returns a
+  /// WarmUp of such calls.
+  template <class Callable, class DoWarmUp>
+  [[nodiscard]] MeteredRun run(Callable&& callable, DoWarmUp&& warm_up) const {
+    double expected_ns = 0;
+    const auto warm = [&] { expected_ns = warm_up().expected_ns(); };
+    return run_body(callable, warm, [&](MeteredLoad& load) {
       const EnergyWatch watch(program_, load, workload_.unit, workload_.duration_ns);
-      load.work(callable, endless_or(workload_.iterations), workload_.stride);
+      load.work(callable, endless_or(workload_.iterations), workload_.stride, expected_ns);
     });
   }
 
-  /// `body(load)` does the work; `callable()` is what markers are drawn with.
-  template <class Callable, class WarmUp, class Body>
-  [[nodiscard]] MeteredRun run_body(Callable&& callable, WarmUp&& warm_up, Body&& body) const {
+  /// `body(load)` does the work; `callable()` is what markers are drawn with. Throws
+  /// runtime_failure where a cancellation came before any was done.
+  template <class Callable, class DoWarmUp, class Body>
+  [[nodiscard]] MeteredRun run_body(Callable&& callable, DoWarmUp&& warm_up, Body&& body) const {
     MeteredLoad load(meter_.get(),
                      {.period_ns = settings_.period_ns, .load_threads = workload_.threads});
     say_start();
@@ -85,14 +90,19 @@ class EnergyMode {
       load.mark(callable, settings_.marker_ns, to_the_end);
     }
     load.rest(settings_.idle_ns, to_the_end);
-    return load.finish();
+    MeteredRun run = load.finish();
+    require_work(run);
+    return run;
   }
 
-  /// Prints what was measured, puts it into the result and writes that; the exit status. Latency is
-  /// that of the loop, unless the result tells it already. `doubts` are reasons for a verdict of
-  /// INVALID from elsewhere. An external meter's file is read here: throws bad_input after all else
-  /// was told.
-  int report(MeteredRun run, Result result, std::vector<std::string> doubts = {}) const;
+  /// Puts the loop's latency and what is to be thought of it into the result and prints it;
+  /// `serious` as RunEvidence has it.
+  void set_loop(const MeteredRun& run, const WarmUp& warm_up, std::vector<std::string> serious,
+                Result& result) const;
+  /// Prints the energy, puts it into the result, which has latency and verdict, and writes that;
+  /// the exit status. An external meter's file is read here: throws bad_input after all else was
+  /// told.
+  int report(MeteredRun run, Result result) const;
 
  private:
   static std::int64_t endless_or(std::int64_t iterations) {
@@ -104,8 +114,8 @@ class EnergyMode {
   [[nodiscard]] bool wants_to_the_end() const;
   void add_settings(RunConfig& config) const;
   void warn_of_late_readings(const MeteredRun& run, Result& result) const;
-  void report_latency(const MeteredRun& run, Result& result) const;
-  void report_energy(MeteredRun& run, Result& result, std::vector<std::string>& doubts) const;
+  void require_work(const MeteredRun& run) const;
+  void report_energy(MeteredRun& run, Result& result) const;
 
   const Program& program_;
   EnergySettings settings_;

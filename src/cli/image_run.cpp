@@ -108,7 +108,9 @@ Result ImageRun::measure(std::int64_t batch, const Look& look) {
   if (!how.empty()) result.config.flags["decoding"] = how;
   std::vector<std::string> serious = conditions.finish(result);
   if (!samples.empty()) {
-    judge_latency(samples, warm_up, std::move(serious), result);
+    const RunEvidence evidence = evidence_of(samples, {}, warm_up, overhead_, std::move(serious));
+    set_latency(evidence, {}, overhead_, result);
+    result.validity = judge(evidence);
     result.throughput_per_s = static_cast<double>(batch) * 1e6 / *result.latency_us->mean;
     result.split_us =
         split_of(timers.preprocess.samples_ns(), samples, timers.decide.samples_ns(), batch);
@@ -134,20 +136,6 @@ void ImageRun::run_images(ExecutionContext& context, const Extent& extent, Timer
     look(first, context.output(0).first(static_cast<std::size_t>(last - first) * classes),
          timers.decide);
   }
-}
-
-void ImageRun::judge_latency(std::span<const std::int64_t> samples, const WarmUp& warm_up,
-                             std::vector<std::string> serious, Result& result) const {
-  RunEvidence evidence;
-  evidence.summary = summarize(samples);
-  evidence.regimes = find_regimes(samples, overhead_.resolution_ns);
-  evidence.warm_up = warm_up;
-  evidence.timer = overhead_;
-  evidence.cut_short = cancellation_requested();
-  evidence.serious_conditions = std::move(serious);
-  result.latency_us = latency_result(*evidence.summary, kScopeInfer, overhead_);
-  result.regimes = regimes_result(*evidence.regimes);
-  result.validity = judge(evidence);
 }
 
 void ImageRun::print_warm_up_and_latency(const Result& result) const {

@@ -50,8 +50,6 @@ class ImageRun {
   };
   void run_images(ExecutionContext& context, const Extent& extent, Timers& timers,
                   const Look& look) const;
-  void judge_latency(std::span<const std::int64_t> samples, const WarmUp& warm_up,
-                     std::vector<std::string> serious, Result& result) const;
 
   const Program& program_;
   const ModelOptions& model_;

@@ -7,9 +7,10 @@
 #include <vector>
 
 #include "base/file.h"
-#include "base/log.h"
-#include "cli/energy_text.h"
+#include "cli/energy_report.h"
 #include "cli/flags.h"
+#include "cli/measurement_text.h"
+#include "cli/measuring_options.h"
 #include "cli/program.h"
 #include "energy/power_csv.h"
 #include "hedge/error.h"
@@ -30,11 +31,13 @@ constexpr const char* kExamples =
     "like "
     "\n"
     "(docs/energy.md). It is joined by the marker where the run drew one, else by the time of "
-    "day.\n";
+    "day.\n"
+    "The verdict is that of the run, with what is to be thought of the energy in it.\n";
 
 struct Options {
   std::string result;
   std::string log;
+  bool strict = false;
 };
 
 Result one_result(const std::string& file) {
@@ -60,21 +63,14 @@ int join(const Program& program, const Options& options) {
   const PowerRecording recording = parse_power_csv(read_text_file(options.log), options.log);
   JoinedRecording joined = join_recording(recording, run, options.log);
   run.recording.rails = {std::move(joined.trace)};
-  const EnergySummary summary = summarize_energy(run.recording, run.windows);
-  const MeterFacts facts{"csv", fmt::format("what {} was logged of", options.log),
-                         "that of the external meter"};
-  result.energy = energy_result(facts, summary, run.recording);
+  if (result.paced) run.windows.beats = *result.config.iterations;
   result.config.flags["meter"] = "csv";
-  program.print_text(energy_lines(
-      *result.energy, result.program == "logistic_regression" ? "decision" : "inference"));
-  program.print_text(meter_lines(*result.energy));
-  for (const std::string& note : joined.notes) program.print("  join     {}\n", note);
-  for (const std::string& warning : summary.warnings) {
-    log(LogLevel::kWarning, warning);
-    result.warnings.push_back(warning);
-  }
+  tell_energy(program, facts_of_log(options.log), run,
+              result.program == "logistic_regression" ? "decision" : "inference", joined.notes,
+              result);
+  program.print_text(verdict_lines(*result.validity));
   program.write_json_text(result_to_text(result));
-  return kExitSuccess;
+  return status_of(*result.validity, options.strict);
 }
 
 }  // namespace
@@ -87,6 +83,7 @@ int main(int argc, char** argv) {
   CLI::App& app = program.app();
   app.add_option("RESULT", options.result, "JSON of measurements --energy")->required();
   app.add_option("LOG", options.log, "CSV of the meter")->required();
+  add_strict_flag(app, options.strict);
   program.add_json_flag("schema hedge.result/1");
   return program.run(argc, argv, [&] { return join(program, options); });
 }

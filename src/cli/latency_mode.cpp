@@ -85,7 +85,7 @@ class ClosedLoop {
     const ProcessUsage begin = process_usage();
     std::optional<double> mean_ns;
     if (plan_.timing != Timing::kEach) {
-      const LoopRun loop = run_loop(infer, show);
+      const LoopRun loop = measure_stretches(infer, plan_.bound, expected_ns_, SteadyClock{}, show);
       append(loop);
       if (loop.total.iterations > 0) mean_ns = loop.total.ns_per_iteration();
       part_done();
@@ -106,22 +106,12 @@ class ClosedLoop {
 
   [[nodiscard]] std::int64_t parts() const { return plan_.timing == Timing::kBoth ? 2 : 1; }
 
-  /// One timer around all where the iterations are given and single ones are timed as well, which
-  /// tell of changes; else in stretches, which do.
-  template <class Infer, class Show>
-  LoopRun run_loop(const Infer& infer, const Show& show) {
-    if (plan_.timing == Timing::kBoth && !by_time_) {
-      const LoopTiming whole = measure_calls(infer, plan_.bound.iterations);
-      return {.total = whole, .stretches = {whole}};
-    }
-    return measure_stretches(infer, plan_.bound, expected_ns_, SteadyClock{}, show);
-  }
-
   void append(const LoopRun& loop) {
     LoopRun& all = measured_.loop;
     all.total.iterations += loop.total.iterations;
     all.total.total_ns += loop.total.total_ns;
     all.stretches.insert(all.stretches.end(), loop.stretches.begin(), loop.stretches.end());
+    all.timers += loop.timers;
     measured_.inferences += loop.total.iterations;
   }
   void keep_samples(std::int64_t repetition) {
@@ -152,10 +142,10 @@ std::string statistic_name(const MeasuringPlan& plan, std::size_t repetitions) {
 
 /// What stands for the run, and what its percentile needs.
 HeadlineResult headline_of(const MeasuringPlan& plan, const Measured& measured,
-                           const std::optional<Summary>& summary, RunEvidence& evidence) {
+                           RunEvidence& evidence) {
   HeadlineResult headline;
   headline.statistic = statistic_name(plan, measured.means_ns.size());
-  if (plan.percentile && summary) {
+  if (plan.percentile && evidence.summary) {
     std::vector<std::int64_t> sorted = measured.samples_ns;
     std::sort(sorted.begin(), sorted.end());
     const double quantile = *plan.percentile / 100;
@@ -172,48 +162,20 @@ HeadlineResult headline_of(const MeasuringPlan& plan, const Measured& measured,
     std::vector<double> means = measured.means_ns;
     std::sort(means.begin(), means.end());
     headline.us = (means[(means.size() - 1) / 2] + means[means.size() / 2]) / 2000;
-  } else if (measured.loop.total.iterations > 0) {
-    headline.us = measured.loop.total.ns_per_iteration() / 1000;
-  } else if (summary) {
-    headline.us = summary->mean_ns / 1000;
+  } else {
+    headline.us = (evidence.loop ? evidence.loop->mean_ns : evidence.summary->mean_ns) / 1000;
   }
   return headline;
 }
 
 /// Fills in what was measured and its verdict.
-void set_measured(const MeasuringPlan& plan, const Measured& measured, const WarmUp& warm_up,
-                  const TimerOverhead& overhead, std::int64_t batch,
-                  std::vector<std::string> serious, Result& result) {
-  RunEvidence evidence;
-  evidence.warm_up = warm_up;
-  evidence.serious_conditions = std::move(serious);
-  evidence.cut_short = cancellation_requested();
-  std::optional<Summary> summary;
-  if (!measured.samples_ns.empty()) summary = summarize(measured.samples_ns);
-  const bool loop = measured.loop.total.iterations > 0;
-  evidence.summary = summary;
-  if (summary) {
-    evidence.regimes = find_regimes(measured.samples_ns, overhead.resolution_ns);
-    if (!loop) evidence.timer = overhead;
-  } else {
-    evidence.regimes = find_regimes(measured.loop);
-  }
-  if (loop && summary) {
-    evidence.loop_ns = measured.loop.total.ns_per_iteration();
-    evidence.timer_ns = static_cast<double>(overhead.sample_ns);
-  }
-  if (loop) {
-    result.latency_us = latency_result(measured.loop, overhead);
-    if (summary) result.per_iteration_us = latency_result(*summary, kScopeInfer, overhead);
-  } else {
-    result.latency_us = latency_result(*summary, kScopeInfer, overhead);
-  }
-  result.throughput_per_s = static_cast<double>(batch) * 1e6 / *result.latency_us->mean;
-  result.headline = headline_of(plan, measured, summary, evidence);
+void set_measured(const MeasuringPlan& plan, const Measured& measured, RunEvidence evidence,
+                  const TimerOverhead& overhead, Result& result) {
+  set_latency(evidence, measured.loop, overhead, result);
+  result.headline = headline_of(plan, measured, evidence);
   if (plan.repetitions > 1) {
     for (const double ns : measured.means_ns) result.repetitions_us.push_back(ns / 1000);
   }
-  if (evidence.regimes) result.regimes = regimes_result(*evidence.regimes);
   result.usage = usage_result(measured.usage, measured.inferences);
   result.validity = judge(evidence);
 }
@@ -236,12 +198,7 @@ void print(const Program& program, const MeasuringPlan& plan, const Result& resu
   program.print_text(warm_up_line(result));
   const LatencyResult& latency = *result.latency_us;
   if (latency.scope == kScopeLoop) {
-    program.print(
-        "latency    {:.3f} us an inference{}, amortised: {} inferences under {}\n", *latency.mean,
-        interval_text(latency.mean_ci95, 3), *latency.count,
-        plan.timing == Timing::kBoth && plan.bound.duration_ns <= 0 && plan.repetitions == 1
-            ? "one timer"
-            : "one timer a stretch");
+    program.print_text(loop_latency_line(latency, "inference"));
     if (result.per_iteration_us) {
       program.print_text(short_latency_line("each timed", *result.per_iteration_us));
       program.print_text(evidence_lines(*result.per_iteration_us));
@@ -254,10 +211,7 @@ void print(const Program& program, const MeasuringPlan& plan, const Result& resu
   if (plan.percentile || plan.repetitions > 1) program.print_text(headline_line(result));
   program.print_text(regimes_lines(result));
   program.print_text(usage_line(result));
-  program.print("timed      infer(){}\n", latency.scope == kScopeLoop
-                                              ? ", the loop's counter and a look at the flag of "
-                                                "Ctrl-C"
-                                              : " alone");
+  program.print("timed      infer(){}\n", latency.scope == kScopeLoop ? kLoopTimed : " alone");
   program.print_text(timer_line(overhead));
   program.print_text(memory_line(*result.memory));
   program.print_text(machine_notes(result.machine));
@@ -272,8 +226,7 @@ int measure_latency(const Program& program, const MeasuredModel& model, const Me
   program.show_notes();
   WatchedConditions conditions;
   const WarmUp warm_up = warm_up_calls([&] { model.context.infer(); }, plan.warm_up);
-  const Measured measured =
-      ClosedLoop(program, model.context, plan, warm_up.level_ns.value_or(1e6)).run();
+  const Measured measured = ClosedLoop(program, model.context, plan, warm_up.expected_ns()).run();
   if (measured.inferences == 0) throw runtime_failure("cancelled before the first inference");
 
   Result result =
@@ -284,7 +237,10 @@ int measure_latency(const Program& program, const MeasuredModel& model, const Me
                                  : static_cast<std::int64_t>(measured.samples_ns.size());
   result.config.warmup_iterations = warm_up.runs;
   set_warm_up(warm_up, result);
-  set_measured(plan, measured, warm_up, overhead, model.batch, conditions.finish(result), result);
+  set_measured(
+      plan, measured,
+      evidence_of(measured.samples_ns, measured.loop, warm_up, overhead, conditions.finish(result)),
+      overhead, result);
   result.memory = memory_result(model.context);
   write_evidence(options, measured.samples_ns, measured.repetition_of, result,
                  *(result.per_iteration_us ? result.per_iteration_us : result.latency_us));

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "cli/measuring_options.h"
 #include "cli/model_options.h"
@@ -10,6 +11,9 @@
 #include "hedge/engine.h"
 #include "measure/paced_load.h"
 #include "measure/presets.h"
+#include "measure/steady.h"
+#include "measure/timer.h"
+#include "result/result.h"
 
 namespace hedge::cli {
 
@@ -30,5 +34,10 @@ struct MeasuredModel {
 [[nodiscard]] int measure_paced(const Program& program, const MeasuredModel& model,
                                 const WarmUpRule& warm_up, const PacedOptions& paced,
                                 const MeasuringOptions& options);
+
+/// Latency, responses and verdict of requests at a rate; `serious` as RunEvidence has it. The run
+/// has samples.
+void set_paced(const PacedRun& run, const PacedOptions& paced, const WarmUp& warm_up,
+               const TimerOverhead& overhead, std::vector<std::string> serious, Result& result);
 
 }  // namespace hedge::cli

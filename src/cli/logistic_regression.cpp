@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstddef>
 #include <random>
@@ -12,11 +14,17 @@
 
 #include "cli/energy_mode.h"
 #include "cli/flags.h"
+#include "cli/measurement_text.h"
+#include "cli/measuring_options.h"
 #include "cli/model_options.h"
 #include "cli/program.h"
+#include "cli/watched_conditions.h"
 #include "hedge/error.h"
 #include "measure/latency.h"
 #include "measure/latency_result.h"
+#include "measure/steady.h"
+#include "measure/usage.h"
+#include "measure/validity.h"
 #include "result/machine.h"
 #include "result/result_json.h"
 
@@ -30,10 +38,13 @@ constexpr const char* kExamples =
     "  ./LogisticRegression 1000 energy     energy, until Ctrl-C\n"
     "  ./LogisticRegression 1000 energy 1000000000\n"
     "\n"
-    "The decision p = sigmoid(beta + w1*top1 + w2*top2) >= 1/2 is taken on random softmax scores, "
-    "under\n"
-    "one timer around the whole loop. Finding the two largest scores is part of it, softmax is "
-    "not.\n";
+    "The decision p = sigmoid(beta + w1*top1 + w2*top2) >= 1/2 is taken on random softmax scores.\n"
+    "Finding the two largest scores is part of it, softmax is not. Decisions warm up until their\n"
+    "time is steady; then the loop runs in stretches, a timer around each, and its time is "
+    "divided\n"
+    "by the decisions. A loop that is over before anything can be said of it (20000 decisions on\n"
+    "ten scores take 0.1 ms) is run again, whole, until 0.2 s are full. The verdict says whether\n"
+    "the figure can be relied on (docs/measuring.md); --strict makes INVALID exit with status 3.\n";
 
 struct Options {
   std::string classes;
@@ -43,10 +54,12 @@ struct Options {
   std::string duration;
   EnergyOptions energy;
   std::string seed = "1";
+  bool strict = false;
 };
 
 /// Rows of softmax scores. Several rows, so that no branch predictor learns the one answer.
 constexpr std::size_t kRows = 64;
+constexpr const char* kUnit = "decision";
 
 std::vector<float> random_scores(std::size_t classes, std::uint64_t seed) {
   std::mt19937_64 random(seed);
@@ -72,10 +85,20 @@ class Decisions {
     ++done_;
     at_ = at_ + classes_ < scores_.size() ? at_ + classes_ : 0;
   }
-  void warm_up() {
-    for (std::size_t row = 0; row < kRows; ++row) decide();
+  /// Until steady, by rounds over all rows: a decision is too short to be timed alone.
+  WarmUp warm_up() {
+    constexpr auto kRound = static_cast<std::int64_t>(kRows);
+    WarmUp warm_up = warm_up_calls(
+        [&] {
+          for (std::size_t row = 0; row < kRows; ++row) decide();
+        },
+        WarmUpRule::automatic());
+    warm_up.runs *= kRound;
+    warm_up.cold_ns.reset();
+    if (warm_up.level_ns) *warm_up.level_ns /= static_cast<double>(kRound);
     kept_ = 0;
     done_ = 0;
+    return warm_up;
   }
   [[nodiscard]] HiResult result() const {
     HiResult hi;
@@ -99,42 +122,68 @@ class Decisions {
   std::int64_t done_ = 0;
 };
 
-int measure_latency(const Program& program, Decisions& decisions, std::size_t classes,
+/// Of the whole loop, so that there is something to be said of it.
+std::int64_t repetitions_of(std::int64_t iterations, double expected_ns) {
+  constexpr double kLeast_ns = 200e6;
+  const double once_ns = static_cast<double>(iterations) * std::max(expected_ns, 1.0);
+  return static_cast<std::int64_t>(std::max(std::ceil(kLeast_ns / once_ns), 1.0));
+}
+
+int measure_latency(const Program& program, const Options& options, Decisions& decisions,
                     std::int64_t iterations, Result result) {
   const TimerOverhead overhead = timer_overhead();
-  decisions.warm_up();
-  const LoopTiming loop = measure_calls([&] { decisions.decide(); }, iterations);
-  if (loop.iterations == 0) throw runtime_failure("cancelled before the first decision");
-  result.config.iterations = loop.iterations;
-  result.latency_us = latency_result(loop, overhead);
-  result.throughput_per_s = 1e9 / loop.ns_per_iteration();
+  program.show_notes();
+  WatchedConditions conditions;
+  const WarmUp warm_up = decisions.warm_up();
+  const std::int64_t repetitions = repetitions_of(iterations, warm_up.expected_ns());
+  const ProcessUsage begin = process_usage();
+  const LoopRun loop = measure_stretches(
+      [&] { decisions.decide(); }, {.iterations = iterations * repetitions}, warm_up.expected_ns());
+  const ProcessUsage used = process_usage() - begin;
+  if (loop.total.iterations == 0) throw runtime_failure("cancelled before the first decision");
+  result.config.iterations = iterations;
+  result.config.repetitions = repetitions;
+  result.config.warmup_iterations = warm_up.runs;
+  const RunEvidence evidence = evidence_of({}, loop, warm_up, overhead, conditions.finish(result));
+  set_warm_up(warm_up, result);
+  set_latency(evidence, loop, overhead, result);
+  result.headline = {"mean", result.latency_us->mean, std::nullopt};
+  result.usage = usage_result(used, loop.total.iterations);
   result.hi = decisions.result();
-  program.print("latency    {:.2f} ns a decision on {} scores: {} decisions under one timer\n",
-                loop.ns_per_iteration(), classes, loop.iterations);
-  program.print(
-      "timed      the two largest scores, the exponent's sign, the loop and a look at the flag of "
-      "Ctrl-C\n");
+  result.validity = judge(evidence);
+  program.print_text(warm_up_line(result, kUnit));
+  program.print_text(loop_latency_line(*result.latency_us, kUnit));
+  program.print("           on {} scores; the loop of {} decisions {} times over\n",
+                options.classes, iterations, repetitions);
   program.print_text(decisions.line());
+  program.print_text(regimes_lines(result));
+  program.print_text(usage_line(result, kUnit));
+  program.print("timed      the two largest scores, the exponent's sign{}\n", kLoopTimed);
   program.print_text(timer_line(overhead));
   program.print_text(machine_notes(result.machine));
+  program.print_text(verdict_lines(*result.validity));
   program.write_json_text(result_to_text(result));
-  return cancellation_requested() ? kExitCancelled : kExitSuccess;
+  return cancellation_requested() ? kExitCancelled : status_of(*result.validity, options.strict);
 }
 
 int measure_energy(const Program& program, const Options& options, Decisions& decisions,
                    std::int64_t iterations, Result result) {
   const std::int64_t duration_ns = parse_energy_duration(options.duration);
   const EnergyMode mode(program, energy_settings_of(options.energy),
-                        {.unit = "decision",
+                        {.unit = kUnit,
                          .iterations = options.all ? 0 : iterations,
                          .duration_ns = duration_ns,
                          .endless = options.all && duration_ns == 0,
-                         .stride = static_cast<std::int64_t>(kRows)});
-  MeteredRun run = mode.run([&] { decisions.decide(); }, [&] { decisions.warm_up(); });
-  if (run.loop.iterations > 0) {
-    result.hi = decisions.result();
-    program.print_text(decisions.line());
-  }
+                         .stride = static_cast<std::int64_t>(kRows),
+                         .strict = options.strict});
+  WatchedConditions conditions(std::chrono::seconds(2));
+  WarmUp warm_up;
+  MeteredRun run =
+      mode.run([&] { decisions.decide(); }, [&] { return warm_up = decisions.warm_up(); });
+  result.config.warmup_iterations = warm_up.runs;
+  result.hi = decisions.result();
+  mode.set_loop(run, warm_up, conditions.finish(result), result);
+  program.print_text(decisions.line());
   return mode.report(std::move(run), std::move(result));
 }
 
@@ -152,12 +201,11 @@ int measure(const Program& program, const Options& options) {
   Decisions decisions(classes, seed);
   Result result = make_result("logistic_regression");
   result.machine = collect_machine_facts();
-  result.config.warmup_iterations = static_cast<std::int64_t>(kRows);
   result.config.flags["classes"] = classes;
   result.config.flags["seed"] = seed;
   return options.measurement == "energy"
              ? measure_energy(program, options, decisions, iterations, std::move(result))
-             : measure_latency(program, decisions, classes, iterations, std::move(result));
+             : measure_latency(program, options, decisions, iterations, std::move(result));
 }
 
 }  // namespace
@@ -174,12 +222,14 @@ int main(int argc, char** argv) {
       ->required();
   app.add_option("measurement", options.measurement, "latency (the default), or energy");
   app.add_option("iterations,--iterations", options.iterations,
-                 "Decisions (default 20000; of energy as many as there are until Ctrl-C)")
+                 "Decisions of the loop (default 20000); of energy as many as there are until "
+                 "Ctrl-C")
       ->type_name("N");
   app.add_option("--seed", options.seed, "Of the random scores (default 1)")->type_name("N");
   app.add_option("--duration", options.duration, "Of energy: end after that time (30s, 5min)")
       ->type_name("TIME");
   add_energy_flags(app, options.energy);
+  add_strict_flag(app, options.strict);
   program.add_json_flag("schema hedge.result/1");
   return program.run(argc, argv, [&] {
     options.all = app.count("iterations") == 0;

@@ -6,6 +6,9 @@
 #include <algorithm>
 #include <vector>
 
+#include "cli/energy_text.h"
+#include "measure/validity.h"
+
 namespace hedge::cli {
 namespace {
 
@@ -13,6 +16,18 @@ constexpr const char* kIndent = "           ";
 
 const char* plural(std::int64_t count) {
   return count == 1 ? "" : "s";
+}
+
+/// The numbers of the result: independent samples of the mean, by its autocorrelation time, and of
+/// the median.
+std::string dependence_text(const LatencyResult& latency) {
+  const double count = static_cast<double>(latency.count.value_or(0));
+  const double of_mean = count / std::max(latency.autocorrelation_time.value_or(1), 1.0);
+  const double of_median = static_cast<double>(latency.independent_samples.p50.value_or(0));
+  constexpr double kNearlyAll = 0.8;
+  if (std::min(of_mean, of_median) >= kNearlyAll * count) return "samples are independent";
+  return fmt::format("{:.0f} samples count as {:.0f} independent ones for the mean, {:.0f} for p50",
+                     count, of_mean, of_median);
 }
 
 }  // namespace
@@ -27,26 +42,36 @@ std::string plan_line(const MeasuringPlan& plan) {
   return fmt::format("preset     {}: {}\n", plan.preset, describe(plan));
 }
 
-std::string warm_up_line(const Result& result) {
+std::string warm_up_line(const Result& result, const std::string& unit) {
   if (!result.warmup) return {};
   const WarmUpResult& warm_up = *result.warmup;
-  std::string text = fmt::format("warm-up    {} inference{} in {:.2f} s", warm_up.runs.value_or(0),
+  std::string text = fmt::format("warm-up    {} {}{} in {:.2f} s", warm_up.runs.value_or(0), unit,
                                  plural(warm_up.runs.value_or(0)), warm_up.seconds.value_or(0));
   if (warm_up.settled) text += *warm_up.settled ? ", then steady" : ", NOT steady";
-  if (warm_up.steady_us) text += fmt::format(" at {:.2f} us", *warm_up.steady_us);
+  if (warm_up.steady_us) text += " at " + time_text(1000 * *warm_up.steady_us);
   if (result.cold_us) {
     text += fmt::format("; the first one after loading (cold) took {:.1f} us", *result.cold_us);
   }
   return text + "\n";
 }
 
+std::string loop_latency_line(const LatencyResult& loop, const std::string& unit) {
+  std::string text =
+      fmt::format("latency    {} {}", time_text(1000 * loop.mean.value_or(0)), one_of(unit));
+  if (loop.mean_ci95) {
+    const Range& range = *loop.mean_ci95;
+    text +=
+        fmt::format(" (95 %: {} to {})", time_text(1000 * range[0]), time_text(1000 * range[1]));
+  }
+  return text + fmt::format(", amortised: {} {}s in {} stretch{}\n", loop.count.value_or(0), unit,
+                            loop.stretches.value_or(0), loop.stretches == 1 ? "" : "es");
+}
+
 std::string evidence_lines(const LatencyResult& latency) {
   std::string text;
   if (latency.cv && latency.autocorrelation_time) {
-    text = fmt::format("{}coefficient of variation {:.1f} %, ", kIndent, 100 * *latency.cv);
-    const double time = *latency.autocorrelation_time;
-    text += time < 1.5 ? "samples are independent\n"
-                       : fmt::format("{:.1f} samples say as much as one independent one\n", time);
+    text = fmt::format("{}coefficient of variation {:.1f} %, {}\n", kIndent, 100 * *latency.cv,
+                       dependence_text(latency));
   }
   struct Percentile {
     const char* name;
@@ -109,9 +134,11 @@ std::string regimes_lines(const Result& result) {
         result.per_iteration_us || (result.latency_us && result.latency_us->p50) ? "sample"
                                                                                  : "stretch";
     for (std::size_t i = 0; i < segments.size(); ++i) {
-      text += fmt::format("{} from {} {} on, {} of them: median {:.2f} us\n",
+      text += fmt::format("{} from {} {} on, {} of them: median {}",
                           i == 0 ? "segments  " : "          ", unit, segments[i].first,
-                          segments[i].count, segments[i].median_us);
+                          segments[i].count, time_text(1000 * segments[i].median_us));
+      if (segments[i].mean_us) text += ", mean " + time_text(1000 * *segments[i].mean_us);
+      text += "\n";
     }
   }
   if (result.regimes->drift) {
@@ -160,17 +187,17 @@ std::string split_line(const SplitResult& split) {
   return text.empty() ? text : text + " us (medians, timed apart)\n";
 }
 
-std::string usage_line(const Result& result) {
+std::string usage_line(const Result& result, const std::string& unit) {
   if (!result.usage || result.usage->wall_seconds.value_or(0) <= 0) return {};
   const UsageResult& usage = *result.usage;
   const double cpu = usage.cpu_seconds.value_or(0);
   return fmt::format(
-      "cpu        {:.3f} s of CPU time in {:.3f} s ({:.0f} %), {:.2f} us an inference; preempted "
-      "{} "
-      "time{}, waited {}\n",
+      "cpu        {:.3f} s of CPU time in {:.3f} s ({:.0f} %), {} {}; preempted {} time{}, waited "
+      "{}\n",
       cpu, *usage.wall_seconds, 100 * cpu / *usage.wall_seconds,
-      usage.cpu_us_per_inference.value_or(0), usage.preemptions.value_or(0),
-      plural(usage.preemptions.value_or(0)), usage.waits.value_or(0));
+      time_text(1000 * usage.cpu_us_per_inference.value_or(0)), one_of(unit),
+      usage.preemptions.value_or(0), plural(usage.preemptions.value_or(0)),
+      usage.waits.value_or(0));
 }
 
 std::string verdict_lines(const Validity& validity) {

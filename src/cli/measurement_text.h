@@ -16,7 +16,12 @@ namespace hedge::cli {
 [[nodiscard]] std::string interval_text(const std::optional<Range>& range, int digits = 2);
 [[nodiscard]] std::string plan_line(const MeasuringPlan& plan);
 /// How long the warm-up took, whether it settled, and the cold start.
-[[nodiscard]] std::string warm_up_line(const Result& result);
+[[nodiscard]] std::string warm_up_line(const Result& result, const std::string& unit = "inference");
+/// "latency" of a loop, with its interval, for an inference or a decision.
+[[nodiscard]] std::string loop_latency_line(const LatencyResult& loop, const std::string& unit);
+/// What is timed of a loop beside the call itself, to be put behind its name.
+inline constexpr const char* kLoopTimed =
+    ", the loop's counter and a look at the flag of Ctrl-C; a timer around each stretch";
 /// Coefficient of variation, autocorrelation, and percentiles that the samples do not suffice for.
 [[nodiscard]] std::string evidence_lines(const LatencyResult& latency);
 /// Mean with its interval and the least one line of percentiles, under a title of 10 letters.
@@ -29,7 +34,7 @@ namespace hedge::cli {
 [[nodiscard]] std::string paced_lines(const Result& result);
 [[nodiscard]] std::string split_line(const SplitResult& split);
 /// CPU against wall.
-[[nodiscard]] std::string usage_line(const Result& result);
+[[nodiscard]] std::string usage_line(const Result& result, const std::string& unit = "inference");
 [[nodiscard]] std::string verdict_lines(const Validity& validity);
 
 }  // namespace hedge::cli

@@ -48,7 +48,11 @@ void add_evidence_options(CLI::App& app, MeasuringOptions& options) {
   app.add_option("--benchmark_out", options.benchmark_out,
                  "Write the samples as Google Benchmark does, for its compare.py")
       ->type_name("FILE");
-  app.add_flag("--strict", options.strict,
+  add_strict_flag(app, options.strict);
+}
+
+void add_strict_flag(CLI::App& app, bool& strict) {
+  app.add_flag("--strict", strict,
                fmt::format("Exit with status {} where the verdict is INVALID", kExitInvalid));
 }
 
@@ -109,7 +113,7 @@ MeasuringPlan plan_of(const MeasuringOptions& options, std::int64_t images) {
                                    std::pair("--benchmark_out", &options.benchmark_out)}) {
     if (plan.timing != Timing::kLoop || file->empty()) continue;
     throw bad_input(
-        fmt::format("{}: a loop under one timer has no samples; give --timing=each or both", flag));
+        fmt::format("{}: a loop in stretches has no samples; give --timing=each or both", flag));
   }
   if (plan.timing == Timing::kLoop && plan.percentile) {
     throw bad_input("--timing=loop: a loop has no percentiles, which the preset is about");

@@ -32,6 +32,7 @@ struct MeasuringOptions {
 void add_warm_up_option(CLI::App& app, MeasuringOptions& options);
 /// --samples, --benchmark_out and --strict.
 void add_evidence_options(CLI::App& app, MeasuringOptions& options);
+void add_strict_flag(CLI::App& app, bool& strict);
 /// --preset, --iterations, --duration, --repetitions, --timing.
 void add_plan_options(CLI::App& app, MeasuringOptions& options);
 /// --rate, --arrivals, --seed.

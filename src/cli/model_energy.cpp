@@ -43,18 +43,6 @@ EnergyWorkload workload_of(const MeasuredModel& model, const MeasuringOptions& m
   return workload;
 }
 
-void set_paced(const PacedRun& run, const PacedOptions& options, std::int64_t batch,
-               Result& result) {
-  const TimerOverhead overhead = timer_overhead();
-  std::vector<std::int64_t> service;
-  service.reserve(run.samples.size());
-  for (const PacedSample& sample : run.samples) service.push_back(sample.service_ns());
-  result.latency_us = latency_result(summarize(service), kScopeInfer, overhead);
-  result.paced = paced_result(run, options, overhead);
-  result.throughput_per_s = static_cast<double>(batch) * static_cast<double>(run.samples.size()) /
-                            result.paced->seconds.value_or(1);
-}
-
 }  // namespace
 
 void require_sound_energy_flags(const EnergyOptions& energy, const MeasuringOptions& measuring) {
@@ -77,7 +65,7 @@ int measure_energy(const Program& program, const MeasuredModel& model, const Ene
   const auto infer = [&] { model.context.infer(); };
   const WarmUpRule rule = parse_warm_up(measuring.warm_up);
   WarmUp warm_up;
-  const auto warm = [&] { warm_up = warm_up_calls(infer, rule); };
+  const auto warm = [&] { return warm_up = warm_up_calls(infer, rule); };
   // A look at the conditions wakes a device that rests.
   WatchedConditions conditions(std::chrono::seconds(2));
   PacedRun paced_run;
@@ -104,14 +92,18 @@ int measure_energy(const Program& program, const MeasuredModel& model, const Ene
   result.config.warmup_iterations = warm_up.runs;
   result.config.flags["warmup"] = describe(rule);
   result.memory = memory_result(model.context);
-  std::vector<std::string> doubts = conditions.finish(result);
+  std::vector<std::string> serious = conditions.finish(result);
   program.print_text(model_line(result));
-  if (!paced_run.samples.empty()) {
-    set_paced(paced_run, paced, model.batch, result);
+  if (is_paced(measuring)) {
+    set_paced(paced_run, paced, warm_up, timer_overhead(), std::move(serious), result);
+    program.print_text(warm_up_line(result));
     program.print_text(paced_lines(result));
     program.print_text(latency_lines(*result.latency_us));
+    program.print_text(regimes_lines(result));
+  } else {
+    mode.set_loop(run, warm_up, std::move(serious), result);
   }
-  return mode.report(std::move(run), std::move(result), std::move(doubts));
+  return mode.report(std::move(run), std::move(result));
 }
 
 }  // namespace hedge::cli

@@ -22,31 +22,6 @@
 namespace hedge::cli {
 namespace {
 
-void set_measured(const PacedRun& run, const PacedOptions& paced, const WarmUp& warm_up,
-                  const TimerOverhead& overhead, std::int64_t batch,
-                  std::vector<std::string> serious, Result& result) {
-  std::vector<std::int64_t> service;
-  service.reserve(run.samples.size());
-  for (const PacedSample& sample : run.samples) service.push_back(sample.service_ns());
-  RunEvidence evidence;
-  evidence.summary = summarize(service);
-  evidence.regimes = find_regimes(service, overhead.resolution_ns);
-  evidence.warm_up = warm_up;
-  evidence.timer = overhead;
-  evidence.cut_short = cancellation_requested();
-  evidence.serious_conditions = std::move(serious);
-  result.latency_us = latency_result(*evidence.summary, kScopeInfer, overhead);
-  result.regimes = regimes_result(*evidence.regimes);
-  result.paced = paced_result(run, paced, overhead);
-  evidence.paced = {.periodic = paced.arrivals == Arrivals::kPeriodic,
-                    .requests = *result.paced->requests,
-                    .missed = run.missed,
-                    .busy = result.paced->busy.value_or(0)};
-  result.throughput_per_s = static_cast<double>(batch) * static_cast<double>(run.samples.size()) /
-                            result.paced->seconds.value_or(1);
-  result.validity = judge(evidence);
-}
-
 void print(const Program& program, const Result& result, const TimerOverhead& overhead) {
   program.print_text(model_line(result));
   program.print_text(warm_up_line(result));
@@ -64,6 +39,25 @@ void print(const Program& program, const Result& result, const TimerOverhead& ov
 }
 
 }  // namespace
+
+void set_paced(const PacedRun& run, const PacedOptions& paced, const WarmUp& warm_up,
+               const TimerOverhead& overhead, std::vector<std::string> serious, Result& result) {
+  std::vector<std::int64_t> service;
+  service.reserve(run.samples.size());
+  for (const PacedSample& sample : run.samples) service.push_back(sample.service_ns());
+  RunEvidence evidence = evidence_of(service, {}, warm_up, overhead, std::move(serious));
+  set_warm_up(warm_up, result);
+  set_latency(evidence, {}, overhead, result);
+  result.paced = paced_result(run, paced, overhead);
+  result.throughput_per_s = static_cast<double>(result.config.batch.value_or(1)) *
+                            static_cast<double>(run.samples.size()) /
+                            result.paced->seconds.value_or(1);
+  evidence.paced = {.periodic = paced.arrivals == Arrivals::kPeriodic,
+                    .requests = *result.paced->requests,
+                    .missed = run.missed,
+                    .busy = result.paced->busy.value_or(0)};
+  result.validity = judge(evidence);
+}
 
 int measure_paced(const Program& program, const MeasuredModel& model, const WarmUpRule& rule,
                   const PacedOptions& paced, const MeasuringOptions& options) {
@@ -94,8 +88,7 @@ int measure_paced(const Program& program, const MeasuredModel& model, const Warm
   result.config.iterations = static_cast<std::int64_t>(run.samples.size());
   result.config.warmup_iterations = warm_up.runs;
   result.config.flags["warmup"] = describe(rule);
-  set_warm_up(warm_up, result);
-  set_measured(run, paced, warm_up, overhead, model.batch, conditions.finish(result), result);
+  set_paced(run, paced, warm_up, overhead, conditions.finish(result), result);
   result.usage = usage_result(used, *result.config.iterations);
   result.memory = memory_result(model.context);
   if (!options.samples.empty()) {

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cmath>
 #include <cstddef>
 #include <optional>
 #include <system_error>
@@ -53,37 +52,12 @@ struct Half {
   std::vector<Result> results;
 };
 
-struct Ratio {
-  double value = 1;
-  std::optional<Range> ci95;
-};
-
-/// Of two independent means, with the interval of its logarithm: the relative standard errors add
-/// as squares (delta method). A half of a 95 % interval is 1.96 of them.
-std::optional<Ratio> ratio_of(const std::optional<double>& a, const std::optional<Range>& a_ci95,
-                              const std::optional<double>& b, const std::optional<Range>& b_ci95) {
-  if (!a || !b || !(*a > 0) || !(*b > 0)) return std::nullopt;
-  Ratio ratio{*a / *b, std::nullopt};
-  if (a_ci95 && b_ci95) {
-    const double half_a = ((*a_ci95)[1] - (*a_ci95)[0]) / 2 / *a;
-    const double half_b = ((*b_ci95)[1] - (*b_ci95)[0]) / 2 / *b;
-    const double half = std::exp(std::hypot(half_a, half_b));
-    ratio.ci95 = Range{ratio.value / half, ratio.value * half};
-  }
-  return ratio;
-}
-
-std::optional<Ratio> time_ratio(const Result& locked, const Result& free) {
+std::optional<RatioEstimate> time_ratio(const Result& locked, const Result& free) {
   if (!locked.latency_us || !free.latency_us) return std::nullopt;
-  const LatencyResult& a = telling_latency(locked);
-  const LatencyResult& b = telling_latency(free);
-  return ratio_of(a.mean, a.mean_ci95, b.mean, b.mean_ci95);
-}
-
-std::optional<Ratio> energy_ratio(const Result& locked, const Result& free) {
-  if (!locked.energy || !free.energy) return std::nullopt;
-  return ratio_of(locked.energy->mj_per_inference, locked.energy->ci95,
-                  free.energy->mj_per_inference, free.energy->ci95);
+  const auto a = mean_estimate(telling_latency(locked));
+  const auto b = mean_estimate(telling_latency(free));
+  if (!a || !b || !(a->mean > 0) || !(b->mean > 0)) return std::nullopt;
+  return ratio_of_means(*a, *b);
 }
 
 void warn_where_nothing_is_free(const fs::path& root) {
@@ -129,25 +103,25 @@ void print_result(const Program& program, const char* name, const Result& result
   }
 }
 
-void print_ratio(const Program& program, const std::optional<Ratio>& ratio, const char* of,
+void print_ratio(const Program& program, const std::optional<RatioEstimate>& ratio, const char* of,
                  const char* less, const char* more) {
   if (!ratio) return;
-  program.print("locked to free  {:.4f} of the {}", ratio->value, of);
-  if (ratio->ci95) {
-    const Range& range = *ratio->ci95;
-    program.print(" (95 %: {:.4f} to {:.4f}): {}", range[0], range[1],
-                  range[1] < 1   ? less
-                  : range[0] > 1 ? more
-                                 : "no difference that this data shows");
+  program.print("locked to free  {:.4f} of the {}", ratio->ratio, of);
+  if (const auto& range = ratio->interval) {
+    program.print(" ({:.0f} %: {:.4f} to {:.4f}): {}", 100 * kRatioConfidence, range->lower,
+                  range->upper,
+                  range->upper < 1   ? less
+                  : range->lower > 1 ? more
+                                     : "no difference that this data shows");
   }
   program.print("\n");
 }
 
 void add_ratio(nlohmann::ordered_json& object, const std::string& key,
-               const std::optional<Ratio>& ratio) {
+               const std::optional<RatioEstimate>& ratio) {
   if (!ratio) return;
-  object[key] = ratio->value;
-  if (ratio->ci95) object[key + "_ci95"] = *ratio->ci95;
+  object[key] = ratio->ratio;
+  if (ratio->interval) object[key + "_ci98"] = {ratio->interval->lower, ratio->interval->upper};
 }
 
 /// A sweep writes several results; those of one place belong together.
@@ -161,7 +135,7 @@ void report(const Program& program, const Half& free, const Half& locked) {
     print_result(program, "free", a);
     print_result(program, "locked", b);
     const auto time = time_ratio(b, a);
-    const auto energy = energy_ratio(b, a);
+    const auto energy = energy_ratio(b, a, false);
     print_ratio(program, time, "time", "faster", "slower");
     print_ratio(program, energy, "energy", "less", "more");
     nlohmann::ordered_json object{{"schema", "hedge.power-comparison/1"}};

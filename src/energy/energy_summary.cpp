@@ -141,7 +141,7 @@ void warn_of_rail(const RailTrace& rail, const RailEnergy& energy,
 void add_doubts(const EnergySummary& summary, const RunWindows& windows, bool aligned,
                 std::vector<std::string>& doubts) {
   if (!summary.gross.joules) {
-    doubts.push_back(fmt::format("energy unknown: {}", summary.gross.unknown_reason));
+    doubts.push_back(fmt::format("unknown: {}", summary.gross.unknown_reason));
   } else if (!summary.gross.half_width) {
     doubts.emplace_back(
         "the reading never changed: the sensor is stuck, or slower than the run; run it for "
@@ -158,11 +158,11 @@ void add_doubts(const EnergySummary& summary, const RunWindows& windows, bool al
         summary.window.seconds(), windows.load.seconds()));
   } else if (*summary.gross.half_width > kMostDoubt * std::fabs(*summary.gross.joules)) {
     doubts.push_back(fmt::format(
-        "energy is known to +-{:.0f} % only ({:.0f} % is allowed); run it for longer",
+        "known to +-{:.0f} % only ({:.0f} % is allowed); run it for longer",
         100 * *summary.gross.half_width / std::fabs(*summary.gross.joules), 100 * kMostDoubt));
   }
   if (summary.gross.joules && *summary.gross.joules < 0) {
-    doubts.emplace_back("energy is negative: the meter is connected the wrong way round");
+    doubts.emplace_back("negative: the meter is connected the wrong way round");
   }
 }
 

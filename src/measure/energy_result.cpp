@@ -81,6 +81,21 @@ EnergyResult energy_result(const MeterFacts& meter, const EnergySummary& summary
   return result;
 }
 
+void judge_energy(const std::vector<std::string>& doubts, Result& result) {
+  const std::string prefix = "energy: ";
+  if (!result.validity) result.validity = Validity{};
+  std::vector<std::string>& reasons = result.validity->reasons;
+  for (const std::string& reason : reasons) {
+    if (!reason.starts_with(prefix)) continue;
+    const std::string doubt = reason.substr(prefix.size());
+    std::erase_if(result.warnings,
+                  [&](const std::string& warning) { return warning.starts_with(doubt); });
+  }
+  std::erase_if(reasons, [&](const std::string& reason) { return reason.starts_with(prefix); });
+  for (const std::string& doubt : doubts) reasons.push_back(prefix + doubt);
+  result.validity->verdict = reasons.empty() ? Verdict::kValid : Verdict::kInvalid;
+}
+
 json timeline_json(const MeteredRun& run) {
   const auto wall = [&](std::int64_t steady_ns) {
     return static_cast<double>(run.begin.unix_ns + (steady_ns - run.begin.steady_ns)) * 1e-9;
@@ -139,7 +154,7 @@ MeteredRun run_from_timeline(const json& timeline, std::int64_t iterations,
   run.end = {load.end_ns, load.end_ns};
   run.recording.progress.add(load.begin_ns, 0);
   run.recording.progress.add(load.end_ns, iterations);
-  run.loop = {iterations, load.end_ns - load.begin_ns};
+  run.loop.total = {iterations, load.end_ns - load.begin_ns};
   return run;
 }
 

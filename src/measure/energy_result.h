@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "energy/energy_summary.h"
 #include "energy/power_meter.h"
@@ -14,6 +15,10 @@ namespace hedge {
 /// The schema's form of a run's energy. What is not known is absent.
 [[nodiscard]] EnergyResult energy_result(const MeterFacts& meter, const EnergySummary& summary,
                                          const Recording& recording);
+
+/// Makes `doubts` reasons of the verdict, in place of those that were said of energy before: a log
+/// may be joined later.
+void judge_energy(const std::vector<std::string>& doubts, Result& result);
 
 /// When the load did what, in seconds since 1970: the spans "idle_before", "load" and "idle_after",
 /// each [begin, end], and "markers", a list of [begin, end, busy]. For joining an external meter's

@@ -3,6 +3,19 @@
 
 namespace hedge {
 
+void merge_pairs(std::vector<LoopTiming>& stretches) {
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < stretches.size(); i += 2) {
+    LoopTiming merged = stretches[i];
+    if (i + 1 < stretches.size()) {
+      merged.iterations += stretches[i + 1].iterations;
+      merged.total_ns += stretches[i + 1].total_ns;
+    }
+    stretches[kept++] = merged;
+  }
+  stretches.resize(kept);
+}
+
 std::int64_t warm_up(ExecutionContext& context, std::int64_t runs) {
   std::int64_t done = 0;
   for (; done < runs && !cancellation_requested(); ++done) context.infer();

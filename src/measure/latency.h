@@ -113,42 +113,64 @@ std::int64_t record_calls(Callable&& callable, const RunBound& bound,
   return elapsed_ns;
 }
 
-/// A loop in stretches, a timer around each: as cheap as one around the whole, and tells whether
-/// the level held.
+/// A loop in stretches, a timer around each: as cheap as one around the whole, and tells how sure
+/// its mean is and whether the level held.
 struct LoopRun {
   LoopTiming total;
   std::vector<LoopTiming> stretches;  ///< In order; all but the last ones about equally long.
+  std::int64_t timers = 0;            ///< Two reads of the clock each.
 };
 
-/// measure_calls in stretches until the bound is met: of 50 ms or so, and of a hundredth of the
-/// iterations where no duration is asked for. `expected_ns` is what a call is thought to take. What
-/// lies between two stretches is in no time. A cancellation ends it after the call under way.
+/// Two reads of the clock, some 50 ns, are lost in a stretch.
+inline constexpr double kLeastStretch_ns = 200'000;
+/// Of more than that, two and two become one and the next ones are twice as long: a run of any
+/// length ends with 200 to 400 of them.
+inline constexpr std::size_t kMostStretches = 400;
+
+/// Makes one of each two neighbours; of an odd number the last stays as it is.
+void merge_pairs(std::vector<LoopTiming>& stretches);
+
+/// Calls `part(iterations)`, which does as many and returns their LoopTiming, until the bound is
+/// met; less than asked for ends it. A stretch takes kLeastStretch_ns at least where `expected_ns`,
+/// what an iteration is thought to take, is right, and soon after where it is not. What lies
+/// between two stretches, `progress` included, is in no time.
+template <class Part, class Progress = NoProgress>
+[[nodiscard]] LoopRun in_stretches(Part&& part, const RunBound& bound, double expected_ns,
+                                   Progress&& progress = {}) {
+  constexpr std::int64_t kLongest = 1'000'000'000;
+  const bool by_time = bound.duration_ns > 0;
+  auto stretch = static_cast<std::int64_t>(kLeastStretch_ns / std::max(expected_ns, 1.0));
+  stretch = std::max<std::int64_t>(stretch, 1);
+  LoopRun run;
+  run.stretches.reserve(kMostStretches);
+  LoopTiming& total = run.total;
+  while (total.iterations < bound.iterations || total.total_ns < bound.duration_ns) {
+    const std::int64_t left = bound.iterations - total.iterations;
+    const std::int64_t asked = by_time ? stretch : std::min(stretch, left);
+    const LoopTiming done = part(asked);
+    if (done.iterations > 0) run.stretches.push_back(done);
+    total.iterations += done.iterations;
+    total.total_ns += done.total_ns;
+    ++run.timers;
+    if (done.iterations < asked) break;
+    progress(total.iterations, total.total_ns);
+    const bool many = run.stretches.size() == kMostStretches;
+    if (many) merge_pairs(run.stretches);
+    if (many || static_cast<double>(done.total_ns) < kLeastStretch_ns / 2) {
+      stretch = std::min(2 * stretch, kLongest);
+    }
+  }
+  return run;
+}
+
+/// measure_calls in stretches. A cancellation ends it after the call under way.
 template <class Callable, NanosecondClock Clock = SteadyClock, class Progress = NoProgress>
 [[nodiscard]] LoopRun measure_stretches(Callable&& callable, const RunBound& bound,
                                         double expected_ns, Clock clock = {},
                                         Progress&& progress = {}) {
-  constexpr double kStretch_ns = 50e6;
-  constexpr std::int64_t kStretches = 100;
-  auto stretch = static_cast<std::int64_t>(std::min(kStretch_ns / std::max(expected_ns, 1.0), 1e9));
-  const bool by_time = bound.duration_ns > 0;
-  if (!by_time) stretch = std::min(stretch, bound.iterations / kStretches);
-  stretch = std::max<std::int64_t>(stretch, 1);
-  LoopRun run;
-  LoopTiming& total = run.total;
-  while (total.iterations < bound.iterations || total.total_ns < bound.duration_ns) {
-    const std::int64_t left = bound.iterations - total.iterations;
-    const LoopTiming part =
-        measure_calls(callable, by_time ? stretch : std::min(stretch, left), clock);
-    if (part.iterations > 0) run.stretches.push_back(part);
-    total.iterations += part.iterations;
-    total.total_ns += part.total_ns;
-    if (cancellation_requested()) break;
-    // However wrong the expectation, a long run is not cut into millions.
-    const bool brief = by_time && static_cast<double>(part.total_ns) < kStretch_ns / 2;
-    if (brief) stretch = std::min<std::int64_t>(2 * stretch, 1'000'000'000);
-    progress(total.iterations, total.total_ns);
-  }
-  return run;
+  return in_stretches(
+      [&](std::int64_t iterations) { return measure_calls(callable, iterations, clock); }, bound,
+      expected_ns, progress);
 }
 
 /// measure_calls of `context.infer()`, a virtual call, on the input as it stands.

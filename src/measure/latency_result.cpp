@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "hedge/error.h"
-#include "stats/series.h"
+#include "measure/loop_summary.h"
 
 namespace hedge {
 namespace {
@@ -42,19 +42,6 @@ void set_evidence(const Summary& summary, LatencyResult& result) {
   }
 }
 
-/// Picoseconds an iteration, of the stretches that are as long as most: what is left over at the
-/// end is noisier. Whole nanoseconds would be too coarse for a loop.
-std::vector<std::int64_t> picoseconds(const LoopRun& loop) {
-  std::int64_t longest = 0;
-  for (const LoopTiming& part : loop.stretches) longest = std::max(longest, part.iterations);
-  std::vector<std::int64_t> means;
-  for (const LoopTiming& part : loop.stretches) {
-    if (2 * part.iterations >= longest)
-      means.push_back(std::llround(part.ns_per_iteration() * 1e3));
-  }
-  return means;
-}
-
 }  // namespace
 
 LatencyResult latency_result(const Summary& summary, std::string scope,
@@ -81,34 +68,29 @@ LatencyResult latency_result(const Summary& summary, std::string scope,
   return result;
 }
 
-LatencyResult latency_result(const LoopTiming& loop, const TimerOverhead& overhead) {
-  if (loop.iterations <= 0) throw bad_input("no iteration was done, so there is no latency");
-  LatencyResult result;
-  result.count = loop.iterations;
-  result.mean = loop.ns_per_iteration() / 1000;
-  result.scope = kScopeLoop;
-  result.timer_overhead = us(overhead.sample_ns) / static_cast<double>(loop.iterations);
-  return result;
-}
-
 LatencyResult latency_result(const LoopRun& loop, const TimerOverhead& overhead) {
-  LatencyResult result = latency_result(loop.total, overhead);
-  result.timer_overhead = us(overhead.sample_ns) * static_cast<double>(loop.stretches.size()) /
+  const LoopSummary summary = summarize(loop);
+  LatencyResult result;
+  result.count = loop.total.iterations;
+  result.mean = summary.mean_ns / 1000;
+  result.mean_ci95 = us(summary.mean_ci95_ns);
+  result.stretches = static_cast<std::int64_t>(summary.stretches);
+  result.scope = kScopeLoop;
+  result.timer_overhead = us(overhead.sample_ns) * static_cast<double>(loop.timers) /
                           static_cast<double>(loop.total.iterations);
-  const std::vector<std::int64_t> means = picoseconds(loop);
-  if (means.size() < 2) return result;
-  if (const auto interval = mean_of_series(means).interval) {
-    result.mean_ci95 = Range{interval->lower / 1e6, interval->upper / 1e6};
-  }
   return result;
 }
 
-std::optional<Regimes> find_regimes(const LoopRun& loop) {
-  const std::vector<std::int64_t> means = picoseconds(loop);
-  if (means.size() < kFewestToJudge) return std::nullopt;
-  Regimes regimes = find_regimes(means);
-  for (Segment& segment : regimes.segments) segment.median_ns /= 1e3;
-  return regimes;
+void set_latency(const RunEvidence& evidence, const LoopRun& loop, const TimerOverhead& overhead,
+                 Result& result) {
+  if (evidence.loop) result.latency_us = latency_result(loop, overhead);
+  if (evidence.summary) {
+    (evidence.loop ? result.per_iteration_us : result.latency_us) =
+        latency_result(*evidence.summary, kScopeInfer, overhead);
+  }
+  if (evidence.regimes) result.regimes = regimes_result(*evidence.regimes);
+  const double batch = static_cast<double>(result.config.batch.value_or(1));
+  result.throughput_per_s = batch * 1e6 / *result.latency_us->mean;
 }
 
 void set_warm_up(const WarmUp& warm_up, Result& result) {
@@ -128,9 +110,11 @@ RegimesResult regimes_result(const Regimes& regimes) {
         {.first = static_cast<std::int64_t>(segment.first),
          .count = static_cast<std::int64_t>(segment.count),
          .median_us = segment.median_ns / 1000,
+         .mean_us = segment.mean_ns / 1000,
          .step = segment.first == 0 ? std::nullopt : std::optional(segment.step)});
   }
   result.drift = regimes.drift;
+  if (regimes.of_means) result.of_means = true;
   return result;
 }
 

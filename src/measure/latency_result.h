@@ -11,6 +11,7 @@
 #include "measure/steady.h"
 #include "measure/timer.h"
 #include "measure/usage.h"
+#include "measure/validity.h"
 #include "result/result.h"
 #include "stats/summary.h"
 
@@ -21,16 +22,14 @@ namespace hedge {
 [[nodiscard]] LatencyResult latency_result(const Summary& summary, std::string scope,
                                            const TimerOverhead& overhead);
 
-/// The schema's form of a loop: count and mean only (scope kScopeLoop), and what the one timer adds
-/// to an iteration. Throws bad_input when no iteration was done.
-[[nodiscard]] LatencyResult latency_result(const LoopTiming& loop, const TimerOverhead& overhead);
-
-/// The same of a loop in stretches: the mean has the interval of their means.
+/// The schema's form of a loop: count, mean and its interval (scope kScopeLoop), and what the
+/// timers add to an iteration. Throws bad_input when no iteration was done.
 [[nodiscard]] LatencyResult latency_result(const LoopRun& loop, const TimerOverhead& overhead);
 
-/// Changes of the level of the stretches of a loop (find_regimes, in stretches). Nothing where they
-/// are too few to be judged.
-[[nodiscard]] std::optional<Regimes> find_regimes(const LoopRun& loop);
+/// latency_us, which is the loop's where there is one, and per_iteration_us beside it; regimes;
+/// throughput of a closed loop, of config.batch.
+void set_latency(const RunEvidence& evidence, const LoopRun& loop, const TimerOverhead& overhead,
+                 Result& result);
 
 // The schema's forms of what the other headers of this folder measure.
 /// warmup and cold_us.

@@ -18,8 +18,8 @@
 namespace hedge {
 
 /// Calls `callable()` until `iterations` are done, `stop` is set or the run is cancelled, one timer
-/// around all, and stores the calls done into `done` after every `stride` of them. The timed region
-/// holds, for each call, the counter, two relaxed loads and one relaxed store; no lock.
+/// around them, and stores the calls done into `done` after every `stride` of them. The timed
+/// region holds, for each call, the counter, two relaxed loads and one relaxed store; no lock.
 template <class Callable, NanosecondClock Clock = SteadyClock>
 [[nodiscard]] LoopTiming measure_counted_calls(Callable&& callable, std::int64_t iterations,
                                                std::int64_t stride, std::atomic<std::int64_t>& done,
@@ -53,7 +53,7 @@ struct MeteredRun {
   Recording recording;
   RunWindows windows;
   std::vector<LoadSegment> markers;
-  LoopTiming loop;
+  LoopRun loop;
   ClockPair begin;
   ClockPair end;
 };
@@ -86,11 +86,15 @@ class MeteredLoad {
     if (!whole) run_.markers.resize(before);
   }
 
-  /// The load itself, as measure_counted_calls.
+  /// The load itself: measure_counted_calls, in_stretches. A call is thought to take `expected_ns`.
   template <class Callable>
-  void work(Callable&& callable, std::int64_t iterations, std::int64_t stride) {
+  void work(Callable&& callable, std::int64_t iterations, std::int64_t stride, double expected_ns) {
     run_.windows.load.begin_ns = SteadyClock::now_ns();
-    run_.loop = measure_counted_calls(callable, iterations, stride, done_, stop_);
+    run_.loop = in_stretches(
+        [&](std::int64_t count) {
+          return measure_counted_calls(callable, count, stride, done_, stop_);
+        },
+        {.iterations = iterations}, expected_ns);
     run_.windows.load.end_ns = SteadyClock::now_ns();
     worked_ = true;
   }
@@ -104,7 +108,7 @@ class MeteredLoad {
     const std::int64_t before = done();
     run_.windows.load = body(count);
     run_.windows.beats = done() - before;
-    run_.loop = {*run_.windows.beats, run_.windows.load.end_ns - run_.windows.load.begin_ns};
+    run_.loop.total = {*run_.windows.beats, run_.windows.load.end_ns - run_.windows.load.begin_ns};
     worked_ = true;
   }
   /// Ends work() soon. From any thread.

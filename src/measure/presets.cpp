@@ -68,7 +68,7 @@ std::string describe(const MeasuringPlan& plan) {
                       plan.bound.duration_ns > 0 ? " at least" : "");
   switch (plan.timing) {
     case Timing::kLoop:
-      return text + "one timer around the loop";
+      return text + "the loop timed in stretches";
     case Timing::kEach:
       return text + "each timed";
     case Timing::kBoth:

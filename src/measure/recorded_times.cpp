@@ -58,31 +58,28 @@ double number_at(const json& object, const char* key, const std::string& where) 
 
 // ---- Hedge
 
-/// The standard error behind a 95 % interval of a mean; its batches are those that mean_of_series
-/// would have made of that many independent samples.
-MeanEstimate mean_of_result(const LatencyResult& latency, const std::string& source) {
-  if (!latency.mean) throw bad_input(fmt::format("{}: holds no latency", source));
-  MeanEstimate mean{.mean = *latency.mean * 1000, .standard_error = 0, .count = 0};
-  if (!latency.mean_ci95) return mean;
-  const double independent = static_cast<double>(latency.count.value_or(0)) /
-                             std::max(latency.autocorrelation_time.value_or(1), 1.0);
-  mean.count = static_cast<std::size_t>(std::clamp(independent / 10, 10.0, 200.0));
+/// Of a 95 % interval by Student's t with count - 1 degrees of freedom.
+MeanEstimate behind(const Range& ci95, double mean, std::size_t count) {
   const double t =
-      boost::math::quantile(boost::math::students_t(static_cast<double>(mean.count - 1)), 0.975);
-  mean.standard_error = ((*latency.mean_ci95)[1] - (*latency.mean_ci95)[0]) * 1000 / 2 / t;
-  return mean;
+      boost::math::quantile(boost::math::students_t(static_cast<double>(count - 1)), 0.975);
+  return {mean, (ci95[1] - ci95[0]) / 2 / t, count};
 }
 
-RecordedTimes of_result(Result result, const std::string& source) {
+RecordedTimes of_latency(const Result& result, const LatencyResult& latency,
+                         const std::string& source) {
+  const auto mean = mean_estimate(latency);
+  if (!mean) throw bad_input(fmt::format("{}: holds no latency", source));
+  const std::string scope = latency.scope.value_or("latency");
+  return {.what = fmt::format("{} of {}", scope, result.model.file.value_or(result.program)),
+          .samples_ns = {},
+          .mean_ns = *mean,
+          .result = result,
+          .scope = scope};
+}
+
+RecordedTimes of_result(const Result& result, const std::string& source) {
   if (!result.latency_us) throw bad_input(fmt::format("{}: holds no latency", source));
-  const LatencyResult& latency = telling_latency(result);
-  RecordedTimes times{.what = fmt::format("{} of {}", latency.scope.value_or("latency"),
-                                          result.model.file.value_or("a model")),
-                      .samples_ns = {},
-                      .mean_ns = mean_of_result(latency, source),
-                      .result = {}};
-  times.result = std::move(result);
-  return times;
+  return of_latency(result, telling_latency(result), source);
 }
 
 RecordedTimes of_samples_json(const json& object, const std::string& source) {
@@ -206,6 +203,20 @@ std::optional<fs::path> samples_beside(const std::string& samples_file, const fs
   return std::nullopt;
 }
 
+/// With the samples of `latency`, a part of the result in the file, where they are found.
+RecordedTimes with_samples(const Result& result, const LatencyResult& latency,
+                           const std::string& file, const RecordedChoice& choice) {
+  RecordedTimes times = of_latency(result, latency, file);
+  const auto samples = latency.samples_file ? samples_beside(*latency.samples_file, file)
+                                            : std::optional<fs::path>();
+  if (!samples) return times;
+  RecordedTimes recorded =
+      recorded_times_from_text(read_text_file(*samples, kMostBytes), samples->string(), choice);
+  times.samples_ns = std::move(recorded.samples_ns);
+  times.mean_ns = recorded.mean_ns;
+  return times;
+}
+
 }  // namespace
 
 const LatencyResult& telling_latency(const Result& result) {
@@ -230,14 +241,66 @@ RecordedTimes recorded_times_from_text(std::string_view text, const std::string&
 RecordedTimes read_recorded_times(const std::string& file, const RecordedChoice& choice) {
   RecordedTimes times = recorded_times_from_text(read_text_file(file, kMostBytes), file, choice);
   if (!times.result) return times;
-  const std::optional<std::string> samples_file = telling_latency(*times.result).samples_file;
-  const auto samples = samples_file ? samples_beside(*samples_file, file) : std::nullopt;
-  if (!samples) return times;
-  RecordedTimes recorded =
-      recorded_times_from_text(read_text_file(*samples, kMostBytes), samples->string(), choice);
-  times.samples_ns = std::move(recorded.samples_ns);
-  times.mean_ns = recorded.mean_ns;
-  return times;
+  const Result& result = *times.result;
+  if (result.per_iteration_us) {  // Samples say more than the loop's mean.
+    RecordedTimes each = with_samples(result, *result.per_iteration_us, file, choice);
+    if (!each.samples_ns.empty()) return each;
+  }
+  return with_samples(result, telling_latency(result), file, choice);
+}
+
+std::pair<RecordedTimes, RecordedTimes> read_comparable_times(const std::string& a_file,
+                                                              const std::string& b_file,
+                                                              const RecordedChoice& choice) {
+  RecordedTimes a = read_recorded_times(a_file, choice);
+  RecordedTimes b = read_recorded_times(b_file, choice);
+  const auto give_way = [&](RecordedTimes& times, const std::string& file,
+                            const std::string& scope) {
+    const Result result = *times.result;
+    for (const auto* latency : {&result.latency_us, &result.per_iteration_us}) {
+      if (*latency && (*latency)->scope == scope && times.scope != scope) {
+        times = with_samples(result, **latency, file, choice);
+      }
+    }
+  };
+  if (!a.result || !b.result || a.scope == b.scope) return {std::move(a), std::move(b)};
+  give_way(a, a_file, b.scope);
+  give_way(b, b_file, a.scope);
+  if (a.scope != b.scope) {
+    throw bad_input(fmt::format(
+        "{} is timed as '{}' and {} as '{}', which cannot be compared: a loop's time is without "
+        "the timer's; measure both alike (measurements --timing=loop, each or both)",
+        a_file, a.scope, b_file, b.scope));
+  }
+  return {std::move(a), std::move(b)};
+}
+
+std::optional<MeanEstimate> mean_estimate(const LatencyResult& latency) {
+  if (!latency.mean) return std::nullopt;
+  if (!latency.mean_ci95) return MeanEstimate{.mean = *latency.mean * 1000, .count = 0};
+  // Batches as mean_of_series makes them of that many independent ones.
+  const double count = static_cast<double>(latency.stretches.value_or(latency.count.value_or(0)));
+  const double independent = count / std::max(latency.autocorrelation_time.value_or(1), 1.0);
+  const Range& us = *latency.mean_ci95;
+  return behind({us[0] * 1000, us[1] * 1000}, *latency.mean * 1000,
+                static_cast<std::size_t>(std::clamp(independent / 10, 10.0, 200.0)));
+}
+
+std::optional<RatioEstimate> energy_ratio(const Result& a, const Result& b, bool net) {
+  const auto estimate = [&](const Result& result) -> std::optional<MeanEstimate> {
+    if (!result.energy) return std::nullopt;
+    const EnergyResult& energy = *result.energy;
+    const auto& mean = net ? energy.mj_per_inference_net : energy.mj_per_inference;
+    const auto& ci95 = net ? energy.net_ci95 : energy.ci95;
+    if (!mean || !(*mean > 0)) return std::nullopt;
+    const auto count =
+        static_cast<std::size_t>(std::max<std::int64_t>(energy.distinct_samples.value_or(2), 2));
+    return ci95 ? behind(*ci95, *mean, count) : MeanEstimate{.mean = *mean, .count = 0};
+  };
+  const auto of_a = estimate(a);
+  const auto of_b = estimate(b);
+  if (!of_a || !of_b) return std::nullopt;
+  return ratio_of_means(*of_a, *of_b);
 }
 
 std::vector<std::string> different_conditions(const Result& a, const Result& b) {
@@ -255,7 +318,16 @@ std::vector<std::string> different_conditions(const Result& a, const Result& b) 
   compare("batch", a.config.batch, b.config.batch);
   compare("threads", a.config.threads, b.config.threads);
   compare("dataset", a.model.dataset, b.model.dataset);
-  if (a.latency_us && b.latency_us) compare("timed", a.latency_us->scope, b.latency_us->scope);
+  const auto meter = [](const Result& result) {
+    return result.energy ? result.energy->meter : std::nullopt;
+  };
+  compare("meter", meter(a), meter(b));
+  const auto rate = [](const Result& result) {
+    return std::optional(
+        result.paced ? fmt::format("{:g} requests a second", result.paced->rate_per_s.value_or(0))
+                     : std::string("one after the other"));
+  };
+  compare("load", rate(a), rate(b));
   return found;
 }
 

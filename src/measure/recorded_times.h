@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "result/result.h"
@@ -18,6 +19,7 @@ struct RecordedTimes {
   std::vector<std::int64_t> samples_ns;  ///< In order; empty where only the mean is known.
   MeanEstimate mean_ns;                  ///< Of as many independent batches as its count says.
   std::optional<Result> result;          ///< Of a result of Hedge: what was measured, and on what.
+  std::string scope{};                   ///< Of a result: what was timed.
 };
 
 /// What to take of files that hold more than one set.
@@ -39,9 +41,23 @@ struct RecordedChoice {
                                                      const std::string& source,
                                                      const RecordedChoice& choice = {});
 
+/// The same of two files to be compared, of the same timed region: where one is of a loop and the
+/// other of inferences one by one, the one that holds both gives way. Throws bad_input where
+/// neither does: the loop's time is without the timer's.
+[[nodiscard]] std::pair<RecordedTimes, RecordedTimes> read_comparable_times(
+    const std::string& a_file, const std::string& b_file, const RecordedChoice& choice = {});
+
 /// The latency whose interval is known: a loop of which there is but the mean gives way to the
 /// inferences that were timed one by one beside it. The result has a latency.
 [[nodiscard]] const LatencyResult& telling_latency(const Result& result);
+
+/// Mean and standard error behind a 95 % interval, nanoseconds; a count of 0 where there is none.
+/// Nothing where there is no mean.
+[[nodiscard]] std::optional<MeanEstimate> mean_estimate(const LatencyResult& latency);
+
+/// Energy of A over that of B, an inference: gross, or net. Student's degrees of freedom are those
+/// of the meter's distinct samples. Nothing where one is not known or not above 0.
+[[nodiscard]] std::optional<RatioEstimate> energy_ratio(const Result& a, const Result& b, bool net);
 
 /// In what the runs behind two results differ beside the model: machine, governor, power mode,
 /// threads, batch, what was timed; one text each, "threads: 1 and 2".

@@ -71,6 +71,12 @@ struct WarmUp {
   std::optional<std::int64_t> cold_ns;  ///< The very first run: first inference after loading.
   std::optional<double> level_ns;       ///< Median of the last window.
   std::optional<bool> settled;          ///< Absent where the rule did not ask for it.
+
+  /// What a call is thought to take: too much rather than too little, where nothing is known.
+  [[nodiscard]] double expected_ns() const noexcept {
+    constexpr std::int64_t kUnknown_ns = 1'000'000;
+    return level_ns.value_or(static_cast<double>(cold_ns.value_or(kUnknown_ns)));
+  }
 };
 
 /// Calls `callable()` by the rule, each call timed. A cancellation ends it after the call under

@@ -5,29 +5,38 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
+
+#include "base/cancellation.h"
 
 namespace hedge {
 namespace {
 
 using Reasons = std::vector<std::string>;
 
-void judge_samples(const Summary& summary, Reasons& reasons) {
-  const double independent =
-      static_cast<double>(summary.count) / std::max(summary.autocorrelation_time, 1.0);
+/// `counted` says of what there are `count`.
+void judge_mean(const char* counted, std::size_t count, double autocorrelation_time, double mean,
+                const std::optional<Interval>& interval, Reasons& reasons) {
+  const double independent = static_cast<double>(count) / std::max(autocorrelation_time, 1.0);
   if (independent < kFewestIndependent) {
-    reasons.push_back(fmt::format(
-        "too few samples: {} count as {:.0f} independent ones, {:.0f} are needed; raise "
-        "--iterations",
-        summary.count, independent, kFewestIndependent));
-  } else if (summary.mean_ci95_ns && summary.mean_ns > 0) {
-    const double half = (summary.mean_ci95_ns->upper - summary.mean_ci95_ns->lower) / 2;
-    if (half > kMostMeanError * summary.mean_ns) {
+    reasons.push_back(
+        fmt::format("too few {}: {} count as {:.0f} independent ones, {:.0f} are needed; raise "
+                    "--iterations",
+                    counted, count, independent, kFewestIndependent));
+  } else if (interval && mean > 0) {
+    const double half = (interval->upper - interval->lower) / 2;
+    if (half > kMostMeanError * mean) {
       reasons.push_back(
           fmt::format("the mean is known to +-{:.1f} % only ({:.0f} % is allowed); raise "
                       "--iterations",
-                      100 * half / summary.mean_ns, 100 * kMostMeanError));
+                      100 * half / mean, 100 * kMostMeanError));
     }
   }
+}
+
+void judge_samples(const Summary& summary, Reasons& reasons) {
+  judge_mean("samples", summary.count, summary.autocorrelation_time, summary.mean_ns,
+             summary.mean_ci95_ns, reasons);
   const double variation = summary.coefficient_of_variation.value_or(0);
   if (variation > kMostVariation) {
     reasons.push_back(
@@ -38,21 +47,24 @@ void judge_samples(const Summary& summary, Reasons& reasons) {
   }
 }
 
-double us(double ns) {
-  return ns / 1000;
+void judge_loop(const LoopSummary& loop, Reasons& reasons) {
+  judge_mean("stretches of the loop, which take 0.2 ms at least", loop.stretches,
+             loop.autocorrelation_time, loop.mean_ns, loop.mean_ci95_ns, reasons);
 }
 
-std::string level_text(const std::vector<Segment>& segments) {
+std::string level_text(const Regimes& regimes, const char* unit) {
   constexpr std::size_t kMost = 4;
+  const std::vector<Segment>& segments = regimes.segments;
   std::string text;
   for (std::size_t i = 0; i < std::min(segments.size(), kMost); ++i) {
-    text += fmt::format("{}{:.2f} us{}", i == 0 ? "" : ", ", us(segments[i].median_ns),
-                        i == 0 ? "" : fmt::format(" from sample {}", segments[i].first));
+    const double level = regimes.of_means ? segments[i].mean_ns : segments[i].median_ns;
+    text += fmt::format("{}{}{}", i == 0 ? "" : ", ", time_text(level),
+                        i == 0 ? "" : fmt::format(" from {} {}", unit, segments[i].first));
   }
   return text + (segments.size() > kMost ? ", ..." : "");
 }
 
-void judge_regimes(const Regimes& regimes, Reasons& reasons) {
+void judge_regimes(const Regimes& regimes, const char* unit, Reasons& reasons) {
   const char* const advice =
       "lock the clocks (governor performance, turbo off, jetson_clocks), let the device cool, stop "
       "other programs";
@@ -66,9 +78,11 @@ void judge_regimes(const Regimes& regimes, Reasons& reasons) {
         regimes.segments.begin(), regimes.segments.end(),
         [](const Segment& a, const Segment& b) { return std::abs(a.step) < std::abs(b.step); });
     const std::size_t changes = regimes.segments.size() - 1;
-    reasons.push_back(fmt::format("the level changed {} (by up to {:+.1f} %): {}; {}",
-                                  changes == 1 ? "once" : fmt::format("{} times", changes),
-                                  100 * largest->step, level_text(regimes.segments), advice));
+    reasons.push_back(
+        fmt::format("the {} {} (by up to {:+.1f} %): {}; {}",
+                    regimes.of_means ? "mean, but not the median, changed" : "level changed",
+                    changes == 1 ? "once" : fmt::format("{} times", changes), 100 * largest->step,
+                    level_text(regimes, unit), advice));
   }
   if (regimes.drift) {
     reasons.push_back(
@@ -89,11 +103,12 @@ void judge_timing(const RunEvidence& evidence, Reasons& reasons) {
           evidence.timer->sample_ns, evidence.summary->p50_ns, 100 * share, 100 * kMostTimerShare));
     }
   }
-  if (evidence.loop_ns && evidence.summary && *evidence.loop_ns > 0) {
+  if (evidence.loop && evidence.summary && evidence.loop->mean_ns > 0) {
+    const double loop_ns = evidence.loop->mean_ns;
     const double one_by_one = evidence.summary->mean_ns - evidence.timer_ns;
-    const double difference = one_by_one / *evidence.loop_ns - 1;
+    const double difference = one_by_one / loop_ns - 1;
     // A model of some nanoseconds differs by more, for the timer keeps the CPU from running ahead.
-    const bool measurable = std::abs(one_by_one - *evidence.loop_ns) > 2 * evidence.timer_ns;
+    const bool measurable = std::abs(one_by_one - loop_ns) > 2 * evidence.timer_ns;
     if (std::abs(difference) > kMostLoopDifference && measurable) {
       reasons.push_back(
           fmt::format("timed one by one the inferences take {:+.0f} % of the loop's time "
@@ -132,11 +147,35 @@ void judge_paced(const PacedEvidence& paced, Reasons& reasons) {
 
 }  // namespace
 
+RunEvidence evidence_of(std::span<const std::int64_t> samples_ns, const LoopRun& loop,
+                        const WarmUp& warm_up, const TimerOverhead& overhead,
+                        std::vector<std::string> serious_conditions) {
+  RunEvidence evidence;
+  if (loop.total.iterations > 0) {
+    evidence.loop = summarize(loop);
+    evidence.regimes = find_regimes(loop);
+  }
+  if (!samples_ns.empty()) {
+    evidence.summary = summarize(samples_ns);
+    evidence.regimes = find_regimes(samples_ns, overhead.resolution_ns);
+    if (!evidence.loop) evidence.timer = overhead;
+  }
+  evidence.timer_ns = static_cast<double>(overhead.sample_ns);
+  evidence.warm_up = warm_up;
+  evidence.cut_short = cancellation_requested();
+  evidence.serious_conditions = std::move(serious_conditions);
+  return evidence;
+}
+
 Validity judge(const RunEvidence& evidence) {
   Validity validity;
   Reasons& reasons = validity.reasons;
   if (evidence.summary) judge_samples(*evidence.summary, reasons);
-  if (evidence.regimes) judge_regimes(*evidence.regimes, reasons);
+  if (evidence.loop) judge_loop(*evidence.loop, reasons);
+  if (evidence.regimes) {
+    judge_regimes(*evidence.regimes, evidence.loop && !evidence.summary ? "stretch" : "sample",
+                  reasons);
+  }
   if (evidence.warm_up && evidence.warm_up->settled == false) {
     reasons.push_back(fmt::format(
         "not steady after {} warm-up runs in {:.1f} s; warm up longer (--warmup=30s), "
@@ -150,6 +189,10 @@ Validity judge(const RunEvidence& evidence) {
                  evidence.serious_conditions.end());
   validity.verdict = reasons.empty() ? Verdict::kValid : Verdict::kInvalid;
   return validity;
+}
+
+std::string time_text(double ns) {
+  return ns < 1000 ? fmt::format("{:.2f} ns", ns) : fmt::format("{:.2f} us", ns / 1000);
 }
 
 std::string percentile_name(double percent) {

@@ -3,9 +3,12 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "measure/latency.h"
+#include "measure/loop_summary.h"
 #include "measure/regimes.h"
 #include "measure/steady.h"
 #include "measure/timer.h"
@@ -16,7 +19,8 @@ namespace hedge {
 
 // Thresholds of the verdict; docs/measuring.md gives the reasons to users.
 
-/// Below it an interval of the mean rests on the distribution's shape rather than on the samples.
+/// Below it an interval of the mean rests on the distribution's shape rather than on the samples
+/// (of a loop: the stretches).
 inline constexpr double kFewestIndependent = 20;
 /// Half the width of the mean's 95 % interval, as a fraction of the mean.
 inline constexpr double kMostMeanError = 0.05;
@@ -49,11 +53,11 @@ struct PacedEvidence {
 
 /// What a verdict looks at. Whatever is absent was not measured and is not judged.
 struct RunEvidence {
-  std::optional<Summary> summary;  ///< Of the samples, one by one.
-  std::optional<Regimes> regimes;  ///< Of the same samples.
+  std::optional<Summary> summary;   ///< Of the samples, one by one.
+  std::optional<LoopSummary> loop;  ///< Of the same work under few timers.
+  std::optional<Regimes> regimes;   ///< Of the samples; where there are none, of the stretches.
   std::optional<WarmUp> warm_up;
   std::optional<TimerOverhead> timer;  ///< Where its cost is in the figure that is reported.
-  std::optional<double> loop_ns;       ///< Mean of the loop, beside `summary`.
   double timer_ns = 0;                 ///< TimerOverhead::sample_ns, which is in `summary` alone.
   std::optional<PercentileGoal> goal;
   bool cut_short = false;  ///< By Ctrl-C.
@@ -61,8 +65,16 @@ struct RunEvidence {
   std::vector<std::string> serious_conditions;  ///< Severity::kSerious, each with advice.
 };
 
+/// All of it but `goal` and `paced`, of samples and a loop, either of which may be empty.
+[[nodiscard]] RunEvidence evidence_of(std::span<const std::int64_t> samples_ns, const LoopRun& loop,
+                                      const WarmUp& warm_up, const TimerOverhead& overhead,
+                                      std::vector<std::string> serious_conditions);
+
 /// VALID, or INVALID with every reason and what to do about it, in the order of RunEvidence.
 [[nodiscard]] Validity judge(const RunEvidence& evidence);
+
+/// "5.17 ns", "95.67 us".
+[[nodiscard]] std::string time_text(double ns);
 
 /// "p99", "p99.9".
 [[nodiscard]] std::string percentile_name(double percent);

@@ -105,10 +105,11 @@ struct LatencyResult {
   std::optional<double> cv;  ///< Coefficient of variation: stddev / mean.
   /// In samples: so many say as much about the mean as one that is independent.
   std::optional<double> autocorrelation_time;
-  PercentileCounts independent_samples;  ///< That the samples count as, for each percentile.
-  PercentileCounts needed_samples;       ///< Of percentiles without interval: what it takes.
-  std::optional<std::string> scope;      ///< One of kScope...
-  std::optional<double> timer_overhead;  ///< What the timer itself adds to each sample.
+  std::optional<std::int64_t> stretches;  ///< Of a loop: whose means the interval comes from.
+  PercentileCounts independent_samples;   ///< That the samples count as, for each percentile.
+  PercentileCounts needed_samples;        ///< Of percentiles without interval: what it takes.
+  std::optional<std::string> scope;       ///< One of kScope...
+  std::optional<double> timer_overhead;   ///< What the timer itself adds to each sample.
   std::optional<std::string> samples_file;
   bool operator==(const LatencyResult&) const = default;
 };
@@ -139,6 +140,7 @@ struct SegmentResult {
   std::int64_t first = 0;  ///< Index of its first sample (of a loop: stretch).
   std::int64_t count = 0;
   double median_us = 0;
+  std::optional<double> mean_us{};
   std::optional<double> step;  ///< From the level before, a fraction; absent of the first one.
   bool operator==(const SegmentResult&) const = default;
 };
@@ -146,7 +148,8 @@ struct SegmentResult {
 /// What became of the level.
 struct RegimesResult {
   std::vector<SegmentResult> segments;
-  std::optional<double> drift;  ///< From begin to end, a fraction; where there is no step.
+  std::optional<double> drift;   ///< From begin to end, a fraction; where there is no step.
+  std::optional<bool> of_means;  ///< True where the means changed and the medians held.
   bool operator==(const RegimesResult&) const = default;
 };
 

@@ -93,6 +93,7 @@ void fields(Visitor& visit, T& latency) {
   visit("ci95", latency.ci95);
   visit("cv", latency.cv);
   visit("autocorrelation_time", latency.autocorrelation_time);
+  visit("stretches", latency.stretches);
   visit("independent_samples", latency.independent_samples);
   visit("needed_samples", latency.needed_samples);
   visit("scope", latency.scope);
@@ -120,6 +121,7 @@ void fields(Visitor& visit, T& segment) {
   visit("first", segment.first);
   visit("count", segment.count);
   visit("median_us", segment.median_us);
+  visit("mean_us", segment.mean_us);
   visit("step", segment.step);
 }
 
@@ -127,6 +129,7 @@ template <class Visitor, MaybeConst<RegimesResult> T>
 void fields(Visitor& visit, T& regimes) {
   visit("segments", regimes.segments);
   visit("drift", regimes.drift);
+  visit("of_means", regimes.of_means);
 }
 
 template <class Visitor, MaybeConst<PacedResult> T>

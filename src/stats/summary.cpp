@@ -95,6 +95,10 @@ Summary summarize(std::span<const std::int64_t> ns) {
     summary.evidence[i].percent = kPercentiles[i];
     *intervals[i] = percentile_interval(ns, sorted, summary.evidence[i]);
   }
+  if (summary.mean_ci95_ns) {
+    const double least = summary.p50_ci95_ns ? static_cast<double>(summary.min_ns) : 0;
+    summary.mean_ci95_ns->lower = std::max(summary.mean_ci95_ns->lower, least);
+  }
   return summary;
 }
 

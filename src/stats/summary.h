@@ -48,7 +48,10 @@ struct Summary {
   std::int64_t p999_ns = 0;
   double autocorrelation_time = 1;  ///< Samples that say as much as one independent one.
   /// 95 % intervals that respect it: mean_of_series and quantile_ranks_of_series. Absent where the
-  /// samples are too few (p99 takes 368 independent ones, p99.9 takes 3688).
+  /// samples are too few (p99 takes 368 independent ones, p99.9 takes 3688). Student's interval of
+  /// the mean may reach below any duration; here it ends at the least sample where the median has
+  /// an interval (that all samples lie above the median has a chance below 2.5 %, and the mean of
+  /// durations, skewed to the right, lies above the median), else at 0.
   std::optional<Interval> mean_ci95_ns;
   std::optional<Interval> p50_ci95_ns;
   std::optional<Interval> p90_ci95_ns;

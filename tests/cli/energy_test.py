@@ -126,6 +126,11 @@ class Energy(unittest.TestCase):
         self.assertEqual(latency["scope"], "loop")
         self.assertLess(abs(energy["mj_per_inference"] / (20 * latency["mean"] * 1e-3) - 1), 0.1)
         self.assertGreater(result["throughput_per_s"], 0)
+        low, high = latency["mean_ci95"]
+        self.assertTrue(low <= latency["mean"] <= high)
+        self.assertGreaterEqual(latency["stretches"], 20)
+        self.assertIn("segments", result["regimes"])
+        self.assertGreater(result["warmup"]["runs"], 0)
         timeline = result["config"]["timeline"]
         self.assertLess(timeline["idle_before"][1], timeline["load"][0])
         self.assertGreater(timeline["load"][1] - timeline["load"][0], 1.99)
@@ -156,8 +161,41 @@ class Energy(unittest.TestCase):
     def test_verdict(self):
         result, done = self.result("--iterations=100")
         self.assertEqual(result["validity"]["verdict"], "INVALID")
-        self.assertIn("no meter", result["validity"]["reasons"][0])
+        self.assertIn("energy: no meter", " ".join(result["validity"]["reasons"]))
         self.assertEqual(self.measure("--iterations=100", "--strict").returncode, 3)
+
+    def test_energies_are_compared(self):
+        paths = []
+        for watts in (10, 20):
+            folder = os.path.join(self.machine, str(watts))
+            with Counter(folder, watts=watts):
+                path = os.path.join(self.machine, f"{watts}.json")
+                done = subprocess.run(
+                    [os.path.join(BUILD, "measurements"), f"--model={self.engine}", f"--data={self.data}",
+                     "--energy", "--duration=1s", "--idle=0", f"--json={path}"], text=True, capture_output=True,
+                    check=False, env=dict(self.environment(), HEDGE_SYSFS_ROOT=folder))
+            self.assertEqual(done.returncode, 0, done.stderr)
+            paths.append(path)
+        # Of one latency, so that power alone tells them apart.
+        with open(paths[0]) as text:
+            first = json.load(text)
+        with open(paths[1]) as text:
+            second = json.load(text)
+        second["energy"]["mj_per_inference"] = 2 * first["energy"]["mj_per_inference"]
+        second["energy"]["ci95"] = [2 * end for end in first["energy"]["ci95"]]
+        with open(paths[1], "w") as text:
+            json.dump(second, text)
+        out = os.path.join(self.machine, "compared.json")
+        done = self.call("hedge", "compare", *paths, f"--json={out}")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stdout, r"A to B     [0-9.]+ of the time \(98 %: ")
+        self.assertRegex(done.stdout, r"A to B     0.5000 of the energy \(98 %: .*\), gross, an inference: A takes less")
+        self.assertIn("net, above 0, is not known of both", done.stdout)
+        with open(out) as text:
+            energy = json.load(text)["energy"]["gross"]
+        self.assertAlmostEqual(energy["ratio"], 0.5)
+        self.assertLess(energy["ratio_ci98"][1], 0.6)
+        self.assertEqual(energy["verdict"], "A takes less")
 
     def test_wrap_around(self):
         with Counter(self.machine, watts=30, start_uj=RANGE_UJ - 40_000_000):
@@ -219,11 +257,29 @@ class Energy(unittest.TestCase):
             done = self.call("LogisticRegression", "1000", "energy", "--duration=1500ms", "--idle=300ms")
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertRegex(done.stdout, r"energy     [0-9.]+ [un]J \[.*\] a decision; above idle")
-        done = self.call("LogisticRegression", "2", "latency")
-        self.assertIn("20000 decisions", done.stdout)
+        path = os.path.join(self.machine, "decisions.json")
+        done = self.call("LogisticRegression", "2", "latency", f"--json={path}")
+        self.assertIn("the loop of 20000 decisions", done.stdout)
+        self.assertIn("verdict    ", done.stdout)
+        with open(path) as text:
+            result = json.load(text)
+        latency = result["latency_us"]
+        self.assertEqual(latency["count"], 20000 * result["config"]["repetitions"])
+        self.assertLessEqual(latency["mean_ci95"][0], latency["mean"])
+        self.assertGreaterEqual(latency["stretches"], 20)
+        self.assertIn("settled", result["warmup"])
+        self.assertIn("before", result["conditions"])
+        status = 0 if result["validity"]["verdict"] == "VALID" else 3
+        done = self.call("LogisticRegression", "2", "latency", "--strict", f"--json={path}")
+        with open(path) as text:
+            status = 0 if json.load(text)["validity"]["verdict"] == "VALID" else 3
+        self.assertEqual(done.returncode, status, done.stdout)
+        done = self.call("LogisticRegression", "3", "energy", "50", "--idle=0", "--strict")
+        self.assertEqual(done.returncode, 3, done.stderr)
+        self.assertIn("too few stretches", done.stdout)
         done = self.call("LogisticRegression", "3", "energy", "5000", "--idle=0")
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertIn("5000 under one timer", done.stdout)
+        self.assertIn("amortised: 5000 decisions in 1 stretch\n", done.stdout)
         self.refused(self.call("LogisticRegression", "1", "energy"), "2 to")
         self.refused(self.call("LogisticRegression", "10", "power"), "latency and energy")
 
@@ -417,6 +473,27 @@ class Energy(unittest.TestCase):
         energy = result["energy"]
         self.assertLess(abs(energy["mean_watts"] - 9.1), 0.05)
         self.assertLess(abs(energy["idle_watts"] - 4.1), 0.05)
+        self.assertNotIn("energy:", " ".join(result["validity"].get("reasons", [])))
+        self.assertIn(f"verdict    {result['validity']['verdict']}", done.stdout)
+        # The same with a log that is silent for most of the load: judged anew, in place of before.
+        begin, end = timeline["load"]
+        silent = [row for row in rows
+                  if not begin + 0.1 < (int(row.split(";")[0]) - 77000) / 1000 + timeline["idle_before"][0] - 1
+                  < end - 0.1]
+        gap = self.file("gap.csv", "Time [ms];Power [W]\n" + "\n".join(silent) + "\n")
+        for before in (run, joined):
+            again = os.path.join(self.machine, "again.json")
+            done = self.call("hedge", "join", before, gap, f"--json={again}", "--strict")
+            self.assertEqual(done.returncode, 3, done.stderr)
+            with open(again) as text:
+                doubtful = json.load(text)["validity"]
+            self.assertEqual(doubtful["verdict"], "INVALID")
+            self.assertEqual(sum(r.startswith("energy: unknown") for r in doubtful["reasons"]), 1, doubtful)
+            self.assertIn("verdict    INVALID", done.stdout)
+        done = self.call("hedge", "join", again, log, f"--json={again}")
+        self.assertEqual(done.returncode, 2)  # The result would be written over.
+        done = self.call("hedge", "join", again, log, f"--json={again}.json")
+        self.assertNotIn("energy: ", done.stdout.split("verdict")[1])
         ratio = energy["mj_per_inference"] / (energy["mean_watts"] * result["latency_us"]["mean"] * 1e-3)
         self.assertLess(abs(ratio - 1), 0.01)
         # Without the marker in it, there is nothing to join by.

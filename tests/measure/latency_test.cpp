@@ -139,7 +139,7 @@ TEST(MeasureLoop, NoIterationIsNoLatency) {
     const LoopTiming timing = measure_loop(context, iterations, FakeClock(1));
     EXPECT_EQ(timing.iterations, 0);
     EXPECT_EQ(timing.ns_per_iteration(), 0);
-    EXPECT_THROW((void)latency_result(timing, TimerOverhead{}), Error);
+    EXPECT_THROW((void)latency_result(LoopRun{timing, {timing}, 1}, TimerOverhead{}), Error);
   }
   EXPECT_EQ(context.runs(), 0);
 }
@@ -194,26 +194,55 @@ TEST(RecordCalls, TellsItsProgressAndEndsWhenCancelled) {
   EXPECT_EQ(recorder.samples_ns().size(), 4U);
 }
 
-TEST(MeasureStretches, CutsALoopByTimeOrIterations) {
+constexpr std::int64_t kMillisecond = 1'000'000;
+
+TEST(MeasureStretches, MeetsBothBounds) {
   const CancellationGuard guard;
   const FakeClock clock;
-  constexpr std::int64_t kMillisecond = 1'000'000;
   const auto call = [&] { clock.advance(kMillisecond); };
-  const LoopRun by_time =
-      measure_stretches(call, {.iterations = 10, .duration_ns = 1000 * kMillisecond}, 1e6, clock);
-  EXPECT_EQ(by_time.stretches.size(), 20U);
-  EXPECT_EQ(by_time.total.iterations, 1000);
-  EXPECT_EQ(by_time.total.total_ns, 1000 * kMillisecond);
-  const LoopRun by_count = measure_stretches(call, {.iterations = 1005}, 1e6, clock);
-  EXPECT_EQ(by_count.stretches.size(), 101U);
-  EXPECT_EQ(by_count.total.iterations, 1005);
-  // Expected to take 1,000 times as long as it does.
-  const LoopRun wrong =
-      measure_stretches(call, {.iterations = 10, .duration_ns = 1000 * kMillisecond}, 1e9, clock);
-  EXPECT_LT(wrong.stretches.size(), 50U);
-  EXPECT_GE(wrong.total.total_ns, 1000 * kMillisecond);
-  // A stretch is an inference at least.
-  EXPECT_EQ(measure_stretches(call, {.iterations = 3}, 1e12, clock).stretches.size(), 3U);
+  const auto run = [&](const RunBound& bound) {
+    return measure_stretches(call, bound, 1e6, clock);
+  };
+  EXPECT_EQ(run({.iterations = 1000}).total.iterations, 1000);
+  EXPECT_EQ(run({.iterations = 1}).stretches.size(), 1U);
+  const LoopRun by_time = run({.iterations = 10, .duration_ns = 100 * kMillisecond});
+  EXPECT_EQ(by_time.total.total_ns, 100 * kMillisecond);
+  EXPECT_EQ(by_time.timers, 100);
+  EXPECT_EQ(run({.iterations = 150, .duration_ns = 100 * kMillisecond}).total.iterations, 150);
+}
+
+TEST(MeasureStretches, AreNeitherShortNorMany) {
+  const CancellationGuard guard;
+  const FakeClock clock;
+  const auto call = [&] { clock.advance(100); };
+  // Expected as it is, a thousand times slower, and a hundred times faster.
+  for (const double expected_ns : {100.0, 1e5, 1.0}) {
+    const LoopRun run = measure_stretches(call, {.iterations = 5'000'000}, expected_ns, clock);
+    EXPECT_EQ(run.total.iterations, 5'000'000);
+    EXPECT_EQ(run.total.total_ns, 500 * kMillisecond);
+    EXPECT_GE(run.stretches.size(), 20U);
+    EXPECT_LE(run.stretches.size(), kMostStretches);
+    std::int64_t brief = 0;
+    LoopTiming sum;
+    for (const LoopTiming& part : run.stretches) {
+      brief += static_cast<double>(part.total_ns) < kLeastStretch_ns / 2 ? 1 : 0;
+      sum.iterations += part.iterations;
+      sum.total_ns += part.total_ns;
+    }
+    EXPECT_LE(brief, expected_ns == 1e5 ? 10 : 1);
+    EXPECT_EQ(sum.iterations, run.total.iterations);
+    EXPECT_EQ(sum.total_ns, run.total.total_ns);
+    EXPECT_LT(run.timers, 3000);
+  }
+}
+
+TEST(MeasureStretches, TwoAndTwoBecomeOne) {
+  std::vector<LoopTiming> stretches{{1, 10}, {2, 20}, {3, 30}, {4, 40}, {5, 50}};
+  merge_pairs(stretches);
+  ASSERT_EQ(stretches.size(), 3U);
+  EXPECT_EQ(stretches[0].iterations, 3);
+  EXPECT_EQ(stretches[1].total_ns, 70);
+  EXPECT_EQ(stretches[2].iterations, 5);
 }
 
 TEST(MeasureStretches, EndsWhenCancelled) {
@@ -232,6 +261,7 @@ TEST(MeasureStretches, EndsWhenCancelled) {
 
 TEST(LatencyResult, OfStretchesHasTheIntervalOfTheirMeans) {
   LoopRun run;
+  run.timers = 40;
   for (int i = 0; i < 40; ++i) {
     run.stretches.push_back({100, 100'000 + (i % 2 == 0 ? 1000 : -1000)});
     run.total.iterations += 100;
@@ -239,6 +269,7 @@ TEST(LatencyResult, OfStretchesHasTheIntervalOfTheirMeans) {
   }
   const LatencyResult result = latency_result(run, TimerOverhead{50, 100, 1});
   EXPECT_DOUBLE_EQ(result.mean.value(), 1.0);
+  EXPECT_EQ(result.stretches, 40);
   ASSERT_TRUE(result.mean_ci95);
   EXPECT_LE((*result.mean_ci95)[0], 1.0);
   EXPECT_GE((*result.mean_ci95)[1], 1.0);
@@ -252,6 +283,14 @@ TEST(LatencyResult, OfStretchesHasTheIntervalOfTheirMeans) {
   EXPECT_NEAR(regimes->segments[1].median_ns, 2000, 30);
   run.stretches.resize(19);
   EXPECT_FALSE(find_regimes(run));
+}
+
+TEST(LatencyResult, OfALoopIsNotBelowZero) {
+  LoopRun run{{300, 30'000'000}, {{100, 1'000'000}, {100, 28'000'000}, {100, 1'000'000}}, 3};
+  const auto interval = latency_result(run, TimerOverhead{}).mean_ci95;
+  ASSERT_TRUE(interval);
+  EXPECT_EQ((*interval)[0], 0);
+  EXPECT_GT((*interval)[1], 100);
 }
 
 TEST(LatencyResult, LeavesAShortLastStretchOutOfTheInterval) {
@@ -337,7 +376,8 @@ TEST(LatencyResult, IsInMicrosecondsWithTheIntervalsThereAre) {
 }
 
 TEST(LatencyResult, OfALoopHasAMeanAndNoPercentiles) {
-  const LatencyResult result = latency_result(LoopTiming{100, 250'000}, TimerOverhead{50, 100, 1});
+  const LatencyResult result =
+      latency_result(LoopRun{{100, 250'000}, {{100, 250'000}}, 1}, TimerOverhead{50, 100, 1});
   EXPECT_EQ(result.count, 100);
   EXPECT_DOUBLE_EQ(result.mean.value(), 2.5);
   EXPECT_FALSE(result.p50.has_value());

@@ -52,7 +52,7 @@ TEST(MeteredLoad, TellsWhenItDidWhat) {
   MeteredLoad load(nullptr, {.period_ns = kMs});
   load.rest(20 * kMs);
   load.mark([] {}, 2 * kMs, false);
-  load.work([] { std::this_thread::sleep_for(std::chrono::milliseconds(1)); }, 20, 1);
+  load.work([] { std::this_thread::sleep_for(std::chrono::milliseconds(1)); }, 20, 1, 1e6);
   load.rest(20 * kMs);
   const MeteredRun run = load.finish();
   ASSERT_TRUE(run.windows.idle_before && run.windows.idle_after);
@@ -62,7 +62,8 @@ TEST(MeteredLoad, TellsWhenItDidWhat) {
   EXPECT_LE(run.markers.back().window.end_ns, run.windows.load.begin_ns);
   // A quarter for the machine to come to rest.
   EXPECT_GE(run.windows.idle_after->begin_ns, run.windows.load.end_ns + 5 * kMs);
-  EXPECT_EQ(run.loop.iterations, 20);
+  EXPECT_EQ(run.loop.total.iterations, 20);
+  EXPECT_EQ(run.loop.stretches.size(), 20U);  // Of a millisecond.
   EXPECT_EQ(run.recording.progress.at(run.end.steady_ns), 20);
 }
 
@@ -72,9 +73,9 @@ TEST(MeteredLoad, StopsFromAnotherThread) {
     while (load.done() < 5) std::this_thread::yield();
     load.stop_work();
   });
-  load.work([] { std::this_thread::sleep_for(std::chrono::microseconds(100)); }, kEndless, 1);
+  load.work([] { std::this_thread::sleep_for(std::chrono::microseconds(100)); }, kEndless, 1, 1e5);
   stopper.join();
-  EXPECT_GE(load.finish().loop.iterations, 5);
+  EXPECT_GE(load.finish().loop.total.iterations, 5);
 }
 
 TEST(MeteredLoad, ACancelledRestIsNoBaselineAndACancelledMarkerNone) {
@@ -83,12 +84,12 @@ TEST(MeteredLoad, ACancelledRestIsNoBaselineAndACancelledMarkerNone) {
   request_cancellation();
   load.rest(3600 * kS);
   load.mark([] {}, 3600 * kS, false);
-  load.work([] {}, kEndless, 1);
+  load.work([] {}, kEndless, 1, 1);
   load.rest(kMs, true);
   const MeteredRun run = load.finish();
   EXPECT_FALSE(run.windows.idle_before.has_value());
   EXPECT_TRUE(run.markers.empty());
-  EXPECT_EQ(run.loop.iterations, 0);
+  EXPECT_EQ(run.loop.total.iterations, 0);
   EXPECT_TRUE(run.windows.idle_after.has_value());  // Asked for to the end.
 }
 
@@ -194,6 +195,23 @@ TEST(EnergyResultForm, UnitsAreThoseOfTheSchema) {
   EXPECT_LT((*result.ci95)[0], *result.mj_per_inference);
   EXPECT_GT((*result.ci95)[1], *result.mj_per_inference);
   EXPECT_FALSE(result.covers.has_value());
+}
+
+TEST(JudgeEnergy, ReplacesWhatWasSaidOfItBefore) {
+  Result result = make_result("measurements");
+  judge_energy({}, result);
+  EXPECT_EQ(result.validity->verdict, Verdict::kValid);
+  result.validity->reasons = {"hot"};
+  result.warnings = {"no meter", "other"};
+  judge_energy({"no meter"}, result);
+  EXPECT_EQ(result.validity->reasons, (std::vector<std::string>{"hot", "energy: no meter"}));
+  judge_energy({"known to +-9 % only"}, result);
+  EXPECT_EQ(result.validity->reasons,
+            (std::vector<std::string>{"hot", "energy: known to +-9 % only"}));
+  EXPECT_EQ(result.warnings, std::vector<std::string>{"other"});
+  result.validity->reasons.erase(result.validity->reasons.begin());
+  judge_energy({}, result);
+  EXPECT_EQ(result.validity->verdict, Verdict::kValid);
 }
 
 // ---------------------------------------------------------------------------------------- timeline

@@ -37,8 +37,8 @@ TEST(Presets, TinyIsTheMedianOfFive) {
   EXPECT_EQ(plan.bound.iterations, 10);
   EXPECT_EQ(plan.timing, Timing::kLoop);
   EXPECT_EQ(describe(plan),
-            "warm-up until steady; 5 times 10 s and 10 iterations at least; one timer around the "
-            "loop");
+            "warm-up until steady; 5 times 10 s and 10 iterations at least; the loop timed in "
+            "stretches");
 }
 
 TEST(Presets, QuickHasEnoughForP99) {

@@ -147,6 +147,80 @@ TEST(RecordedTimes, OfResultsWithAndWithoutTheirSamples) {
   expect_refused(R"({"schema": "hedge.comparison/1"})", "hedge.comparison/1");
 }
 
+TEST(RecordedTimes, LoopsAndSingleInferencesAreNoPair) {
+  const test::TemporaryFolder folder;
+  const auto write = [&](const char* name, const Result& result) {
+    const std::string file = (folder.path() / name).string();
+    std::ofstream(file) << result_to_text(result);
+    return file;
+  };
+  LatencyResult loop;
+  loop.count = 1000;
+  loop.mean = 50;
+  loop.mean_ci95 = {49, 51};
+  loop.stretches = 250;
+  loop.scope = kScopeLoop;
+  LatencyResult each = loop;
+  each.mean = 60;
+  each.mean_ci95 = {59, 61};
+  each.scope = kScopeInfer;
+  Result both = make_result("measurements");
+  both.latency_us = loop;
+  both.per_iteration_us = each;
+  Result single = make_result("measurements");
+  single.latency_us = each;
+  Result looped = make_result("measurements");
+  looped.latency_us = loop;
+  const std::string b = write("both.json", both);
+  const std::string s = write("single.json", single);
+  const std::string l = write("looped.json", looped);
+  const auto pair = read_comparable_times(b, s);
+  EXPECT_EQ(pair.first.mean_ns.mean, 60'000);
+  EXPECT_EQ(pair.second.mean_ns.mean, 60'000);
+  EXPECT_EQ(read_comparable_times(l, b).second.mean_ns.mean, 50'000);
+  EXPECT_EQ(read_comparable_times(b, b).first.mean_ns.mean, 50'000);
+  EXPECT_EQ(read_recorded_times(l).mean_ns.count, 25U);  // As of 250 stretches.
+  try {
+    (void)read_comparable_times(l, s);
+    ADD_FAILURE() << "taken";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kBadInput);
+    EXPECT_NE(std::string(error.what()).find("'loop'"), std::string::npos) << error.what();
+  }
+  // Samples, where both hold them, say more than means.
+  both.per_iteration_us->samples_file = "s.csv";
+  write_samples((folder.path() / "s.csv").string(), std::vector<std::int64_t>{60'000, 62'000}, {});
+  EXPECT_EQ(read_recorded_times(write("both.json", both)).samples_ns.size(), 2U);
+  EXPECT_EQ(read_comparable_times(b, l).first.mean_ns.mean, 50'000);
+}
+
+TEST(EnergyRatio, ComesFromBothIntervals) {
+  Result a = make_result("measurements");
+  Result b = a;
+  EXPECT_FALSE(energy_ratio(a, b, false));
+  a.energy = EnergyResult{};
+  a.energy->mj_per_inference = 10;
+  a.energy->ci95 = {9.9, 10.1};
+  a.energy->distinct_samples = 1000;
+  EXPECT_FALSE(energy_ratio(a, b, false));
+  b.energy = a.energy;
+  b.energy->mj_per_inference = 8;
+  b.energy->ci95 = {7.92, 8.08};
+  const auto gross = energy_ratio(a, b, false);
+  ASSERT_TRUE(gross && gross->interval);
+  EXPECT_DOUBLE_EQ(gross->ratio, 1.25);
+  // 1 % each at 95 %, so 1 % * sqrt(2) * 2.326 / 1.960 at 98 %.
+  EXPECT_NEAR(gross->interval->lower, 1.25 * (1 - 0.01678), 0.0005);
+  EXPECT_NEAR(gross->interval->upper, 1.25 * (1 + 0.01678), 0.0005);
+  EXPECT_FALSE(energy_ratio(a, b, true));  // Net is known of neither.
+  b.energy->ci95.reset();
+  ASSERT_TRUE(energy_ratio(a, b, false));
+  EXPECT_FALSE(energy_ratio(a, b, false)->interval);
+  a.energy->mj_per_inference_net = 1;
+  b.energy->mj_per_inference_net = -1;
+  EXPECT_FALSE(energy_ratio(a, b, true));
+}
+
 TEST(RecordedTimes, DifferentConditionsAreNamed) {
   Result a = make_result("measurements");
   Result b = a;
@@ -158,6 +232,16 @@ TEST(RecordedTimes, DifferentConditionsAreNamed) {
   a.config.batch = 4;  // Not known of b.
   EXPECT_EQ(different_conditions(a, b),
             (std::vector<std::string>{"governor: performance and powersave", "threads: 1 and 2"}));
+  b = a;
+  a.paced = PacedResult{};
+  a.paced->rate_per_s = 10;
+  a.energy = EnergyResult{};
+  a.energy->meter = "rapl";
+  b.energy = EnergyResult{};
+  b.energy->meter = "nvml";
+  EXPECT_EQ(different_conditions(a, b),
+            (std::vector<std::string>{"meter: rapl and nvml",
+                                      "load: 10 requests a second and one after the other"}));
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <functional>
 #include <ostream>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,17 @@ struct Disturbance {
 
 void PrintTo(const Disturbance& disturbance, std::ostream* out) {
   *out << disturbance.name;
+}
+
+/// Of every tenth inference or so, the slow one a factor of the others.
+std::vector<std::int64_t> spiky_run(double share, double factor, std::size_t count,
+                                    std::size_t from, double rho, NormalNoise& noise,
+                                    std::mt19937_64& random) {
+  std::vector<double> series = ar1_series(count, rho, kMean, kNoise, noise);
+  for (std::size_t i = from; i < count; ++i) {
+    if (static_cast<double>(random() >> 11U) * 0x1p-53 < share) series[i] *= factor;
+  }
+  return rounded(series);
 }
 
 class Disturbed : public testing::TestWithParam<Disturbance> {};
@@ -107,6 +119,57 @@ INSTANTIATE_TEST_SUITE_P(Runs, Steady,
                                          Noise{"Strong2000", 0.9, 2000}),
                          [](const auto& info) { return std::string(info.param.name); });
 
+struct Spikes {
+  const char* name;
+  double share;
+  double factor;
+  double rho;
+};
+
+void PrintTo(const Spikes& spikes, std::ostream* out) {
+  *out << spikes.name;
+}
+
+class Spiky : public testing::TestWithParam<Spikes> {};
+
+/// Blocks of which most samples happen to be slow are no regime.
+TEST_P(Spiky, SteadyRunsAreSeldomCut) {
+  const Spikes& spikes = GetParam();
+  NormalNoise noise(41);
+  std::mt19937_64 random(42);
+  int cut = 0;
+  for (int run = 0; run < kSimulatedRuns; ++run) {
+    const std::size_t count = run % 2 == 0 ? 500 : 2000;
+    const auto ns = spiky_run(spikes.share, spikes.factor, count, 0, spikes.rho, noise, random);
+    cut += find_regimes(ns).steady() ? 0 : 1;
+  }
+  EXPECT_LE(static_cast<double>(cut) / kSimulatedRuns, 0.02);
+}
+
+INSTANTIATE_TEST_SUITE_P(Runs, Spiky,
+                         testing::Values(Spikes{"Seldom", 0.01, 5, 0}, Spikes{"High", 0.02, 20, 0},
+                                         Spikes{"Often", 0.1, 3, 0}, Spikes{"Half", 0.05, 3, 0.5}),
+                         [](const auto& info) { return std::string(info.param.name); });
+
+/// The median stays and the mean grows, by a fifth and to four times as much.
+TEST(FindRegimes, SeldomOnesThatBecomeSlowAreFound) {
+  NormalNoise noise(43);
+  std::mt19937_64 random(44);
+  int found = 0;
+  for (int run = 0; run < kSimulatedRuns; ++run) {
+    const double factor = run % 2 == 0 ? 3 : 30;
+    const Regimes regimes =
+        find_regimes(spiky_run(0.1, factor, 2000, 1000, run % 4 < 2 ? 0 : 0.5, noise, random));
+    if (regimes.steady()) continue;
+    ++found;
+    if (!regimes.of_means || regimes.segments.size() != 2) continue;
+    EXPECT_NEAR(static_cast<double>(regimes.segments[1].first), 1000, 400);
+    EXPECT_GT(regimes.segments[1].mean_ns, 1.05 * regimes.segments[0].mean_ns);
+    EXPECT_NEAR(regimes.segments[1].median_ns, regimes.segments[0].median_ns, 0.03 * kMean);
+  }
+  EXPECT_GE(static_cast<double>(found) / kSimulatedRuns, 0.95);
+}
+
 TEST(FindRegimes, TellsWhereAndHowMuch) {
   NormalNoise random(31);
   const auto ns = run_with([](double u) { return u < 0.25 ? 1 : 1.2; }, 4000, 0.5, random);
@@ -155,7 +218,7 @@ TEST(FindRegimes, ConstantsHoldTheirLevel) {
   const Regimes regimes = find_regimes(std::vector<std::int64_t>(1000, 5000));
   EXPECT_TRUE(regimes.steady());
   EXPECT_EQ(regimes.segments[0],
-            (Segment{.first = 0, .count = 1000, .median_ns = 5000, .step = 0}));
+            (Segment{.first = 0, .count = 1000, .median_ns = 5000, .mean_ns = 5000, .step = 0}));
 }
 
 TEST(FindRegimes, OfFewSamplesSaysNothing) {

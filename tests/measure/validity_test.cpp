@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "fakes.h"
 #include "support/series.h"
 
 namespace hedge {
@@ -104,17 +105,70 @@ TEST(Judge, ATimerThatCostsMuch) {
   expect_valid(evidence);
 }
 
+LoopSummary loop_of(double mean_ns) {
+  return {.mean_ns = mean_ns,
+          .mean_ci95_ns = Interval{0.99 * mean_ns, 1.01 * mean_ns},
+          .stretches = 200,
+          .autocorrelation_time = 1};
+}
+
+TEST(Judge, ALoopOfWhichLittleIsKnown) {
+  RunEvidence evidence;
+  evidence.loop = loop_of(5);
+  expect_valid(evidence);
+  evidence.loop->autocorrelation_time = 20;
+  expect_reason(evidence, {"too few stretches", "200 count as 10", "--iterations"});
+  evidence.loop = loop_of(5);
+  evidence.loop->mean_ci95_ns = Interval{4, 6};
+  expect_reason(evidence, {"the mean is known to +-20.0 % only"});
+  evidence.loop = loop_of(5);
+  evidence.loop->stretches = 1;
+  expect_reason(evidence, {"too few stretches", "1 count as 1"});
+}
+
+TEST(Judge, AMeanThatChangesUnderAMedianThatHolds) {
+  RunEvidence evidence;
+  evidence.regimes = Regimes{};
+  evidence.regimes->of_means = true;
+  evidence.regimes->segments = {{0, 500, 30'000, 30'500, 0}, {500, 500, 30'000, 60'000, 0.97}};
+  expect_reason(evidence, {"the mean, but not the median, changed once (by up to +97.0 %)",
+                           "30.50 us, 60.00 us from sample 500"});
+}
+
+TEST(Judge, EvidenceIsThatOfWhatWasMeasured) {
+  const CancellationGuard guard;
+  std::vector<std::int64_t> samples(100, 1000);
+  LoopRun loop{{100, 90'000}, {{100, 90'000}}, 1};
+  const TimerOverhead overhead{.sample_ns = 20, .pair_ns = 40, .resolution_ns = 1};
+  WarmUp warm_up;
+  warm_up.runs = 7;
+  const RunEvidence both = evidence_of(samples, loop, warm_up, overhead, {"hot"});
+  EXPECT_EQ(both.summary->count, 100U);
+  EXPECT_EQ(both.loop->mean_ns, 900);
+  EXPECT_EQ(both.regimes->segments[0].count, 100U);  // Of the samples.
+  EXPECT_FALSE(both.timer);                          // The loop is the figure.
+  EXPECT_EQ(both.timer_ns, 20);
+  EXPECT_EQ(both.warm_up->runs, 7);
+  EXPECT_EQ(both.serious_conditions, std::vector<std::string>{"hot"});
+  EXPECT_FALSE(both.cut_short);
+  const RunEvidence each = evidence_of(samples, {}, {}, overhead, {});
+  EXPECT_TRUE(each.timer && !each.loop);
+  request_cancellation();
+  const RunEvidence alone = evidence_of({}, loop, {}, overhead, {});
+  EXPECT_TRUE(alone.loop && !alone.summary && !alone.regimes && alone.cut_short);
+}
+
 TEST(Judge, ALoopThatDiffersFromItsParts) {
   auto evidence = evidence_of(quiet());
   evidence.timer_ns = 20;
-  evidence.loop_ns = 80'000;
+  evidence.loop = loop_of(80'000);
   expect_reason(evidence, {"one by one", "+25 %", "run again"});
-  evidence.loop_ns = 99'000;
+  evidence.loop = loop_of(99'000);
   expect_valid(evidence);
   // Of some nanoseconds nobody can tell.
   evidence = evidence_of(quiet(1000, 300));
   evidence.timer_ns = 250;
-  evidence.loop_ns = 1;
+  evidence.loop = loop_of(1);
   expect_valid(evidence);
 }
 

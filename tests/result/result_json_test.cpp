@@ -37,6 +37,7 @@ Result full_result() {
   latency.ci95 = {Range{122.5, 123.5}, Range{1, 2}, Range{3, 4}, Range{5, 6}, Range{7, 8}};
   latency.cv = 0.0125;
   latency.autocorrelation_time = 1.5;
+  latency.stretches = 250;
   latency.independent_samples = {6600, 6500, 6400, 6300, 3000};
   latency.needed_samples.p999 = 3688;
   latency.scope = kScopeInfer;
@@ -50,7 +51,8 @@ Result full_result() {
   result.repetitions_us = {123, 124.5};
   result.cold_us = 900.5;
   result.warmup = {500, 0.25, 123.5, true};
-  result.regimes = {{{0, 6000, 123, std::nullopt}, {6000, 4000, 130, 0.0625}}, 0.05};
+  result.regimes = {
+      {{0, 6000, 123, 124.5, std::nullopt}, {6000, 4000, 130, 131.5, 0.0625}}, 0.05, true};
   result.paced = {10.0, "poisson", 7, 100, 2, 10.5, 0.25, 55.5, each, each};
   result.usage = {1.5, 1.25, 1.0, 0.25, 125.0, 1, 2, 3};
   result.split_us = {1.5, 2.5, 3.5, 4.5, 5.5, 6.5};
@@ -176,6 +178,7 @@ constexpr const char* kGolden = R"({
     },
     "cv": 0.0125,
     "autocorrelation_time": 1.5,
+    "stretches": 250,
     "independent_samples": {
       "p50": 6600,
       "p90": 6500,
@@ -214,16 +217,19 @@ constexpr const char* kGolden = R"({
       {
         "first": 0,
         "count": 6000,
-        "median_us": 123.0
+        "median_us": 123.0,
+        "mean_us": 124.5
       },
       {
         "first": 6000,
         "count": 4000,
         "median_us": 130.0,
+        "mean_us": 131.5,
         "step": 0.0625
       }
     ],
-    "drift": 0.05
+    "drift": 0.05,
+    "of_means": true
   },
   "paced": {
     "rate_per_s": 10.0,

@@ -141,5 +141,15 @@ TEST(Summarize, RefusesNoSamples) {
   EXPECT_THROW((void)summarize({}), Error);
 }
 
+TEST(Summarize, NoIntervalOfAMeanReachesBelowWhatADurationCanBe) {
+  std::vector<std::int64_t> ns(30, 1000);
+  ns[7] = 1'000'000;
+  const Summary thirty = summarize(ns);
+  EXPECT_EQ(thirty.mean_ci95_ns->lower, 1000);  // Student's t alone: about -34,000.
+  EXPECT_GT(thirty.mean_ci95_ns->upper, 100'000);
+  const Summary two = summarize(std::vector<std::int64_t>{1000, 9000});
+  EXPECT_EQ(two.mean_ci95_ns->lower, 0);  // Two say nothing of the median.
+}
+
 }  // namespace
 }  // namespace hedge
