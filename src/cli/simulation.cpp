@@ -144,7 +144,10 @@ int run(const Program& program, const Options& options) {
   program.show_notes();
   Images images;
   images.server = ask_server(program, *server, image_run.counted());
-  if (cancellation_requested()) return kExitCancelled;
+  if (cancellation_requested()) {
+    program.print("cancelled while the server was asked: nothing is simulated\n");
+    return kExitCancelled;
+  }
   Result result = simulate(image_run, *dataset, decision ? &*decision : nullptr, options,
                            file.decision.temperature, kind, images);
   result.hi = hi_outcome(images.answers());

@@ -26,7 +26,7 @@ class FastDecision {
   /// for Rule::kRandom.
   [[nodiscard]] bool keep(std::span<const float> scores, std::uint64_t image = 0) const noexcept {
     if (plan_ != Plan::kTopTwo) return keep_otherwise(scores, image);
-    const TopTwo top = scores.size() < kWide ? top_two(scores) : wide_top_two(scores);
+    const TopTwo top = fast_top_two(scores);
     if (is_unfit(top)) return false;
     return reaches(linear({static_cast<double>(top.first), static_cast<double>(top.second),
                            static_cast<double>(top.first) - static_cast<double>(top.second)}));
@@ -36,9 +36,8 @@ class FastDecision {
   [[nodiscard]] ScoreKind kind() const noexcept { return kind_; }
 
  private:
-  static constexpr std::size_t kWide = 64;  ///< From so many scores on the wide kernel pays.
-  static constexpr std::size_t kMost = 8;   ///< Weights; a longer list takes the slow path.
-  using Values = std::array<double, 5>;     ///< By Feature.
+  static constexpr std::size_t kMost = 8;  ///< Weights; a longer list takes the slow path.
+  using Values = std::array<double, 5>;    ///< By Feature.
 
   enum class Plan : std::uint8_t {
     kConstant,  ///< Whatever the scores are.

@@ -5,7 +5,7 @@
 #include <limits>
 #include <span>
 
-#include "stats/top_two.h"
+#include "hi/score_kernels.h"
 
 namespace hedge {
 
@@ -19,7 +19,7 @@ struct LogisticRegression {
 
   /// The exponent; NaN where fewer than two scores are numbers.
   [[nodiscard]] double logit(std::span<const float> scores) const noexcept {
-    const TopTwo top = top_two(scores);
+    const TopTwo top = fast_top_two(scores);
     if (top.second == -std::numeric_limits<float>::infinity()) {
       return std::numeric_limits<double>::quiet_NaN();
     }

@@ -13,6 +13,11 @@ namespace hedge {
 /// top_two(), the same to the last bit.
 [[nodiscard]] TopTwo wide_top_two(std::span<const float> scores) noexcept;
 
+/// The same; few scores are not worth the call.
+[[nodiscard]] inline TopTwo fast_top_two(std::span<const float> scores) noexcept {
+  return scores.size() < 64 ? top_two(scores) : wide_top_two(scores);
+}
+
 /// Of softmax, in one pass: with s = (score - largest) / temperature the sums of e^s and of s e^s,
 /// in floats. NaN counts as no score.
 struct SoftmaxSums {

@@ -198,6 +198,15 @@ class Simulation(unittest.TestCase):
         self.assertEqual(process.returncode, 130, err)
         self.assertIn("all-server", out)
 
+    def test_ctrl_c_while_the_server_is_asked(self):
+        process = subprocess.Popen(self.command(*TOP1, f"--server-model={STRONG}", server=False),
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        time.sleep(2)  # It takes ten seconds.
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 130, err)
+        self.assertIn("nothing is simulated", out)
+
     def test_strict(self):
         done = self.call(*TOP1, "--iterations=20", "--strict", "--quiet")
         self.assertEqual(done.returncode, 3, done.stderr)  # Too few images for a verdict.
