@@ -277,6 +277,19 @@ std::string model_line(const Result& result) {
                      *result.config.threads == 1 ? "" : "s");
 }
 
+std::string exit_line(const EngineInfo& info) {
+  std::vector<std::string> cut;
+  for (const Binding& binding : info.exit->cut) {
+    cut.push_back(fmt::format("{} {}", printable(binding.name), to_string(binding.shape)));
+  }
+  return fmt::format("early exit {} after {} multiply-accumulates ({:.1f} %); the rest reads {}\n",
+                     printable(info.outputs.at(info.exit->output).name),
+                     info.exit->multiply_accumulates,
+                     100.0 * static_cast<double>(info.exit->multiply_accumulates) /
+                         static_cast<double>(info.multiply_accumulates),
+                     join_words(cut));
+}
+
 std::string accuracy_line(const AccuracyResult& accuracy) {
   if (!accuracy.top1) return "accuracy   no image was measured\n";
   std::string text = fmt::format("accuracy   {:.2f} % top-1{}, {} of {} images\n",

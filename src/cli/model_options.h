@@ -73,6 +73,8 @@ void require_same_classes(const Engine& engine, const Dataset& dataset,
 
 // Lines for people, ending in a line end.
 [[nodiscard]] std::string model_line(const Result& result);
+/// Of an engine with an early exit: where it is, what it costs and what lies at the cut.
+[[nodiscard]] std::string exit_line(const EngineInfo& info);
 [[nodiscard]] std::string accuracy_line(const AccuracyResult& accuracy);
 [[nodiscard]] std::string latency_lines(const LatencyResult& latency);
 [[nodiscard]] std::string timer_line(const TimerOverhead& overhead);
