@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -46,10 +47,6 @@ auto named_in(const Table& table, std::string_view word, const char* what) {
   }
   throw bad_input(
       fmt::format("no {} '{}'; there are {}", what, printable(word, 40), join_words(names)));
-}
-
-double sigmoid(double x) noexcept {
-  return 1 / (1 + std::exp(-x));
 }
 
 /// Uniform in [0, 1) from the image's number: SplitMix64 (Steele, Lea, Flood 2014).
@@ -137,6 +134,28 @@ bool Decision::keep(const ScoreFeatures& scores, std::uint64_t image) const {
     default:
       return confidence(scores) >= least_confidence();
   }
+}
+
+void require_decidable(const Decision& decision, ScoreKind kind) {
+  if (decision.rule == Rule::kOracle) {
+    throw bad_input("oracle: needs the true class; it is a bound, no decision");
+  }
+  if (decision.features.size() != decision.weights.size()) {
+    throw bad_input(fmt::format("{} features, but {} weights", decision.features.size(),
+                                decision.weights.size()));
+  }
+  const bool energy = decision.rule == Rule::kEnergy ||
+                      std::find(decision.features.begin(), decision.features.end(),
+                                Feature::kEnergy) != decision.features.end();
+  if (energy && kind == ScoreKind::kSoftmax) {
+    throw bad_input(
+        "energy: is computed from logits, and the model ends in softmax, which loses it; take "
+        "top1, margin or entropy");
+  }
+}
+
+double sigmoid(double x) noexcept {
+  return 1 / (1 + std::exp(-x));
 }
 
 Decision logistic_decision(double beta, double w1, double w2) {

@@ -69,6 +69,12 @@ struct Decision {
   [[nodiscard]] bool keep(const ScoreFeatures& scores, std::uint64_t image = 0) const;
 };
 
+/// Throws bad_input where a decision cannot judge such scores: energy, as the rule or a feature,
+/// without logits; the oracle; features and weights that do not pair.
+void require_decidable(const Decision& decision, ScoreKind kind);
+
+[[nodiscard]] double sigmoid(double x) noexcept;
+
 /// A logistic regression on top1 and top2, as the original's.
 [[nodiscard]] Decision logistic_decision(double beta, double w1, double w2);
 

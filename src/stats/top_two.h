@@ -22,9 +22,12 @@ struct TopTwo {
   }
 };
 
-/// No allocation, for the hot loop: independent lanes that compilers vectorise, then their winners.
-[[nodiscard]] inline TopTwo top_two(std::span<const float> scores) noexcept {
-  constexpr std::size_t kLanes = 16;
+/// Independent lanes that compilers vectorise, then their winners, half against half. Always
+/// inlined, so that a function of another instruction set compiles it anew.
+template <std::size_t kLanes>
+[[nodiscard, gnu::always_inline]] inline TopTwo top_two_in_lanes(
+    std::span<const float> scores) noexcept {
+  static_assert((kLanes & (kLanes - 1)) == 0);
   const std::size_t whole = scores.size() / kLanes * kLanes;
   TopTwo top;
   if (whole > 0) {
@@ -40,13 +43,24 @@ struct TopTwo {
         second[j] = loser > second[j] ? loser : second[j];
       }
     }
-    for (std::size_t j = 0; j < kLanes; ++j) {
-      top.add(first[j]);
-      top.add(second[j]);
+    for (std::size_t half = kLanes / 2; half > 0; half /= 2) {
+      for (std::size_t j = 0; j < half; ++j) {
+        const float other = first[j + half];
+        const float loser = other > first[j] ? first[j] : other;
+        first[j] = other > first[j] ? other : first[j];
+        second[j] = second[j + half] > second[j] ? second[j + half] : second[j];
+        second[j] = loser > second[j] ? loser : second[j];
+      }
     }
+    top = {first[0], second[0]};
   }
   for (std::size_t i = whole; i < scores.size(); ++i) top.add(scores[i]);
   return top;
+}
+
+/// No allocation, for the hot loop.
+[[nodiscard]] inline TopTwo top_two(std::span<const float> scores) noexcept {
+  return top_two_in_lanes<16>(scores);
 }
 
 }  // namespace hedge
