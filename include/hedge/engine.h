@@ -36,7 +36,7 @@ struct ExitInfo {
   std::size_t output = 0;                 ///< Its number among the outputs; never 0, the net's own.
   bool ends_in_softmax = false;           ///< The exit's scores.
   std::int64_t multiply_accumulates = 0;  ///< Of the stem, for one image.
-  std::vector<Binding> cut;               ///< What the tail reads of the stem (or of the input).
+  std::vector<Binding> cut{};             ///< What the tail reads of the stem (or of the input).
 };
 
 /// What an engine says of itself: the metadata of the file.

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/cancellation.h"
+#include "base/naming.h"
 #include "cli/flags.h"
 #include "cli/measurement_text.h"
 #include "cli/watched_conditions.h"
@@ -56,8 +57,9 @@ class Run {
         classes_(class_count(job.engine)),
         decision_(parse_exit_decision("--exit-decision", job.options.decision, classes_)),
         context_(job.engine.create_context(
-            {.threads = thread_count(job.model.threads), .batch = batch_of(job.engine, "1")})),
-        early_(job.engine, *context_, {.exit = decision_}),
+            {.threads = thread_count(job.model.threads), .batch = 1})),
+        early_(naming(job.model.model,
+                      [&] { return EarlyExit(job.engine, *context_, {.exit = decision_}); })),
         observed_(job.iterations) {}
 
   Result measure() {

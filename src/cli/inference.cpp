@@ -10,7 +10,6 @@
 #include "base/cancellation.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "base/naming.h"
 #include "cli/early_exit_mode.h"
 #include "cli/flags.h"
 #include "cli/measurement_text.h"
@@ -267,16 +266,14 @@ int measure_early_exit(const Program& program, const Options& options, const Eng
     throw bad_input("--exit-decision: decides image by image; give --batch=1");
   }
   const auto size = static_cast<std::int64_t>(dataset.size());
-  return naming(options.model.model, [&] {
-    return cli::measure_early_exit(program, {.engine = engine,
-                                             .dataset = dataset,
-                                             .model = options.model,
-                                             .measuring = options.measuring,
-                                             .options = options.early_exit,
-                                             .iterations = parse_iterations(options.iterations, size),
-                                             .predictions = options.predictions,
-                                             .scores = options.scores});
-  });
+  return cli::measure_early_exit(program, {.engine = engine,
+                                           .dataset = dataset,
+                                           .model = options.model,
+                                           .measuring = options.measuring,
+                                           .options = options.early_exit,
+                                           .iterations = parse_iterations(options.iterations, size),
+                                           .predictions = options.predictions,
+                                           .scores = options.scores});
 }
 
 int measure_all(const Program& program, const Options& options) {

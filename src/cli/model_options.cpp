@@ -257,6 +257,7 @@ Result describe_run(const std::string& program, const Engine& engine,
   result.machine = collect_machine_facts();
   result.config.threads = thread_count(options.threads);
   result.config.batch = batch;
+  if (options.stem) result.config.flags["part"] = "stem";
   if (info.preprocessing) result.config.flags["preprocess"] = to_string(*info.preprocessing);
   return result;
 }

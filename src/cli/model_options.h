@@ -26,6 +26,7 @@ struct ModelOptions {
   std::string shape;
   std::string decode_threads;
   bool decode_overlap = false;
+  bool stem = false;  ///< Of a net with an early exit, what runs is the part up to there.
 };
 
 void add_model_options(CLI::App& app, ModelOptions& options);
