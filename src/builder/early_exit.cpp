@@ -70,10 +70,9 @@ std::string candidates(const Graph& graph) {
     if (!value.constant) names.push_back(value.name);
   }
   const std::string near = nearest(tensor, names);
-  throw bad_input(fmt::format("--exit={}: the model has no tensor of this name{}; {}",
-                              printable(tensor),
-                              near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near),
-                              candidates(graph)));
+  throw bad_input(fmt::format(
+      "--exit={}: the model has no tensor of this name{}; {}", printable(tensor),
+      near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near), candidates(graph)));
 }
 
 }  // namespace
@@ -85,9 +84,7 @@ bool are_scores(const Shape& shape, std::int64_t batch) {
 
 std::string own_exit(const Graph& graph) {
   if (graph.outputs.size() != 2 || !fits(graph, graph.outputs[1], graph.outputs[0])) return {};
-  const auto macs = [&](std::size_t i) {
-    return multiply_accumulates_of(graph, graph.outputs[i]);
-  };
+  const auto macs = [&](std::size_t i) { return multiply_accumulates_of(graph, graph.outputs[i]); };
   const ValueId exit = graph.outputs[macs(0) < macs(1) ? 0 : 1];
   return is_exit(graph, exit) ? graph.value(exit).name : "";
 }
@@ -96,7 +93,8 @@ void take_exit(Graph& graph, const std::string& tensor) {
   const std::optional<ValueId> exit = find_tensor(graph, tensor);
   if (!exit) refuse_unknown(graph, tensor);
   const auto refuse = [&](const std::string& reason) {
-    return bad_input(fmt::format("--exit={}: {}; {}", printable(tensor), reason, candidates(graph)));
+    return bad_input(
+        fmt::format("--exit={}: {}; {}", printable(tensor), reason, candidates(graph)));
   };
   const ValueId scores = own_scores(graph, *exit);
   if (scores == kNoValue) throw refuse("is what the model ends in, so nothing is behind it");
@@ -111,9 +109,10 @@ void take_exit(Graph& graph, const std::string& tensor) {
     throw refuse("does not depend on the image");
   }
   if (!is_earlier(graph, *exit, scores)) {
-    throw refuse(fmt::format("takes as many multiply-accumulates as '{}' or more, so leaving there "
-                             "saves nothing",
-                             printable(graph.value(scores).name)));
+    throw refuse(
+        fmt::format("takes as many multiply-accumulates as '{}' or more, so leaving there "
+                    "saves nothing",
+                    printable(graph.value(scores).name)));
   }
   std::erase(graph.outputs, *exit);
   graph.outputs.push_back(*exit);

@@ -164,9 +164,9 @@ bool find_exit(Graph& graph, const EngineName& name, const std::string& stated) 
   if (tensor.empty()) return false;
   take_exit(graph, tensor);
   if (own) {
-    log(LogLevel::kInfo, fmt::format("the output '{}' is taken as the early exit of '{}'",
-                                     printable(tensor),
-                                     printable(graph.value(graph.outputs.front()).name)));
+    log(LogLevel::kInfo,
+        fmt::format("the output '{}' is taken as the early exit of '{}'", printable(tensor),
+                    printable(graph.value(graph.outputs.front()).name)));
   }
   return true;
 }

@@ -226,9 +226,10 @@ void add_options(CLI::App& app, Options& options) {
   app.add_option("--engine_batch_size", options.batch, "Images of one inference (default 1)")
       ->type_name("N");
   add_shape_option(app, options.shape);
-  app.add_option("--exit", options.exit,
-                 "Scores of an early exit, an output or a tensor inside (default: of EE_ models with "
-                 "two outputs the earlier one)")
+  app.add_option(
+         "--exit", options.exit,
+         "Scores of an early exit, an output or a tensor inside (default: of EE_ models with "
+         "two outputs the earlier one)")
       ->type_name("TENSOR");
   app.add_option("--builderOptimizationLevel", options.level,
                  "0: nothing is timed, to 5: much is (default 3; above 5 means 5)")

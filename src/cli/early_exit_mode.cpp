@@ -56,8 +56,8 @@ class Run {
         prepare_(preprocessing_of(job.engine)),
         classes_(class_count(job.engine)),
         decision_(parse_exit_decision("--exit-decision", job.options.decision, classes_)),
-        context_(job.engine.create_context(
-            {.threads = thread_count(job.model.threads), .batch = 1})),
+        context_(
+            job.engine.create_context({.threads = thread_count(job.model.threads), .batch = 1})),
         early_(naming(job.model.model,
                       [&] { return EarlyExit(job.engine, *context_, {.exit = decision_}); })),
         observed_(job.iterations) {}
@@ -165,11 +165,11 @@ AccuracyResult accuracy_of(std::int64_t correct, std::int64_t total) {
 void Run::set_answers(Result& result) const {
   const auto classes = static_cast<std::size_t>(classes_);
   const std::size_t images = observed_.labels.size();
-  EarlyExitResult early{.decision = std::string(name_of(decision_.rule)),
-                        .threshold = decision_.threshold,
-                        .stem_fraction =
-                            static_cast<double>(job_.engine.info().exit->multiply_accumulates) /
-                            static_cast<double>(job_.engine.info().multiply_accumulates)};
+  EarlyExitResult early{
+      .decision = std::string(name_of(decision_.rule)),
+      .threshold = decision_.threshold,
+      .stem_fraction = static_cast<double>(job_.engine.info().exit->multiply_accumulates) /
+                       static_cast<double>(job_.engine.info().multiply_accumulates)};
   std::int64_t exits = 0;
   std::int64_t exits_right = 0;
   std::int64_t right = 0;
@@ -178,7 +178,9 @@ void Run::set_answers(Result& result) const {
   std::int64_t lost = 0;
   std::int64_t won = 0;
   for (std::size_t i = 0; i < images; ++i) {
-    const auto is_right = [&](int answer) { return answer != kNoClass && answer == observed_.labels[i]; };
+    const auto is_right = [&](int answer) {
+      return answer != kNoClass && answer == observed_.labels[i];
+    };
     const auto class_of = [&](const std::vector<float>& scores) {
       return arg_max(std::span(scores).subspan(i * classes, classes));
     };
@@ -230,7 +232,8 @@ void Run::set_latencies(const TimerOverhead& overhead, Result& result) const {
   };
   const RatioEstimate ratio = ratio_of_means(mean(all), mean(whole));
   early.saved = 1 - ratio.ratio;
-  if (ratio.interval) early.saved_ci98 = Range{1 - ratio.interval->upper, 1 - ratio.interval->lower};
+  if (ratio.interval)
+    early.saved_ci98 = Range{1 - ratio.interval->upper, 1 - ratio.interval->lower};
 }
 
 /// The whole net's samples say whether the machine held still; those by the decision have two
@@ -261,10 +264,10 @@ void Run::print(const Result& result) const {
                  total, 100 * early.exit_fraction.value_or(0), job_.options.decision,
                  percent(*early.accuracy_exited));
   program_.print_text(accuracy_line(*result.accuracy));
-  program_.print("           the exit alone {}, the whole net {}: exits lost {} right answers and "
-                 "won {}\n",
-                 percent(*early.accuracy_exit), percent(*early.accuracy_net), *early.lost,
-                 *early.won);
+  program_.print(
+      "           the exit alone {}, the whole net {}: exits lost {} right answers and "
+      "won {}\n",
+      percent(*early.accuracy_exit), percent(*early.accuracy_net), *early.lost, *early.won);
   if (result.latency_us) {
     program_.print_text(warm_up_line(result));
     program_.print_text(short_latency_line("latency", *result.latency_us));
@@ -274,12 +277,13 @@ void Run::print(const Result& result) const {
     }
     program_.print_text(short_latency_line("whole net", *early.whole_us));
     program_.print("saved      {:.1f} % of the whole net's mean latency{}\n", 100 * *early.saved,
-                   early.saved_ci98 ? fmt::format(" (98 %: {:.1f} to {:.1f})",
-                                                  100 * (*early.saved_ci98)[0],
-                                                  100 * (*early.saved_ci98)[1])
-                                    : "");
-    program_.print("timed      stem, decision and what follows, an image each, in turns with the "
-                   "whole net (infer());\n           preprocessing is outside\n");
+                   early.saved_ci98
+                       ? fmt::format(" (98 %: {:.1f} to {:.1f})", 100 * (*early.saved_ci98)[0],
+                                     100 * (*early.saved_ci98)[1])
+                       : "");
+    program_.print(
+        "timed      stem, decision and what follows, an image each, in turns with the "
+        "whole net (infer());\n           preprocessing is outside\n");
   }
   program_.print_text(memory_line(*result.memory));
   program_.print_text(machine_notes(result.machine));

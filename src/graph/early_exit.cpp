@@ -78,8 +78,8 @@ std::vector<ValueId> cut_values(const Graph& graph, std::size_t stem) {
 
 std::int64_t multiply_accumulates_of(const Graph& graph, ValueId value, ValueId other) {
   const std::vector<bool> needed = needed_by(graph, value);
-  const std::vector<bool> known = other == kNoValue ? std::vector<bool>(graph.nodes.size(), false)
-                                                    : needed_by(graph, other);
+  const std::vector<bool> known =
+      other == kNoValue ? std::vector<bool>(graph.nodes.size(), false) : needed_by(graph, other);
   std::int64_t total = 0;
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
     if (needed[i] && !known[i]) total += multiply_accumulates(graph, graph.nodes[i]);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -29,8 +30,7 @@ EarlyExitContext& require_parts(const Engine& engine, ExecutionContext& context)
   (void)require_exit(engine);
   auto* parts = dynamic_cast<EarlyExitContext*>(&context);
   if (parts != nullptr) return *parts;
-  throw bad_input(
-      fmt::format("backend {} cannot stop at an early exit", engine.info().backend));
+  throw bad_input(fmt::format("backend {} cannot stop at an early exit", engine.info().backend));
 }
 
 ScoreKind kind_of(bool ends_in_softmax) {
@@ -57,6 +57,7 @@ std::vector<std::string> threshold_rules() {
 
 /// Thresholds that any scores can reach and any can miss.
 bool is_sensible(Rule rule, double threshold) {
+  if (!std::isfinite(threshold)) return false;
   if (rule == Rule::kTop1 || rule == Rule::kMargin) return threshold >= 0 && threshold <= 1;
   return rule != Rule::kEntropy || threshold >= 0;
 }
@@ -90,8 +91,8 @@ std::optional<Decision> threshold_decision(const std::string& text) {
 Decision decision_of_file(const std::string& file, int classes) {
   const DecisionFile read = read_decision(file);
   if (read.classes != 0 && read.classes != classes) {
-    throw bad_input(fmt::format("{}: is for {} classes, but the exit has {}", file, read.classes,
-                                classes));
+    throw bad_input(
+        fmt::format("{}: is for {} classes, but the exit has {}", file, read.classes, classes));
   }
   const auto rules = score_rules();
   if (std::ranges::find(rules, read.decision.rule) == rules.end()) {
@@ -149,8 +150,8 @@ Decision parse_exit_decision(const std::string& flag, const std::string& text, i
     if (const auto decision = threshold_decision(text)) return *decision;
     std::error_code error;
     if (!std::filesystem::exists(text, error)) {
-      throw bad_input(fmt::format("is neither a file nor one of {}",
-                                  join_words(threshold_rules())));
+      throw bad_input(
+          fmt::format("is neither a file nor one of {}", join_words(threshold_rules())));
     }
     return decision_of_file(text, classes);
   } catch (const Error& error) {

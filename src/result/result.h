@@ -235,8 +235,8 @@ struct HiResult {
   bool operator==(const HiResult&) const = default;
 };
 
-/// A net with an early exit, image by image by a decision. `accuracy` and `latency_us` beside it are
-/// what came of that.
+/// A net with an early exit, image by image by a decision. `accuracy` and `latency_us` beside it
+/// are what came of that.
 struct EarlyExitResult {
   std::optional<std::string> decision;    ///< Its rule.
   std::optional<double> threshold;        ///< In the rule's unit.

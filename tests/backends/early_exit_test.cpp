@@ -149,8 +149,7 @@ TEST_P(EarlyExitParts, RunsBatchesToo) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Nets, EarlyExitParts,
-                         testing::Combine(testing::Values("fp32", "bf16", "int8"),
-                                          testing::Bool()),
+                         testing::Combine(testing::Values("fp32", "bf16", "int8"), testing::Bool()),
                          [](const auto& info) {
                            return std::get<0>(info.param) +
                                   (std::get<1>(info.param) ? "_reads_the_image_again" : "");
@@ -191,7 +190,8 @@ TEST(EarlyExitEngine, AnExitThatTakesTheWholeNetIsRefused) {
 }
 
 TEST(EarlyExitEngine, TheNullBackendHasBothParts) {
-  const auto context = make_engine(with_exit(net("fp32", false), "fp32", "null"))->create_context({});
+  const auto context =
+      make_engine(with_exit(net("fp32", false), "fp32", "null"))->create_context({});
   auto* parts = dynamic_cast<EarlyExitContext*>(context.get());
   ASSERT_NE(parts, nullptr);
   parts->run_stem();

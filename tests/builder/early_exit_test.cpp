@@ -68,10 +68,10 @@ TEST(TakeExit, NamesTheNearestTensorAndThoseThatWouldDo) {
   const Graph graph = early_exit_net();
   const std::string name = exit_name(graph);
   expect_mentions(refusal(graph, name + "x"), {"no tensor of this name", "did you mean '" + name,
-                                               "scores that would do: '" + name + "'"});
+                                               "scores that would do: ", " and '" + name + "'"});
   const std::string far = refusal(graph, "somewhere_else_altogether");
   EXPECT_EQ(far.find("did you mean"), std::string::npos) << far;
-  expect_mentions(far, {"scores that would do: '" + name + "'"});
+  expect_mentions(far, {"scores that would do: ", " and '" + name + "'"});
 }
 
 TEST(TakeExit, RefusesWhatIsNoScores) {
