@@ -15,6 +15,7 @@
 #include "cli/watched_conditions.h"
 #include "data/label_file.h"
 #include "data/scores_file.h"
+#include "hedge/error.h"
 #include "hi/early_exit.h"
 #include "measure/accuracy.h"
 #include "measure/latency_result.h"
@@ -36,17 +37,43 @@ constexpr std::int64_t kTurn = 50;
 struct Observed {
   explicit Observed(std::int64_t images)
       : early(static_cast<std::size_t>(images)), whole(static_cast<std::size_t>(images)) {
-    exited.reserve(static_cast<std::size_t>(images));
+    sources.reserve(static_cast<std::size_t>(images));
   }
   LatencyRecorder<> early;  ///< Stem, decision and what follows, of every image.
   LatencyRecorder<> whole;  ///< The whole net, of every image.
-  std::vector<bool> exited;
+  std::vector<AnswerSource> sources;
   // Of the images of the first round.
   std::vector<int> labels;
   std::vector<int> answers;
   std::vector<float> exit_scores;
   std::vector<float> net_scores;
 };
+
+/// Throws bad_input naming the flag.
+EarlyExitPolicy policy_of(const EarlyExitOptions& options, int classes) {
+  const bool offloads = options.offload_at_exit || !options.net_decision.empty();
+  if (options.offload_at_exit && !options.net_decision.empty()) {
+    throw bad_input("--net-decision: is never asked with --offload-at-exit; give one of them");
+  }
+  if (offloads && options.server_labels.empty()) {
+    throw bad_input("the server's answers are missing; give --server-labels=FILE");
+  }
+  if (!offloads && !options.server_labels.empty()) {
+    throw bad_input(
+        "--server-labels: nothing is offloaded without --offload-at-exit or --net-decision");
+  }
+  EarlyExitPolicy policy{.exit = parse_exit_decision("--exit-decision", options.decision, classes),
+                         .offload_at_exit = options.offload_at_exit};
+  if (!options.net_decision.empty()) {
+    policy.net = parse_exit_decision("--net-decision", options.net_decision, classes);
+  }
+  return policy;
+}
+
+std::vector<int> server_answers(const EarlyExitJob& job, int classes) {
+  const std::string& file = job.options.server_labels;
+  return file.empty() ? std::vector<int>() : read_labels(file, job.dataset.size(), classes);
+}
 
 class Run {
  public:
@@ -55,11 +82,11 @@ class Run {
         job_(job),
         prepare_(preprocessing_of(job.engine)),
         classes_(class_count(job.engine)),
-        decision_(parse_exit_decision("--exit-decision", job.options.decision, classes_)),
+        policy_(policy_of(job.options, classes_)),
+        server_(server_answers(job, classes_)),
         context_(
             job.engine.create_context({.threads = thread_count(job.model.threads), .batch = 1})),
-        early_(naming(job.model.model,
-                      [&] { return EarlyExit(job.engine, *context_, {.exit = decision_}); })),
+        early_(naming(job.model.model, [&] { return EarlyExit(job.engine, *context_, policy_); })),
         observed_(job.iterations) {}
 
   Result measure() {
@@ -100,7 +127,7 @@ class Run {
         if (cancellation_requested()) break;
         run_early(i);
       }
-      const auto done = static_cast<std::int64_t>(observed_.exited.size());
+      const auto done = static_cast<std::int64_t>(observed_.sources.size());
       for (std::int64_t i = first; i < done; ++i) run_whole(i);
       if (cancellation_requested()) break;
       progress.update(done);
@@ -114,14 +141,17 @@ class Run {
     return image < static_cast<std::int64_t>(job_.dataset.size());
   }
 
+  [[nodiscard]] int answer(std::int64_t image, AnswerSource source) const {
+    if (source == AnswerSource::kServer) return server_.at(index_of(image));
+    return arg_max(source == AnswerSource::kExit ? early_.exit_scores() : early_.net_scores());
+  }
+
   void run_early(std::int64_t image) {
     prepare_(job_.dataset.image(index_of(image)), early_.input());
     AnswerSource source{};
     observed_.early.time([&] { source = early_.run(static_cast<std::uint64_t>(image)); });
-    const bool exited = source == AnswerSource::kExit;
-    observed_.exited.push_back(exited);
-    if (!is_counted(image)) return;
-    observed_.answers.push_back(arg_max(exited ? early_.exit_scores() : early_.net_scores()));
+    observed_.sources.push_back(source);
+    if (is_counted(image)) observed_.answers.push_back(answer(image, source));
   }
 
   void run_whole(std::int64_t image) {
@@ -145,7 +175,8 @@ class Run {
   const EarlyExitJob& job_;
   Preprocessing prepare_;
   int classes_;
-  Decision decision_;
+  EarlyExitPolicy policy_;
+  std::vector<int> server_;  ///< Its class of each image; empty where nothing is offloaded.
   std::unique_ptr<ExecutionContext> context_;
   EarlyExit early_;
   Observed observed_;
@@ -166,8 +197,8 @@ void Run::set_answers(Result& result) const {
   const auto classes = static_cast<std::size_t>(classes_);
   const std::size_t images = observed_.labels.size();
   EarlyExitResult early{
-      .decision = std::string(name_of(decision_.rule)),
-      .threshold = decision_.threshold,
+      .decision = std::string(name_of(policy_.exit.rule)),
+      .threshold = policy_.exit.threshold,
       .stem_fraction = static_cast<double>(job_.engine.info().exit->multiply_accumulates) /
                        static_cast<double>(job_.engine.info().multiply_accumulates)};
   std::int64_t exits = 0;
@@ -177,6 +208,8 @@ void Run::set_answers(Result& result) const {
   std::int64_t net_right = 0;
   std::int64_t lost = 0;
   std::int64_t won = 0;
+  std::int64_t offloads = 0;
+  std::int64_t server_right = 0;
   for (std::size_t i = 0; i < images; ++i) {
     const auto is_right = [&](int answer) {
       return answer != kNoClass && answer == observed_.labels[i];
@@ -187,8 +220,11 @@ void Run::set_answers(Result& result) const {
     const bool by_exit = is_right(class_of(observed_.exit_scores));
     const bool by_net = is_right(class_of(observed_.net_scores));
     const bool answer = is_right(observed_.answers[i]);
-    exits += observed_.exited[i] ? 1 : 0;
-    exits_right += observed_.exited[i] && answer ? 1 : 0;
+    const bool exited = observed_.sources[i] == AnswerSource::kExit;
+    exits += exited ? 1 : 0;
+    exits_right += exited && answer ? 1 : 0;
+    offloads += observed_.sources[i] == AnswerSource::kServer ? 1 : 0;
+    server_right += !server_.empty() && is_right(server_[i]) ? 1 : 0;
     right += answer ? 1 : 0;
     exit_right += by_exit ? 1 : 0;
     net_right += by_net ? 1 : 0;
@@ -201,6 +237,10 @@ void Run::set_answers(Result& result) const {
   early.accuracy_exited = accuracy_of(exits_right, exits);
   early.accuracy_exit = accuracy_of(exit_right, total);
   early.accuracy_net = accuracy_of(net_right, total);
+  if (!server_.empty()) {
+    early.offloads = offloads;
+    early.accuracy_server = accuracy_of(server_right, total);
+  }
   early.lost = lost;
   early.won = won;
   result.accuracy = accuracy_of(right, total);
@@ -212,8 +252,11 @@ void Run::set_latencies(const TimerOverhead& overhead, Result& result) const {
   const auto whole = observed_.whole.samples_ns();
   std::vector<std::int64_t> exited;
   std::vector<std::int64_t> continued;
+  std::vector<std::int64_t> offloaded;
   for (std::size_t i = 0; i < all.size(); ++i) {
-    (observed_.exited[i] ? exited : continued).push_back(all[i]);
+    const AnswerSource source = observed_.sources[i];
+    const bool stopped = source == AnswerSource::kServer && policy_.offload_at_exit;
+    (source == AnswerSource::kExit ? exited : stopped ? offloaded : continued).push_back(all[i]);
   }
   const auto told = [&](std::span<const std::int64_t> samples,
                         const char* scope) -> std::optional<LatencyResult> {
@@ -225,6 +268,7 @@ void Run::set_latencies(const TimerOverhead& overhead, Result& result) const {
   result.throughput_per_s = 1e6 / *result.latency_us->mean;
   early.exited_us = told(exited, kScopeEarlyExit);
   early.continued_us = told(continued, kScopeEarlyExit);
+  early.offloaded_us = told(offloaded, kScopeEarlyExit);
   early.whole_us = told(whole, kScopeInfer);
   const auto mean = [](std::span<const std::int64_t> samples) {
     const SeriesMean series = mean_of_series(samples);
@@ -268,12 +312,20 @@ void Run::print(const Result& result) const {
       "           the exit alone {}, the whole net {}: exits lost {} right answers and "
       "won {}\n",
       percent(*early.accuracy_exit), percent(*early.accuracy_net), *early.lost, *early.won);
+  if (early.offloads) {
+    program_.print("offloaded  {} of {} images ({:.2f} %); the server alone {}\n", *early.offloads,
+                   total, 100.0 * static_cast<double>(*early.offloads) / static_cast<double>(total),
+                   percent(*early.accuracy_server));
+  }
   if (result.latency_us) {
     program_.print_text(warm_up_line(result));
     program_.print_text(short_latency_line("latency", *result.latency_us));
     if (early.exited_us) program_.print_text(short_latency_line("exited", *early.exited_us));
     if (early.continued_us) {
       program_.print_text(short_latency_line("continued", *early.continued_us));
+    }
+    if (early.offloaded_us) {
+      program_.print_text(short_latency_line("offloaded", *early.offloaded_us));
     }
     program_.print_text(short_latency_line("whole net", *early.whole_us));
     program_.print("saved      {:.1f} % of the whole net's mean latency{}\n", 100 * *early.saved,
@@ -283,7 +335,7 @@ void Run::print(const Result& result) const {
                        : "");
     program_.print(
         "timed      stem, decision and what follows, an image each, in turns with the "
-        "whole net (infer());\n           preprocessing is outside\n");
+        "whole net (infer());\n           preprocessing and servers are outside\n");
   }
   program_.print_text(memory_line(*result.memory));
   program_.print_text(machine_notes(result.machine));
@@ -309,6 +361,26 @@ void add_early_exit_options(CLI::App& app, EarlyExitOptions& options) {
   app.add_option("--exit-scores", options.exit_scores,
                  "Write the exit's scores of each image, as .npy or .csv")
       ->type_name("FILE");
+  app.add_flag("--offload-at-exit", options.offload_at_exit,
+               "Images that the exit doubts go to the server, and the tail never runs");
+  app.add_option("--net-decision", options.net_decision,
+                 "When the whole net's answer is kept, of images that went on; others go to the "
+                 "server")
+      ->type_name("RULE:T|FILE");
+  app.add_option("--server-labels", options.server_labels,
+                 "The server's class of each image, one a line")
+      ->type_name("FILE");
+}
+
+void require_exit_decision(const EarlyExitOptions& options) {
+  if (!options.decision.empty()) return;
+  if (!options.exit_scores.empty()) {
+    throw bad_input("--exit-scores: goes with --exit-decision (any: the scores are the same)");
+  }
+  if (options.offload_at_exit || !options.net_decision.empty() || !options.server_labels.empty()) {
+    throw bad_input(
+        "--offload-at-exit, --net-decision and --server-labels: go with --exit-decision");
+  }
 }
 
 int measure_early_exit(const Program& program, const EarlyExitJob& job) {

@@ -15,8 +15,13 @@ namespace hedge::cli {
 struct EarlyExitOptions {
   std::string decision;     ///< RULE:THRESHOLD or a decision file; empty: the whole net runs.
   std::string exit_scores;  ///< File; empty: not wanted.
+  std::string net_decision;
+  std::string server_labels;
+  bool offload_at_exit = false;
 };
 void add_early_exit_options(CLI::App& app, EarlyExitOptions& options);
+/// Throws bad_input where only flags were given that go with --exit-decision.
+void require_exit_decision(const EarlyExitOptions& options);
 
 /// What is run, and the files that are wanted (empty: not).
 struct EarlyExitJob {

@@ -280,9 +280,7 @@ int measure_all(const Program& program, const Options& options) {
   for (const std::string& file : {options.scores, options.early_exit.exit_scores}) {
     if (!file.empty()) require_scores_extension(file);
   }
-  if (options.early_exit.decision.empty() && !options.early_exit.exit_scores.empty()) {
-    throw bad_input("--exit-scores: goes with --exit-decision (any: the scores are the same)");
-  }
+  require_exit_decision(options.early_exit);
   const MeasuringOptions& measuring = options.measuring;
   if (!measuring.samples.empty()) require_samples_extension(measuring.samples);
   (void)parse_warm_up(measuring.warm_up);
@@ -290,6 +288,7 @@ int measure_all(const Program& program, const Options& options) {
                     {"--predictions", options.predictions},
                     {"--scores", options.scores},
                     {"--exit-scores", options.early_exit.exit_scores},
+                    {"--server-labels", options.early_exit.server_labels},
                     {"--samples", measuring.samples},
                     {"--benchmark_out", measuring.benchmark_out},
                     {"--json", program.json_file()}});

@@ -246,12 +246,15 @@ struct EarlyExitResult {
   std::optional<AccuracyResult> accuracy_exited{};  ///< Of the images that left.
   std::optional<AccuracyResult> accuracy_exit{};    ///< The exit's, had all images left.
   std::optional<AccuracyResult> accuracy_net{};     ///< The whole net's, had none.
+  std::optional<std::int64_t> offloads{};
+  std::optional<AccuracyResult> accuracy_server{};
   std::optional<std::int64_t> lost{};  ///< Right by the whole net, wrong as it was answered.
   std::optional<std::int64_t> won{};   ///< The other way round.
   std::optional<LatencyResult> exited_us{};
   std::optional<LatencyResult> continued_us{};
-  std::optional<LatencyResult> whole_us{};  ///< The whole net, each image.
-  std::optional<double> saved{};            ///< Of its mean latency, a fraction of 1.
+  std::optional<LatencyResult> offloaded_us{};  ///< Of images offloaded at the exit, here.
+  std::optional<LatencyResult> whole_us{};      ///< The whole net, each image.
+  std::optional<double> saved{};                ///< Of its mean latency, a fraction of 1.
   std::optional<Range> saved_ci98{};
   bool operator==(const EarlyExitResult&) const = default;
 };

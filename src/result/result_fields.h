@@ -217,10 +217,13 @@ void fields(Visitor& visit, T& early) {
   visit("accuracy_exited", early.accuracy_exited);
   visit("accuracy_exit", early.accuracy_exit);
   visit("accuracy_net", early.accuracy_net);
+  visit("offloads", early.offloads);
+  visit("accuracy_server", early.accuracy_server);
   visit("lost", early.lost);
   visit("won", early.won);
   visit("exited_us", early.exited_us);
   visit("continued_us", early.continued_us);
+  visit("offloaded_us", early.offloaded_us);
   visit("whole_us", early.whole_us);
   visit("saved", early.saved);
   visit("saved_ci98", early.saved_ci98);

@@ -199,6 +199,38 @@ class EarlyExit(unittest.TestCase):
             self.assertGreater(early["accuracy_net"]["top1"], 0.93, precision)
             self.assertLess(early["exited_us"]["min"], 0.85 * early["whole_us"]["min"], precision)
 
+    def test_doubtful_images_are_offloaded_by_the_policy(self):
+        labels = self.path("server.txt")
+        with open(os.path.join(self.data, "shapes_test.bin"), "rb") as records:
+            truth = [record[0] for record in iter(lambda: records.read(3073), b"")]
+        with open(labels, "w") as file:
+            file.writelines(f"{label}\n" for label in truth)
+        # At the exit: all that do not leave, and the tail never runs.
+        result, text = self.result("top1:0.9", "--offload-at-exit", f"--server-labels={labels}")
+        early = result["early_exit"]
+        self.assertEqual(early["offloads"], IMAGES - early["exits"])
+        self.assertEqual(result["accuracy"]["correct"], early["accuracy_exited"]["correct"] + early["offloads"])
+        self.assertNotIn("continued_us", early)
+        self.assertLess(early["offloaded_us"]["min"], 0.75 * early["whole_us"]["min"])
+        self.assertIn("offloaded", text)
+        # Behind the whole net: those of which it is unsure too, so fewer.
+        result, _ = self.result("top1:0.9", "--net-decision=top1:0.9", f"--server-labels={labels}")
+        behind = result["early_exit"]
+        self.assertEqual(behind["exits"], early["exits"])
+        self.assertGreater(behind["offloads"], 0)
+        self.assertLess(behind["offloads"], early["offloads"])
+        self.assertEqual(behind["accuracy_server"]["top1"], 1)
+        self.assertGreater(result["accuracy"]["top1"], behind["accuracy_net"]["top1"])
+        self.assertEqual(behind["continued_us"]["count"], IMAGES - behind["exits"])
+        # And what makes no sense.
+        self.refused(self.infer("top1:0.9", "--offload-at-exit"), "--server-labels")
+        self.refused(self.infer("top1:0.9", f"--server-labels={labels}"), "nothing is offloaded")
+        self.refused(self.infer("top1:0.9", "--offload-at-exit", "--net-decision=top1:0.9",
+                                f"--server-labels={labels}"), "--net-decision")
+        with open(labels, "a") as file:
+            file.write("3\n")
+        self.refused(self.infer("top1:0.9", "--offload-at-exit", f"--server-labels={labels}"), labels)
+
     def test_bad_flags_are_refused(self):
         self.refused(self.infer("top1"), "--exit-decision=top1", "top1:THRESHOLD")
         self.refused(self.infer("top1:2"), "between 0 and 1")

@@ -75,12 +75,17 @@ Result full_result() {
   result.early_exit->accuracy_exit->top1 = 0.91;
   result.early_exit->accuracy_net.emplace();
   result.early_exit->accuracy_net->top1 = 0.97;
+  result.early_exit->offloads = 120;
+  result.early_exit->accuracy_server.emplace();
+  result.early_exit->accuracy_server->top1 = 0.98;
   result.early_exit->lost = 15;
   result.early_exit->won = 2;
   result.early_exit->exited_us.emplace();
   result.early_exit->exited_us->mean = 250.0;
   result.early_exit->continued_us.emplace();
   result.early_exit->continued_us->mean = 640.0;
+  result.early_exit->offloaded_us.emplace();
+  result.early_exit->offloaded_us->mean = 251.0;
   result.early_exit->whole_us.emplace();
   result.early_exit->whole_us->mean = 630.0;
   result.early_exit->saved = 0.43;
@@ -340,6 +345,10 @@ constexpr const char* kGolden = R"({
     "accuracy_net": {
       "top1": 0.97
     },
+    "offloads": 120,
+    "accuracy_server": {
+      "top1": 0.98
+    },
     "lost": 15,
     "won": 2,
     "exited_us": {
@@ -347,6 +356,9 @@ constexpr const char* kGolden = R"({
     },
     "continued_us": {
       "mean": 640.0
+    },
+    "offloaded_us": {
+      "mean": 251.0
     },
     "whole_us": {
       "mean": 630.0
