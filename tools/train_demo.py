@@ -9,17 +9,24 @@
 `train` needs PyTorch and, to be quick, a GPU; `export` needs numpy and onnx. A model is a stem, three
 stages of residual blocks (the second and third halve the image and double the channels), a global
 average pool and a dense layer. Inputs are [N, 3, 32, 32], (x/255 - 0.5)/0.5.
+
+EE_ models have an early exit besides, a head of their own behind one of the stages: convolutions that
+halve the image and double the channels as the net would, a global average pool and a dense layer. Net and
+head are trained together, on the sum of their losses (Teerapittayanon et al., "BranchyNet", ICPR 2016).
+Their ONNX files have two outputs, the net's "scores" and the head's "exit".
 """
 import argparse
 import time
 
 import numpy as np
 
-# name: (channels of the first stage, blocks of a stage, ends in softmax)
+# name: (channels of the first stage, blocks of a stage, ends in softmax, stage before the early exit)
 MODELS = {
-    "resnet8": (16, 1, True),  # MLPerf Tiny's topology, with batch-norm on the shortcuts too
-    "resnet20w": (24, 3, False),
+    "resnet8": (16, 1, True, None),  # MLPerf Tiny's topology, with batch-norm on the shortcuts too
+    "resnet20w": (24, 3, False, None),
+    "EE_resnet20w": (24, 3, False, 0),
 }
+EXIT_LOSS = 0.5  # Weight of the exit's loss beside the net's.
 BN_EPSILON = 1e-5
 
 
@@ -33,6 +40,15 @@ def stages(width, blocks):
             channels = out
 
 
+def last_block(stage, blocks):
+    return f"stage{stage}.block{blocks - 1}"
+
+
+def head_widths(width, stage):
+    """Channels of the convolutions of an exit's head, from what it gets to what it pools."""
+    return [width << s for s in range(stage, 3)]
+
+
 # ---- training
 
 
@@ -40,7 +56,7 @@ def build_torch(name):
     import torch
     from torch import nn
 
-    width, blocks, _ = MODELS[name]
+    width, blocks, _, exit_stage = MODELS[name]
 
     class Block(nn.Module):
         def __init__(self, channels, out, stride):
@@ -58,6 +74,19 @@ def build_torch(name):
             y = self.bn2(self.conv2(torch.relu(self.bn1(self.conv1(x)))))
             return torch.relu(y + (self.bn3(self.conv3(x)) if self.projects else x))
 
+    class Head(nn.Module):
+        def __init__(self, widths):
+            super().__init__()
+            pairs = list(zip(widths, widths[1:]))
+            self.convs = nn.ModuleList(nn.Conv2d(i, o, 3, 2, 1, bias=False) for i, o in pairs)
+            self.bns = nn.ModuleList(nn.BatchNorm2d(o, BN_EPSILON) for _, o in pairs)
+            self.dense = nn.Linear(widths[-1], 10)
+
+        def forward(self, x):
+            for conv, bn in zip(self.convs, self.bns):
+                x = torch.relu(bn(conv(x)))
+            return self.dense(x.mean((2, 3)))
+
     class Net(nn.Module):
         def __init__(self):
             super().__init__()
@@ -66,12 +95,18 @@ def build_torch(name):
             self.blocks = nn.ModuleDict(
                 {n.replace(".", "_"): Block(i, o, s) for n, i, o, s in stages(width, blocks)})
             self.dense = nn.Linear(width * 4, 10)
+            if exit_stage is not None:
+                self.exit = Head(head_widths(width, exit_stage))
 
         def forward(self, x):
+            """Scores of the net, then of the exit if there is one."""
+            early = []
             x = torch.relu(self.bn(self.conv(x)))
-            for block in self.blocks.values():
+            for block_name, block in self.blocks.items():
                 x = block(x)
-            return self.dense(x.mean((2, 3)))
+                if exit_stage is not None and block_name == last_block(exit_stage, blocks).replace(".", "_"):
+                    early = [self.exit(x)]
+            return [self.dense(x.mean((2, 3))), *early]
 
     return Net()
 
@@ -114,10 +149,10 @@ def train(arguments):
     def accuracy():
         net.eval()
         with torch.no_grad():
-            right = sum((net(prepare(x)).argmax(1) == y).sum().item() for x, y in
-                        zip(test_images.split(1000), test_labels.split(1000)))
+            right = sum(torch.tensor([(scores.argmax(1) == y).sum() for scores in net(prepare(x))])
+                        for x, y in zip(test_images.split(1000), test_labels.split(1000)))
         net.train()
-        return right
+        return " and ".join(str(int(count)) for count in right)
 
     for epoch in range(arguments.epochs):
         order = torch.randperm(len(labels), device=device)
@@ -126,7 +161,8 @@ def train(arguments):
                 continue
             with torch.autocast(device, torch.bfloat16):
                 scores = net(prepare(augment(images[index])).to(memory_format=torch.channels_last))
-            loss = F.cross_entropy(scores.float(), labels[index])
+            losses = [F.cross_entropy(s.float(), labels[index]) for s in scores]
+            loss = losses[0] + EXIT_LOSS * sum(losses[1:])
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
@@ -147,7 +183,7 @@ def export(arguments):
     from onnx import TensorProto, helper, numpy_helper
     state = dict(np.load(arguments.weights))
     name = str(state.pop("__model__"))
-    width, blocks, softmax = MODELS[name]
+    width, blocks, softmax, exit_stage = MODELS[name]
     nodes, initializers = [], []
 
     def constant(key, value):
@@ -166,6 +202,12 @@ def export(arguments):
                     [y] + [constant(f"{bn}.{k}", state[f"{bn}.{k}"]) for k in keys], f"{out}.bn",
                     epsilon=BN_EPSILON)
 
+    def dense(x, key, prefix, output):
+        x = node("Flatten", [node("GlobalAveragePool", [x], f"{prefix}pool")], f"{prefix}features")
+        weight = constant(f"{key}.weight", state[f"{key}.weight"])
+        return node("Gemm", [x, weight, constant(f"{key}.bias", state[f"{key}.bias"])], output, transB=1)
+
+    outputs = []
     x = node("Relu", [conv_bn("input", "conv", "bn", "stem", 1, 3)], "stem")
     for block, channels, out, stride in stages(width, blocks):
         key = "blocks." + block.replace(".", "_")
@@ -174,16 +216,20 @@ def export(arguments):
         if stride != 1 or channels != out:
             x = conv_bn(x, f"{key}.conv3", f"{key}.bn3", f"{block}.shortcut", stride, 1)
         x = node("Relu", [node("Add", [y, x], f"{block}.add")], block)
-    x = node("Flatten", [node("GlobalAveragePool", [x], "pool")], "features")
-    weight = constant("dense.weight", state["dense.weight"])
-    bias = constant("dense.bias", state["dense.bias"])
-    x = node("Gemm", [x, weight, bias], "logits", transB=1)
+        if exit_stage is not None and block == last_block(exit_stage, blocks):
+            early = x
+            for i in range(len(head_widths(width, exit_stage)) - 1):
+                key = f"exit.{i}"
+                early = node("Relu", [conv_bn(early, f"exit.convs.{i}", f"exit.bns.{i}", key, 2, 3)], key)
+            outputs.append(dense(early, "exit.dense", "exit.", "exit"))
+    x = dense(x, "dense", "", "logits" if softmax or not outputs else "scores")
     if softmax:
         x = node("Softmax", [x], "scores", axis=1)
+    outputs.insert(0, x)
     graph = helper.make_graph(
         nodes, f"{name}_shapes",
         [helper.make_tensor_value_info("input", TensorProto.FLOAT, ["N", 3, 32, 32])],
-        [helper.make_tensor_value_info(x, TensorProto.FLOAT, ["N", 10])], initializers)
+        [helper.make_tensor_value_info(o, TensorProto.FLOAT, ["N", 10]) for o in outputs], initializers)
     model = helper.make_model(graph, producer_name="Hedge tools/train_demo.py",
                               opset_imports=[helper.make_opsetid("", 13)])
     model.ir_version = 8
@@ -198,7 +244,7 @@ def main():
     t.add_argument("--data", default="data", help="folder of shapes_train.bin and shapes_test.bin")
     t.add_argument("--model", choices=MODELS, default="resnet8")
     t.add_argument("--out", required=True, help="weights, .npz")
-    t.add_argument("--epochs", type=int, default=40)
+    t.add_argument("--epochs", type=int, default=25)
     t.add_argument("--batch", type=int, default=512)
     t.add_argument("--rate", type=float, default=0.4)
     t.add_argument("--weight-decay", type=float, default=2e-4)

@@ -31,6 +31,14 @@ struct CalibrationInfo {
   std::vector<std::string> keep{};  ///< Layers that were to stay in floating point.
 };
 
+/// An early exit: scores that are known before the whole net has run.
+struct ExitInfo {
+  std::size_t output = 0;                 ///< Its number among the outputs; never 0, the net's own.
+  bool ends_in_softmax = false;           ///< The exit's scores.
+  std::int64_t multiply_accumulates = 0;  ///< Of the stem, for one image.
+  std::vector<Binding> cut{};             ///< What the tail reads of the stem (or of the input).
+};
+
 /// What an engine says of itself: the metadata of the file.
 struct EngineInfo {
   std::string model;      ///< "resnet8", from the file's name or --model-name.
@@ -49,6 +57,7 @@ struct EngineInfo {
   std::int64_t batch = 1;                 ///< Images of one inference as built.
   bool ends_in_softmax = false;
   std::optional<CalibrationInfo> calibration{};  ///< Of int8 engines.
+  std::optional<ExitInfo> exit{};                ///< Of engines with an early exit.
 };
 
 /// How an engine is to be run.
@@ -92,6 +101,22 @@ class LayerProfiler {
   [[nodiscard]] virtual std::vector<Layer> layers() const = 0;
   /// As infer(), and adds the nanoseconds of each layer to `layer_ns` (one entry a layer).
   virtual void infer_profiled(std::span<std::int64_t> layer_ns) = 0;
+};
+
+/// An ability of the contexts of engines with an early exit (EngineInfo::exit; ask with
+/// dynamic_cast): infer() in two parts, of which the second need not follow. Neither allocates or
+/// locks, as infer().
+class EarlyExitContext {
+ public:
+  virtual ~EarlyExitContext() = default;
+  /// Reads input() and runs what the exit's scores need: output(exit->output) is readable after it,
+  /// the others are not.
+  virtual void run_stem() = 0;
+  /// The rest, on what the last run_stem() left; all outputs are readable after it. At most once
+  /// for each run_stem(), with no infer() and no change of input() in between.
+  virtual void run_tail() = 0;
+  /// Of LayerProfiler::layers(), the first that run_stem() runs.
+  [[nodiscard]] virtual std::size_t stem_layers() const = 0;
 };
 
 /// A network ready to run. Immutable, shared between threads.

@@ -26,6 +26,8 @@ struct EngineBuildOptions {
   int optimization_level = 3;             ///< 0..5; larger values mean 5.
   int threads = 1;
   std::filesystem::path timing_cache;
+  /// The tensor whose scores are an early exit. Empty: none, but for an EE_ model with two outputs.
+  std::string exit{};
   Int8Options int8{};  ///< For precision int8.
 };
 

@@ -12,6 +12,7 @@
 #include "base/naming.h"
 #include "base/sha256.h"
 #include "base/text.h"
+#include "builder/early_exit.h"
 #include "data/dataset_names.h"
 #include "data/recipes.h"
 #include "engine/engine_name.h"
@@ -42,21 +43,9 @@ std::vector<Binding> output_bindings(const Graph& graph) {
   return bindings;
 }
 
-bool ends_in_softmax(const Graph& graph) {
-  return std::any_of(graph.nodes.begin(), graph.nodes.end(), [&](const Node& node) {
-    return node.op->name == "Softmax" && node.outputs.front() == graph.outputs.front();
-  });
-}
-
 /// For messages: "'x' (float32 1x3x32x32)".
 std::string describe(const std::string& name, const TensorType& type) {
   return fmt::format("'{}' ({} {})", name, to_string(type.type), to_string(type.shape));
-}
-
-/// batch x classes, also with extents of 1 beside the classes (1x1000x1x1).
-bool are_scores(const Shape& shape, std::int64_t batch) {
-  return shape.size() >= 2 && shape[0] == batch &&
-         std::count_if(shape.begin() + 1, shape.end(), [](auto extent) { return extent > 1; }) <= 1;
 }
 
 /// A classifier has one input, of floats with four axes, and float scores with the batch first.
@@ -168,6 +157,20 @@ void check_float_layers(const Graph& graph) {
           floating.size(), all, join_words(floating)));
 }
 
+/// Whether the model has an early exit, which is its last output then.
+bool find_exit(Graph& graph, const EngineName& name, const std::string& stated) {
+  const bool own = stated.empty() && name.early_exit();
+  const std::string tensor = own ? own_exit(graph) : stated;
+  if (tensor.empty()) return false;
+  take_exit(graph, tensor);
+  if (own) {
+    log(LogLevel::kInfo,
+        fmt::format("the output '{}' is taken as the early exit of '{}'", printable(tensor),
+                    printable(graph.value(graph.outputs.front()).name)));
+  }
+  return true;
+}
+
 std::string choose_precision(const std::string& stated, bool quantized, const Backend& backend) {
   if (!stated.empty()) return stated;
   if (quantized) return "int8";
@@ -211,6 +214,7 @@ PreparedModel prepare_model(const std::filesystem::path& onnx, const EngineBuild
   Graph graph = import_model(onnx, options.batch, options.shapes);
   return naming(onnx.string(), [&] {
     require_classifier(graph);
+    const bool early_exit = find_exit(graph, name, options.exit);
     warn_of_another_batch(graph, options);
     set_batch(graph, options.batch);
     const std::int64_t parameters = parameter_count(graph);
@@ -219,6 +223,8 @@ PreparedModel prepare_model(const std::filesystem::path& onnx, const EngineBuild
     const std::string precision = choose_precision(options.precision, quantized, backend);
     optimize(graph);
     if (quantized) check_float_layers(graph);
+    std::optional<ExitInfo> exit;
+    if (early_exit) exit = lay_out_exit(graph, options.batch);
     const std::string dataset = choose_dataset(name, options);
     PreparedModel model{
         .backend = &backend,
@@ -240,7 +246,8 @@ PreparedModel prepare_model(const std::filesystem::path& onnx, const EngineBuild
                  .parameters = parameters,
                  .multiply_accumulates = macs / options.batch,
                  .batch = options.batch,
-                 .ends_in_softmax = ends_in_softmax(graph)},
+                 .ends_in_softmax = ends_in_softmax(graph, graph.outputs.front()),
+                 .exit = std::move(exit)},
         .graph = std::move(graph),
         .came_quantized = quantized};
     if (quantized) model.info.calibration = CalibrationInfo{.method = "Q/DQ of the model"};
@@ -254,6 +261,7 @@ EngineContainer compile(const PreparedModel& model, const Graph& graph,
                         const std::string& precision) {
   BuildOptions build = model.build;
   build.precision = precision;
+  if (model.info.exit) build.exit_output = model.info.exit->output;
   BackendEngine engine = model.backend->build(graph, build);
   EngineContainer container;
   container.info = model.info;

@@ -60,6 +60,7 @@ struct Options {
   std::string threads = "1";
   std::string batch = "1";
   std::string shape;
+  std::string exit;
   std::string level = "3";
   std::string timing_cache = "./timing.cache";
   CalibrationFlags calibration;
@@ -96,6 +97,7 @@ EngineBuildOptions build_options(const Program& program, const Options& options)
               static_cast<int>(parse_count("--builderOptimizationLevel", options.level, 0, 1000)),
           .threads = thread_count(options.threads),
           .timing_cache = options.timing_cache,
+          .exit = options.exit,
           .int8 = with_progress(program, options.calibration)};
 }
 
@@ -131,6 +133,7 @@ void print_engine(const Program& program, const std::filesystem::path& path,
                 info.target);
   program.print("holds      {} parameters, {} multiply-accumulates an image, batch {}\n",
                 info.parameters, info.multiply_accumulates, info.batch);
+  if (info.exit) program.print_text(exit_line(info));
   program.print("recipe     {}\n", to_string(*info.preprocessing));
   if (info.calibration) program.print("ranges     {}\n", calibration_text(*info.calibration));
 }
@@ -223,6 +226,11 @@ void add_options(CLI::App& app, Options& options) {
   app.add_option("--engine_batch_size", options.batch, "Images of one inference (default 1)")
       ->type_name("N");
   add_shape_option(app, options.shape);
+  app.add_option(
+         "--exit", options.exit,
+         "Scores of an early exit, an output or a tensor inside (default: of EE_ models with "
+         "two outputs the earlier one)")
+      ->type_name("TENSOR");
   app.add_option("--builderOptimizationLevel", options.level,
                  "0: nothing is timed, to 5: much is (default 3; above 5 means 5)")
       ->type_name("N");

@@ -9,6 +9,7 @@
 
 #include "base/cancellation.h"
 #include "base/file.h"
+#include "cli/early_exit_mode.h"
 #include "cli/flags.h"
 #include "cli/image_run.h"
 #include "cli/measuring_options.h"
@@ -28,6 +29,7 @@ constexpr const char* kExamples =
     "Examples:\n"
     "  ./inference --model=../models/resnet8_cifar_fp32.engine --iterations=10000\n"
     "  ./inference --model=resnet8_shapes.onnx --batch=1,2,4,8 --json=sweep.json\n"
+    "  ./inference --model=EE_resnet20w_shapes_fp32.engine --exit-decision=top1:0.9\n"
     "\n"
     "An iteration is one image. Timed is infer() alone; reading and preprocessing the image and\n"
     "looking at the scores are outside. More iterations than images begin again with the first;\n"
@@ -42,6 +44,7 @@ struct Options {
   std::string max_batch_size;
   std::string predictions;
   std::string scores;
+  EarlyExitOptions early_exit;
 };
 
 struct Measured {
@@ -97,19 +100,42 @@ class Run {
   ImageRun images_;
 };
 
+/// `inference --exit-decision`.
+int measure_early_exit(const Program& program, const Options& options, const Engine& engine,
+                       const Dataset& dataset, std::span<const std::int64_t> batches) {
+  if (batches.size() > 1 || batches.front() != 1) {
+    throw bad_input("--exit-decision: decides image by image; give --batch=1");
+  }
+  const auto size = static_cast<std::int64_t>(dataset.size());
+  return cli::measure_early_exit(program, {.engine = engine,
+                                           .dataset = dataset,
+                                           .model = options.model,
+                                           .measuring = options.measuring,
+                                           .options = options.early_exit,
+                                           .iterations = parse_iterations(options.iterations, size),
+                                           .predictions = options.predictions,
+                                           .scores = options.scores});
+}
+
 int measure_all(const Program& program, const Options& options) {
-  if (!options.scores.empty()) require_scores_extension(options.scores);
+  for (const std::string& file : {options.scores, options.early_exit.exit_scores}) {
+    if (!file.empty()) require_scores_extension(file);
+  }
+  require_exit_decision(options.early_exit);
   const MeasuringOptions& measuring = options.measuring;
   if (!measuring.samples.empty()) require_samples_extension(measuring.samples);
   (void)parse_warm_up(measuring.warm_up);
   require_distinct({{"--model", options.model.model},
                     {"--predictions", options.predictions},
                     {"--scores", options.scores},
+                    {"--exit-scores", options.early_exit.exit_scores},
+                    {"--server-labels", options.early_exit.server_labels},
                     {"--samples", measuring.samples},
                     {"--benchmark_out", measuring.benchmark_out},
                     {"--json", program.json_file()}});
   for (const std::string& file :
-       {options.predictions, options.scores, measuring.samples, measuring.benchmark_out}) {
+       {options.predictions, options.scores, options.early_exit.exit_scores, measuring.samples,
+        measuring.benchmark_out}) {
     if (!file.empty()) require_writable(file);
   }
   const auto engine = open_engine(options.model);
@@ -126,6 +152,9 @@ int measure_all(const Program& program, const Options& options) {
   const auto size = static_cast<std::int64_t>(images->size());
   const auto dataset = decoded_ahead(std::move(images), options.model,
                                      std::min(size, parse_iterations(options.iterations, size)));
+  if (!options.early_exit.decision.empty()) {
+    return measure_early_exit(program, options, *engine, *dataset, batches);
+  }
   Run run(program, options, *engine, *dataset);
   std::vector<Result> results;
   Measured measured;
@@ -180,6 +209,7 @@ int main(int argc, char** argv) {
       ->type_name("FILE");
   app.add_option("--scores", options.scores, "Write the scores of each image, as .npy or .csv")
       ->type_name("FILE");
+  add_early_exit_options(app, options.early_exit);
   program.add_json_flag("schema hedge.result/1; of a sweep a list of them");
   return program.run(argc, argv, [&] { return measure_all(program, options); });
 }

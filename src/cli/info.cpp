@@ -113,6 +113,7 @@ void print_engine(const Program& program, const Options& options, const std::str
   program.print("  built for  {}\n", info.target);
   program.print("  source     SHA-256 {}\n", info.source_sha256);
   program.print("  input      {}\n  output     {}\n", shapes(info.inputs), shapes(info.outputs));
+  if (info.exit) program.print_text("  " + exit_line(info));
   if (info.preprocessing) program.print("  recipe     {}\n", to_string(*info.preprocessing));
   if (info.calibration) program.print("  ranges     {}\n", calibration_text(*info.calibration));
   program.print("  holds      {} parameters, {} multiply-accumulates an image\n", info.parameters,

@@ -3,7 +3,10 @@
 // energy beside either (model_energy).
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "base/file.h"
+#include "base/naming.h"
 #include "cli/flags.h"
 #include "cli/latency_mode.h"
 #include "cli/measuring_options.h"
@@ -11,6 +14,7 @@
 #include "cli/model_options.h"
 #include "cli/program.h"
 #include "hedge/error.h"
+#include "hi/early_exit.h"
 #include "measure/samples_file.h"
 
 namespace hedge::cli {
@@ -87,8 +91,11 @@ int measure(const Program& program, const Options& options) {
   require_batch_within(options.max_batch_size, {batch});
   const auto dataset = open_dataset(*engine, options.model);
   const auto images = static_cast<std::int64_t>(dataset->size());
-  const auto context =
+  auto context =
       engine->create_context({.threads = thread_count(options.model.threads), .batch = batch});
+  if (options.model.stem) {
+    context = naming(options.model.model, [&] { return stem_of(*engine, std::move(context)); });
+  }
   const Preprocessing prepare = preprocessing_of(*engine);
   const auto input = context->input();
   const std::size_t image_size = input.size() / static_cast<std::size_t>(batch);
@@ -126,6 +133,8 @@ int main(int argc, char** argv) {
       ->type_name("N");
   app.add_option("--maxBatchSize", options.max_batch_size, "Refuse batches above it")
       ->type_name("N");
+  app.add_flag("--stem", options.model.stem,
+               "Of a net with an early exit, run up to there: what an image costs that leaves");
   app.add_flag_callback(
       "--latency",
       [&] {

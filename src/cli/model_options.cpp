@@ -257,6 +257,7 @@ Result describe_run(const std::string& program, const Engine& engine,
   result.machine = collect_machine_facts();
   result.config.threads = thread_count(options.threads);
   result.config.batch = batch;
+  if (options.stem) result.config.flags["part"] = "stem";
   if (info.preprocessing) result.config.flags["preprocess"] = to_string(*info.preprocessing);
   return result;
 }
@@ -275,6 +276,19 @@ std::string model_line(const Result& result) {
                      result.model.precision.value_or("?"), result.model.backend.value_or("?"),
                      *result.config.batch, *result.config.threads,
                      *result.config.threads == 1 ? "" : "s");
+}
+
+std::string exit_line(const EngineInfo& info) {
+  std::vector<std::string> cut;
+  for (const Binding& binding : info.exit->cut) {
+    cut.push_back(fmt::format("{} {}", printable(binding.name), to_string(binding.shape)));
+  }
+  return fmt::format("early exit {} after {} multiply-accumulates ({:.1f} %); the rest reads {}\n",
+                     printable(info.outputs.at(info.exit->output).name),
+                     info.exit->multiply_accumulates,
+                     100.0 * static_cast<double>(info.exit->multiply_accumulates) /
+                         static_cast<double>(info.multiply_accumulates),
+                     join_words(cut));
 }
 
 std::string accuracy_line(const AccuracyResult& accuracy) {

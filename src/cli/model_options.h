@@ -26,6 +26,7 @@ struct ModelOptions {
   std::string shape;
   std::string decode_threads;
   bool decode_overlap = false;
+  bool stem = false;  ///< Of a net with an early exit, what runs is the part up to there.
 };
 
 void add_model_options(CLI::App& app, ModelOptions& options);
@@ -73,6 +74,8 @@ void require_same_classes(const Engine& engine, const Dataset& dataset,
 
 // Lines for people, ending in a line end.
 [[nodiscard]] std::string model_line(const Result& result);
+/// Of an engine with an early exit: where it is, what it costs and what lies at the cut.
+[[nodiscard]] std::string exit_line(const EngineInfo& info);
 [[nodiscard]] std::string accuracy_line(const AccuracyResult& accuracy);
 [[nodiscard]] std::string latency_lines(const LatencyResult& latency);
 [[nodiscard]] std::string timer_line(const TimerOverhead& overhead);

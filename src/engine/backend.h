@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <memory>
 #include <optional>
@@ -30,6 +31,8 @@ struct BuildOptions {
   int optimization_level = 3;  ///< 0 (no tactic is timed) to 5; trtexec's scale.
   int threads = 1;
   std::filesystem::path timing_cache;  ///< Empty: none.
+  /// The output of the early exit; the nodes that it needs come first (graph/early_exit.h).
+  std::optional<std::size_t> exit_output{};
 };
 
 /// What a backend makes of a graph.

@@ -34,6 +34,20 @@ void from_json(const nlohmann::json& json, CalibrationInfo& info) {
   json.at("keep").get_to(info.keep);
 }
 
+void to_json(nlohmann::json& json, const ExitInfo& info) {
+  json = {{"output", info.output},
+          {"ends_in_softmax", info.ends_in_softmax},
+          {"multiply_accumulates", info.multiply_accumulates},
+          {"cut", info.cut}};
+}
+
+void from_json(const nlohmann::json& json, ExitInfo& info) {
+  info.output = json_integer<std::size_t>(json.at("output"));
+  json.at("ends_in_softmax").get_to(info.ends_in_softmax);
+  info.multiply_accumulates = json_integer<std::int64_t>(json.at("multiply_accumulates"));
+  json.at("cut").get_to(info.cut);
+}
+
 void to_json(nlohmann::json& json, const EngineInfo& info) {
   json = {{"model", info.model},
           {"dataset", info.dataset},
@@ -51,6 +65,7 @@ void to_json(nlohmann::json& json, const EngineInfo& info) {
           {"ends_in_softmax", info.ends_in_softmax}};
   if (info.preprocessing) json["preprocessing"] = *info.preprocessing;
   if (info.calibration) json["calibration"] = *info.calibration;
+  if (info.exit) json["exit"] = *info.exit;
 }
 
 void from_json(const nlohmann::json& json, EngineInfo& info) {
@@ -74,8 +89,14 @@ void from_json(const nlohmann::json& json, EngineInfo& info) {
   if (json.contains("calibration")) {
     info.calibration = json.at("calibration").get<CalibrationInfo>();
   }
+  if (json.contains("exit")) info.exit = json.at("exit").get<ExitInfo>();
   if (info.inputs.size() != 1 || info.outputs.empty() || info.batch < 1) {
     throw bad_input("the metadata does not describe a classifier with one input");
+  }
+  if (info.exit && (info.exit->output == 0 || info.exit->output >= info.outputs.size() ||
+                    element_count(info.outputs[info.exit->output].shape) !=
+                        element_count(info.outputs[0].shape))) {
+    throw bad_input("the metadata's early exit is none of the outputs, or has other classes");
   }
 }
 

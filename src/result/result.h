@@ -116,6 +116,7 @@ struct LatencyResult {
 inline constexpr const char* kScopeInfer = "infer";
 inline constexpr const char* kScopePreprocessAndInfer = "preprocess+infer";
 inline constexpr const char* kScopeDecide = "decide";
+inline constexpr const char* kScopeEarlyExit = "stem+decide+tail";
 inline constexpr const char* kScopeLoop = "loop";  ///< Amortised: one timer around all iterations.
 
 /// The untimed inferences before.
@@ -275,6 +276,30 @@ struct HiResult {
   bool operator==(const HiResult&) const = default;
 };
 
+/// A net with an early exit, image by image by a decision. `accuracy` and `latency_us` beside it
+/// are what came of that.
+struct EarlyExitResult {
+  std::optional<std::string> decision;    ///< Its rule.
+  std::optional<double> threshold;        ///< In the rule's unit.
+  std::optional<double> stem_fraction{};  ///< Of the whole net's multiply-accumulates.
+  std::optional<std::int64_t> exits{};
+  std::optional<double> exit_fraction{};
+  std::optional<AccuracyResult> accuracy_exited{};  ///< Of the images that left.
+  std::optional<AccuracyResult> accuracy_exit{};    ///< The exit's, had all images left.
+  std::optional<AccuracyResult> accuracy_net{};     ///< The whole net's, had none.
+  std::optional<std::int64_t> offloads{};
+  std::optional<AccuracyResult> accuracy_server{};
+  std::optional<std::int64_t> lost{};  ///< Right by the whole net, wrong as it was answered.
+  std::optional<std::int64_t> won{};   ///< The other way round.
+  std::optional<LatencyResult> exited_us{};
+  std::optional<LatencyResult> continued_us{};
+  std::optional<LatencyResult> offloaded_us{};  ///< Of images offloaded at the exit, here.
+  std::optional<LatencyResult> whole_us{};      ///< The whole net, each image.
+  std::optional<double> saved{};                ///< Of its mean latency, a fraction of 1.
+  std::optional<Range> saved_ci98{};
+  bool operator==(const EarlyExitResult&) const = default;
+};
+
 /// Clocks, temperatures, load, throttling: one JSON object each, keys as the meter names them.
 struct ConditionsResult {
   std::optional<nlohmann::json> before;
@@ -314,6 +339,7 @@ struct Result {
   std::optional<MemoryResult> memory;
   std::optional<EnergyResult> energy;
   std::optional<HiResult> hi;
+  std::optional<EarlyExitResult> early_exit;
   std::optional<ConditionsResult> conditions;
   std::optional<Validity> validity;
   std::vector<std::string> warnings;

@@ -244,6 +244,28 @@ void fields(Visitor& visit, T& hi) {
   visit("decision_us", hi.decision_us);
 }
 
+template <class Visitor, MaybeConst<EarlyExitResult> T>
+void fields(Visitor& visit, T& early) {
+  visit("decision", early.decision);
+  visit("threshold", early.threshold);
+  visit("stem_fraction", early.stem_fraction);
+  visit("exits", early.exits);
+  visit("exit_fraction", early.exit_fraction);
+  visit("accuracy_exited", early.accuracy_exited);
+  visit("accuracy_exit", early.accuracy_exit);
+  visit("accuracy_net", early.accuracy_net);
+  visit("offloads", early.offloads);
+  visit("accuracy_server", early.accuracy_server);
+  visit("lost", early.lost);
+  visit("won", early.won);
+  visit("exited_us", early.exited_us);
+  visit("continued_us", early.continued_us);
+  visit("offloaded_us", early.offloaded_us);
+  visit("whole_us", early.whole_us);
+  visit("saved", early.saved);
+  visit("saved_ci98", early.saved_ci98);
+}
+
 template <class Visitor, MaybeConst<ConditionsResult> T>
 void fields(Visitor& visit, T& conditions) {
   visit("before", conditions.before);
@@ -280,6 +302,7 @@ void fields(Visitor& visit, T& result) {
   visit("memory", result.memory);
   visit("energy", result.energy);
   visit("hi", result.hi);
+  visit("early_exit", result.early_exit);
   visit("conditions", result.conditions);
   visit("validity", result.validity);
   visit("warnings", result.warnings);

@@ -11,10 +11,13 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "graph/early_exit.h"
 #include "graph/query.h"
+#include "hi/early_exit.h"
 #include "hi/fast_decision.h"
 #include "hi/online.h"
 #include "hi/split_mix.h"
+#include "support/early_exit_nets.h"
 #include "support/engines.h"
 #include "support/nets.h"
 #include "support/quantized.h"
@@ -175,6 +178,42 @@ TEST(Infer, AllocatesNothingByOurOwnKernels) {
       }
     }
     EXPECT_TRUE(found) << name;
+  }
+}
+
+TEST(Infer, AllocatesNothingInThePartsOfAnEarlyExit) {
+  for (const std::string precision : {"fp32", "int8"}) {
+    Graph graph = test::early_exit_net(true);
+    if (precision == "int8") {
+      graph = test::quantized(graph);
+    } else {
+      optimize(graph);
+    }
+    order_stem_first(graph, graph.outputs[1]);
+    EngineContainer container = test::container_of(graph, precision);
+    container.info.exit = ExitInfo{.output = 1};
+    const auto engine = make_engine(std::move(container));
+    const auto context = engine->create_context({});
+    EarlyExit early(*engine, *context, {.exit = {.rule = Rule::kTop1, .threshold = 0.25}});
+    context->infer();
+    const std::vector<float> image = test::noise(early.input().size(), 1);
+    std::copy(image.begin(), image.end(), early.input().begin());
+    allocations = 0;
+    locks = 0;
+    bool exited = false;
+    bool continued = false;
+    counting = true;
+    for (int i = 0; i < 10; ++i) {
+      // Brighter images are surer.
+      for (std::size_t at = 0; at < image.size(); ++at) {
+        early.input()[at] = image[at] * static_cast<float>(i * i);
+      }
+      (early.run() == AnswerSource::kExit ? exited : continued) = true;
+    }
+    counting = false;
+    EXPECT_TRUE(exited && continued) << precision;
+    EXPECT_EQ(allocations.load(), 0) << precision;
+    EXPECT_EQ(locks.load(), 0) << precision;
   }
 }
 

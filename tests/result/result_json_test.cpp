@@ -84,6 +84,28 @@ Result full_result() {
   result.hi->against_local = {0.15, 1540, 40, 0.001};
   result.hi->against_server = {-0.07, 100, 800, 0.002};
   result.hi->decision_us.emplace().p50 = 0.025;
+  result.early_exit = {"top1", 0.9, 0.39, 7290, 0.729};
+  result.early_exit->accuracy_exited.emplace();
+  result.early_exit->accuracy_exited->correct = 7250;
+  result.early_exit->accuracy_exit.emplace();
+  result.early_exit->accuracy_exit->top1 = 0.91;
+  result.early_exit->accuracy_net.emplace();
+  result.early_exit->accuracy_net->top1 = 0.97;
+  result.early_exit->offloads = 120;
+  result.early_exit->accuracy_server.emplace();
+  result.early_exit->accuracy_server->top1 = 0.98;
+  result.early_exit->lost = 15;
+  result.early_exit->won = 2;
+  result.early_exit->exited_us.emplace();
+  result.early_exit->exited_us->mean = 250.0;
+  result.early_exit->continued_us.emplace();
+  result.early_exit->continued_us->mean = 640.0;
+  result.early_exit->offloaded_us.emplace();
+  result.early_exit->offloaded_us->mean = 251.0;
+  result.early_exit->whole_us.emplace();
+  result.early_exit->whole_us->mean = 630.0;
+  result.early_exit->saved = 0.43;
+  result.early_exit->saved_ci98 = Range{0.42, 0.44};
   result.conditions = {json{{"clock_mhz", 1500}}, json{{"load", 0.5}}, json{{"clock_mhz", 1400}}};
   result.validity = {Verdict::kInvalid, {"the clock fell by 7 %: cool the board"}};
   result.warnings = {"calibrated on test images"};
@@ -374,6 +396,45 @@ constexpr const char* kGolden = R"({
     "decision_us": {
       "p50": 0.025
     }
+  },
+  "early_exit": {
+    "decision": "top1",
+    "threshold": 0.9,
+    "stem_fraction": 0.39,
+    "exits": 7290,
+    "exit_fraction": 0.729,
+    "accuracy_exited": {
+      "correct": 7250
+    },
+    "accuracy_exit": {
+      "top1": 0.91
+    },
+    "accuracy_net": {
+      "top1": 0.97
+    },
+    "offloads": 120,
+    "accuracy_server": {
+      "top1": 0.98
+    },
+    "lost": 15,
+    "won": 2,
+    "exited_us": {
+      "mean": 250.0
+    },
+    "continued_us": {
+      "mean": 640.0
+    },
+    "offloaded_us": {
+      "mean": 251.0
+    },
+    "whole_us": {
+      "mean": 630.0
+    },
+    "saved": 0.43,
+    "saved_ci98": [
+      0.42,
+      0.44
+    ]
   },
   "conditions": {
     "before": {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "backends/cpu/threads.h"
+#include "graph/early_exit.h"
 #include "graph/post_op.h"
 #include "graph/query.h"
 
@@ -55,6 +56,7 @@ Compiler::Compiler(const Graph& graph, const PlanOptions& options)
       last_use_(graph.values.size(), 0) {
   plan_->engine = dnnl::engine(dnnl::engine::kind::cpu, 0);
   plan_->threads = options.threads;
+  plan_->output_elements.resize(graph.outputs.size());
   stream_ = dnnl::stream(plan_->engine);
   use_threads(options.threads);
 
@@ -95,10 +97,19 @@ std::shared_ptr<const Plan> Compiler::run() {
           {shape.empty() ? row_major(shape, Type::f32) : Desc(Dims(shape), Type::f32, strides),
            storage});
 
+  const std::optional<std::size_t> exit = options_.exit_output;
+  const std::size_t stem =
+      exit ? stem_length(graph_, graph_.outputs.at(*exit)) : graph_.nodes.size();
   for (node_index_ = 0; node_index_ < graph_.nodes.size(); ++node_index_) {
     compile(graph_.nodes[node_index_]);
+    if (exit && node_index_ + 1 == stem) {
+      place_output(*exit);
+      plan_->stem_steps = plan_->steps.size();
+    }
   }
-  place_outputs();
+  for (std::size_t i = 0; i < graph_.outputs.size(); ++i) {
+    if (i != exit) place_output(i);
+  }
   lay_out_arena(*plan_);
   for (const dnnl::memory& memory : plan_->weights)
     plan_->weight_bytes += memory.get_desc().get_size();
@@ -106,7 +117,7 @@ std::shared_ptr<const Plan> Compiler::run() {
 }
 
 void Compiler::compile(const Node& node) {
-  uncounted_macs_ = multiply_accumulates_of(node);
+  uncounted_macs_ = multiply_accumulates(graph_, node);
   const auto stated = options_.precisions.find(node.name);
   precision_ = stated == options_.precisions.end() ? options_.precision : stated->second;
   const auto attempt = [&](bool bytes, auto compile_node) {
@@ -186,15 +197,6 @@ void Compiler::add_library_step(const Node& node, const AnyPrimitive& any,
             .primitive = any.primitive,
             .arguments = std::move(arguments),
             .multiply_accumulates = std::exchange(uncounted_macs_, 0)});
-}
-
-std::int64_t Compiler::multiply_accumulates_of(const Node& node) const {
-  if (node.op->macs == nullptr) return 0;
-  std::vector<const Value*> inputs;
-  for (const ValueId id : node.inputs) {
-    inputs.push_back(id == kNoValue ? nullptr : &graph_.value(id));
-  }
-  return node.op->macs(node, inputs, graph_.value(node.outputs[0]).type);
 }
 
 void Compiler::add_reorder(const std::string& name, const Located& from, const Located& to) {
@@ -301,31 +303,28 @@ void Compiler::finish(const Node& node, const Located& located, std::size_t done
   produce(node.outputs[0], last);
 }
 
-void Compiler::place_outputs() {
-  std::vector<bool> taken(plan_->storages.size(), false);
-  for (std::size_t i = 0; i < graph_.outputs.size(); ++i) {
-    const ValueId id = graph_.outputs[i];
-    const TensorType& type = graph_.value(id).type;
-    plan_->output_elements.push_back(static_cast<std::size_t>(element_count(type.shape)));
-    const std::size_t bytes = plan_->output_elements.back() * sizeof(float);
-    const Located last = locate(id);
-    const bool direct = plan_->storages[last.storage].buffer.place == Buffer::Place::kArena &&
-                        !is_raw(id) && type_of(last.desc) == Type::f32 && is_row_major(last.desc) &&
-                        last.offset == 0 && plan_->storages[last.storage].bytes == bytes &&
-                        !(last.storage < taken.size() && taken[last.storage]);
-    if (direct) {  // The last step writes where the caller reads.
-      taken[last.storage] = true;
-      plan_->storages[last.storage].buffer = {Buffer::Place::kOutput, i};
-      continue;
-    }
-    const Located out{row_major(type.shape, Type::f32), add_storage(bytes)};
-    plan_->storages[out.storage].buffer = {Buffer::Place::kOutput, i};
-    const std::string name = fmt::format("{} (output)", graph_.value(id).name);
-    if (is_raw(id)) {
-      add_conversion(last, type, out, name);
-    } else {
-      add_reorder(name, last, out);
-    }
+/// Behind the steps that there are so far. A storage that is an output already is not taken again.
+void Compiler::place_output(std::size_t index) {
+  const ValueId id = graph_.outputs[index];
+  const TensorType& type = graph_.value(id).type;
+  const auto elements = static_cast<std::size_t>(element_count(type.shape));
+  const std::size_t bytes = elements * sizeof(float);
+  plan_->output_elements.at(index) = elements;
+  const Located last = locate(id);
+  const bool direct = plan_->storages[last.storage].buffer.place == Buffer::Place::kArena &&
+                      !is_raw(id) && type_of(last.desc) == Type::f32 && is_row_major(last.desc) &&
+                      last.offset == 0 && plan_->storages[last.storage].bytes == bytes;
+  if (direct) {  // The last step writes where the caller reads.
+    plan_->storages[last.storage].buffer = {Buffer::Place::kOutput, index};
+    return;
+  }
+  const Located out{row_major(type.shape, Type::f32), add_storage(bytes)};
+  plan_->storages[out.storage].buffer = {Buffer::Place::kOutput, index};
+  const std::string name = fmt::format("{} (output)", graph_.value(id).name);
+  if (is_raw(id)) {
+    add_conversion(last, type, out, name);
+  } else {
+    add_reorder(name, last, out);
   }
 }
 

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/module.h"
 #include "engine/backend.h"
+#include "graph/early_exit.h"
 #include "graph/serialize.h"
 
 namespace hedge::cpu {
@@ -126,13 +127,23 @@ json describe_layers(const Plan& plan) {
 /// Programs believe the metadata: it must be that of the graph.
 void require_as_described(const Graph& graph, const EngineInfo& info) {
   bool same = graph.inputs.size() == 1 && info.inputs.size() == 1 &&
+              (!info.exit || info.exit->output < graph.outputs.size()) &&
               graph.outputs.size() == info.outputs.size() &&
               graph.input_type(0).shape == info.inputs[0].shape &&
               info.inputs[0].shape.at(0) == info.batch;
   for (std::size_t i = 0; same && i < graph.outputs.size(); ++i) {
     same = graph.value(graph.outputs[i]).type.shape == info.outputs[i].shape;
   }
+  if (same && info.exit) {
+    const std::size_t stem = stem_length(graph, graph.outputs[info.exit->output]);
+    same = stem > 0 && stem < graph.nodes.size();
+  }
   if (!same) throw bad_input("the engine's metadata and graph differ; build the engine again");
+}
+
+std::optional<std::size_t> exit_output(const EngineInfo& info) {
+  if (!info.exit) return std::nullopt;
+  return info.exit->output;
 }
 
 class CpuModel final : public CompiledModel, public std::enable_shared_from_this<CpuModel> {
@@ -140,8 +151,9 @@ class CpuModel final : public CompiledModel, public std::enable_shared_from_this
   explicit CpuModel(std::shared_ptr<const Plan> plan) : plan_(std::move(plan)) {}
   [[nodiscard]] std::unique_ptr<ExecutionContext> create_context() const override {
     // The context keeps the model alive, so that the engine finds it again for the next one.
-    return std::make_unique<CpuContext>(
-        std::shared_ptr<const Plan>(shared_from_this(), plan_.get()));
+    std::shared_ptr<const Plan> plan(shared_from_this(), plan_.get());
+    if (plan->stem_steps > 0) return std::make_unique<CpuEarlyExitContext>(std::move(plan));
+    return std::make_unique<CpuContext>(std::move(plan));
   }
 
  private:
@@ -167,6 +179,7 @@ class CpuBackend final : public Backend {
     tuner.plan.precision = type_of_precision(options.precision);
     tuner.plan.precisions = types_of_layers(options.layers);
     tuner.plan.threads = options.threads;
+    tuner.plan.exit_output = options.exit_output;
     tuner.level = std::min(options.optimization_level, 5);
     tuner.timing_cache = options.timing_cache;
     const auto plain = compile(graph, tuner.plan);  // Before the tuner: names what is unsupported.
@@ -195,7 +208,8 @@ class CpuBackend final : public Backend {
     const PlanOptions plan{.precision = type_of_precision(info.precision),
                            .precisions = read_precisions(sections),
                            .threads = options.threads,
-                           .tactics = read_words(find_section(sections, "tactics"))};
+                           .tactics = read_words(find_section(sections, "tactics")),
+                           .exit_output = exit_output(info)};
     const Section& weights = find_section(sections, "weights");
     Graph graph = deserialize(find_section(sections, "graph").bytes, weights.bytes, weights.owner);
     require_as_described(graph, info);

@@ -98,10 +98,14 @@ void CpuContext::run(const BoundStep& step) {
   }
 }
 
-void CpuContext::infer() {
+void CpuContext::run(std::size_t first, std::size_t end) {
   use_threads(plan_->threads);
   const TransientHeap::Scope scope(heap_);
-  for (const BoundStep& step : steps_) run(step);
+  for (std::size_t i = first; i < end; ++i) run(steps_[i]);
+}
+
+void CpuContext::infer() {
+  run(0, steps_.size());
 }
 
 MemoryUse CpuContext::memory() const {

@@ -11,7 +11,7 @@
 namespace hedge::cpu {
 
 /// Runs a plan: addresses are bound once, infer() only calls primitives.
-class CpuContext final : public ExecutionContext, public LayerProfiler {
+class CpuContext : public ExecutionContext, public LayerProfiler {
  public:
   explicit CpuContext(std::shared_ptr<const Plan> plan);
 
@@ -24,6 +24,11 @@ class CpuContext final : public ExecutionContext, public LayerProfiler {
 
   [[nodiscard]] std::vector<Layer> layers() const override;
   void infer_profiled(std::span<std::int64_t> layer_ns) override;
+
+ protected:
+  /// The steps from number `first` up to `end`.
+  void run(std::size_t first, std::size_t end);
+  [[nodiscard]] const Plan& plan() const { return *plan_; }
 
  private:
   /// A primitive with what oneDNN's C interface takes (the C++ one builds a vector of it in each
@@ -47,6 +52,16 @@ class CpuContext final : public ExecutionContext, public LayerProfiler {
   std::vector<dnnl::memory> memories_;
   std::vector<BoundStep> steps_;
   TransientHeap heap_;
+};
+
+/// Of a net with an early exit. Both parts work in one arena: what the tail needs lies where the
+/// stem left it, in whatever layout and precision, and nothing is copied.
+class CpuEarlyExitContext final : public CpuContext, public EarlyExitContext {
+ public:
+  using CpuContext::CpuContext;
+  void run_stem() override { run(0, plan().stem_steps); }
+  void run_tail() override { run(plan().stem_steps, plan().steps.size()); }
+  [[nodiscard]] std::size_t stem_layers() const override { return plan().stem_steps; }
 };
 
 }  // namespace hedge::cpu

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -71,6 +72,8 @@ struct PlanOptions {
   Tactics
       tactics;  ///< A kind that is missing here, or has no such implementation: oneDNN's choice.
   bool list_tactics = false;  ///< Look at every implementation, for convolution_tactics().
+  /// The output whose scores the stem makes; nothing: the net has no early exit.
+  std::optional<std::size_t> exit_output{};
 };
 
 /// A compiled graph: primitives in order, weights in the layout that they want, an arena laid out
@@ -85,6 +88,7 @@ struct Plan {
   std::size_t weight_bytes = 0;
   std::size_t input_elements = 0;
   std::vector<std::size_t> output_elements;
+  std::size_t stem_steps = 0;  ///< The first steps, which an early exit's scores need.
   std::vector<SlowLayer> slow_layers;
   std::vector<SlowLayer> emulated_layers;  ///< In floating point what should be in integers.
 };

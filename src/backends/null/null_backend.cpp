@@ -8,7 +8,7 @@ namespace hedge {
 namespace {
 
 /// Does nothing and always answers class 0: what remains in a measurement is the harness.
-class NullContext final : public ExecutionContext {
+class NullContext : public ExecutionContext {
  public:
   NullContext(std::size_t input_size, std::vector<std::vector<float>> outputs)
       : input_(input_size), outputs_(std::move(outputs)) {}
@@ -24,6 +24,14 @@ class NullContext final : public ExecutionContext {
  private:
   std::vector<float> input_;
   std::vector<std::vector<float>> outputs_;
+};
+
+class NullEarlyExitContext final : public NullContext, public EarlyExitContext {
+ public:
+  using NullContext::NullContext;
+  void run_stem() override {}
+  void run_tail() override {}
+  [[nodiscard]] std::size_t stem_layers() const override { return 0; }
 };
 
 std::size_t elements(const Binding& binding, std::int64_t built_batch, std::int64_t batch) {
@@ -43,8 +51,9 @@ class NullModel final : public CompiledModel {
       for (std::size_t i = 0; classes > 0 && i < scores.size(); i += classes) scores[i] = 1.F;
       outputs.push_back(std::move(scores));
     }
-    return std::make_unique<NullContext>(elements(info_.inputs.front(), info_.batch, batch_),
-                                         std::move(outputs));
+    const std::size_t input = elements(info_.inputs.front(), info_.batch, batch_);
+    if (info_.exit) return std::make_unique<NullEarlyExitContext>(input, std::move(outputs));
+    return std::make_unique<NullContext>(input, std::move(outputs));
   }
 
  private:
