@@ -19,11 +19,12 @@
 #include "cli/calibration_options.h"
 #include "cli/fit_text.h"
 #include "cli/flags.h"
+#include "cli/hi_options.h"
 #include "cli/model_options.h"
 #include "cli/program.h"
+#include "cli/scored_images.h"
 #include "data/cifar_dataset.h"
 #include "data/label_file.h"
-#include "data/scores_file.h"
 #include "hedge/error.h"
 #include "hi/decision_file.h"
 #include "hi/fit_report.h"
@@ -48,10 +49,7 @@ struct Options {
   ModelOptions model;
   bool own_threads = false;  ///< --threads was given.
   std::string iterations = "10000";
-  std::string scores;
-  bool logits = false;
-  bool softmax = false;
-  std::string server_labels;
+  ScoredImagesOptions recorded;
   std::string decision = "logistic";
   std::string features;
   std::string l2 = "1";
@@ -63,20 +61,11 @@ struct Options {
   std::string diagram;
 };
 
-/// What is fitted on, wherever it comes from.
-struct Input {
-  RecordedScores scores;
-  ScoreKind kind = ScoreKind::kLogits;
-  std::vector<int> labels;
-  std::vector<int> server;  ///< Empty without --server-labels.
-  std::string source;       ///< The file.
-};
-
 /// Scores come from a model or from a file; flags of the other are a mistake. `of_model` are those
 /// of running a model.
 void require_one_source(const CLI::App& app, const std::vector<const CLI::Option*>& of_model,
                         const Options& options) {
-  if (options.scores.empty()) {
+  if (options.recorded.scores.empty()) {
     for (const char* flag : {"--logits", "--softmax"}) {
       if (app.count(flag) > 0) {
         throw bad_input(fmt::format("{}: says what is in --scores=FILE, which is not given", flag));
@@ -84,33 +73,11 @@ void require_one_source(const CLI::App& app, const std::vector<const CLI::Option
     }
     return;
   }
-  if (options.logits && options.softmax) {
-    throw bad_input("--logits and --softmax: the scores are one of them");
-  }
   for (const CLI::Option* option : of_model) {
     if (option->count() == 0) continue;
     throw bad_input(fmt::format("{}: is for running a model; with --scores its scores are there",
                                 option->get_name()));
   }
-  if (options.model.labels.empty()) {
-    throw bad_input("--scores: needs the true classes too; state --labels=FILE, one a line");
-  }
-}
-
-Input read_input(const Options& options) {
-  Input input;
-  input.scores = read_scores(options.scores);
-  if (input.scores.columns < 2) {
-    throw bad_input(fmt::format("{}: has one score an image; a decision needs those of two classes",
-                                options.scores));
-  }
-  const auto classes = static_cast<int>(input.scores.columns);
-  input.labels = read_labels(options.model.labels, input.scores.rows(), classes);
-  if (!options.server_labels.empty()) {
-    input.server = read_labels(options.server_labels, input.scores.rows(), classes);
-  }
-  input.source = options.scores;
-  return input;
 }
 
 /// On the images that the engine was made with a decision learns too much confidence.
@@ -134,16 +101,17 @@ void warn_of_known_images(const EngineInfo& info, const Options& options) {
   }
 }
 
-Input run_model(const Program& program, const Options& options) {
+ScoredImages run_model(const Program& program, const Options& options) {
   const auto engine = open_engine(options.model);
   auto images = open_dataset(*engine, options.model);
   require_same_classes(*engine, *images, options.model);
   warn_of_known_images(engine->info(), options);
   const auto size = static_cast<std::int64_t>(images->size());
   const std::int64_t count = std::min(size, parse_iterations(options.iterations, size));
-  Input input;
-  if (!options.server_labels.empty()) {
-    input.server = read_labels(options.server_labels, images->size(), class_count(*engine));
+  ScoredImages input;
+  const std::string& server_labels = options.recorded.server_labels;
+  if (!server_labels.empty()) {
+    input.server = read_labels(server_labels, images->size(), class_count(*engine));
     input.server.resize(static_cast<std::size_t>(count));
   }
   const auto dataset = decoded_ahead(std::move(images), options.model, count);
@@ -157,7 +125,9 @@ Input run_model(const Program& program, const Options& options) {
                 .progress = progress_of(program, "scoring")});
   input.scores = {.values = std::move(scored.scores), .columns = scored.classes};
   input.labels = labels_of(*dataset, count);
+  input.kind = score_kind_of(*engine);
   input.source = options.model.model;
+  input.model = engine->info().model;
   return input;
 }
 
@@ -188,14 +158,14 @@ DecisionFitOptions fit_options(const Options& options) {
 
 std::string default_out(const Options& options) {
   const std::filesystem::path source =
-      options.scores.empty() ? options.model.model : options.scores;
+      options.recorded.scores.empty() ? options.model.model : options.recorded.scores;
   return source.stem().string() + "_decision.json";
 }
 
-DecisionFile decision_file(const FitReport& report, const std::string& source) {
+DecisionFile decision_file(const FitReport& report, const std::string& model) {
   return {.decision = report.fit.decision,
           .classes = static_cast<int>(report.classes),
-          .model = std::filesystem::path(source).filename().string(),
+          .model = model,
           .origin = fmt::format("hedge fit: {} images, {} of their local answers right; {}",
                                 report.images, report.right,
                                 report.out_of_fold.auc
@@ -220,19 +190,18 @@ int fit(const Program& program, const Options& options) {
           parse_count("--seed", options.seed, 0, std::numeric_limits<std::int64_t>::max()))};
   const std::string out = options.out.empty() ? default_out(options) : options.out;
   require_distinct({{"--model", options.model.model},
-                    {"--scores", options.scores},
+                    {"--scores", options.recorded.scores},
                     {"--labels", options.model.labels},
-                    {"--server-labels", options.server_labels},
+                    {"--server-labels", options.recorded.server_labels},
                     {"--out", out},
                     {"--diagram", options.diagram},
                     {"--json", program.json_file()}});
   for (const std::string& file : {out, options.diagram}) {
     if (!file.empty()) require_writable(file);
   }
-  Input input = options.scores.empty() ? run_model(program, options) : read_input(options);
-  input.kind = options.logits    ? ScoreKind::kLogits
-               : options.softmax ? ScoreKind::kSoftmax
-                                 : score_kind_of(input.scores);
+  ScoredImages input = options.recorded.scores.empty()
+                           ? run_model(program, options)
+                           : read_scored_images(options.recorded, options.model.labels);
   const FitReport report = naming(input.source, [&] {
     const LabelledScores data(input.scores, input.kind, std::move(input.labels));
     return make_fit_report(data, how, validation, input.server);
@@ -243,7 +212,7 @@ int fit(const Program& program, const Options& options) {
   program.print_text(fit_lines(report));
   program.print_text(quality_lines(report));
   program.print_text(reliability_lines(report.out_of_fold));
-  write_decision(out, decision_file(report, input.source));
+  write_decision(out, decision_file(report, input.model));
   program.print("written    {}\n", out);
   if (!options.diagram.empty()) {
     write_file(
@@ -281,15 +250,12 @@ std::vector<const CLI::Option*> add_run_options(CLI::App& app, Options& options)
 void add_fit_options(CLI::App& app, Options& options) {
   const auto add = [&app](const char* name, std::string& value, const char* text,
                           const char* type) { app.add_option(name, value, text)->type_name(type); };
-  add("--scores", options.scores,
-      "In place of --model: recorded scores, .npy or .csv (inference --scores writes them)",
-      "FILE");
-  app.add_flag("--logits", options.logits,
-               "The scores of the file are logits (default: told by "
-               "whether rows sum to 1)");
-  app.add_flag("--softmax", options.softmax, "They are softmax's");
-  add("--server-labels", options.server_labels,
-      "The server's classes, one a line: the accuracy with it is reported too", "FILE");
+  add_scored_images_options(app, options.recorded);
+  app.get_option("--scores")
+      ->description(
+          "In place of --model: recorded scores, .npy or .csv (inference --scores writes them)");
+  app.get_option("--server-labels")
+      ->description("The server's classes, one a line: the accuracy with it is reported too");
   add("--decision", options.decision,
       "logistic (default), top1; with --calibration=isotonic also margin, entropy, energy", "NAME");
   add("--features", options.features,

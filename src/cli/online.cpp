@@ -194,7 +194,7 @@ void write_files(const Program& program, const OnlineFlags& flags, const OnlineS
 }
 
 int online(const Program& program, const OnlineFlags& flags) {
-  require_distinct({{"--scores", flags.scores},
+  require_distinct({{"--scores", flags.recorded.scores},
                     {"--labels", flags.labels},
                     {"--csv", flags.csv},
                     {"--svg", flags.svg},
@@ -228,12 +228,10 @@ void add_flags(CLI::App& app, OnlineFlags& flags) {
   const auto add = [&](const char* flag, std::string& value, const char* type, const char* text) {
     app.add_option(flag, value, text)->type_name(type);
   };
-  add("--scores", flags.scores, "FILE", "Recorded scores of the local model (.npy, .csv)");
+  add_scored_images_options(app, flags.recorded);
+  app.get_option("--server-labels")
+      ->description("Classes that the server gives (default: it is always right)");
   add("--labels", flags.labels, "FILE", "True classes, one a line");
-  add("--server-labels", flags.server_labels, "FILE",
-      "Classes that the server gives (default: it is always right)");
-  app.add_flag("--logits", flags.logits, "The scores are logits (default: seen from them)");
-  app.add_flag("--softmax", flags.softmax, "The scores are softmax's");
   add("--synthetic", flags.synthetic, "KIND",
       "Images with known truth instead: stationary, sudden, gradual, recurring");
   add("--images", flags.images, "N", "Of --synthetic (default 20000)");

@@ -13,48 +13,32 @@
 #include "base/naming.h"
 #include "base/text.h"
 #include "cli/flags.h"
-#include "data/label_file.h"
-#include "data/scores_file.h"
 #include "hedge/error.h"
-#include "hi/decision_file.h"
 #include "hi/logistic_regression.h"
 #include "hi/score_features.h"
 
 namespace hedge::cli {
 namespace {
 
-/// The decision whose confidence counts. Throws bad_input where it has none, or is for scores of
-/// another number of classes.
-Decision decision_of(const OnlineFlags& flags, std::size_t classes) {
-  Decision decision;
-  std::string name = "--confidence";
-  if (flags.decision_file.empty()) {
-    const LogisticRegression original;
-    decision = logistic_decision(original.beta, original.w1, original.w2);
-    decision.rule = naming(name, [&] { return rule_named(flags.confidence); });
-  } else {
-    name = flags.decision_file;
-    const DecisionFile file = read_decision(name);
-    if (file.classes != 0 && static_cast<std::size_t>(file.classes) != classes) {
-      throw bad_input(fmt::format("{}: is for {} classes, and {} holds scores of {}", name,
-                                  file.classes, flags.scores, classes));
+/// The decision whose confidence counts. Throws bad_input where it has none, or cannot judge these
+/// scores.
+Decision decision_of(const OnlineFlags& flags, const ScoredImages& images) {
+  if (!flags.decision_file.empty()) {
+    return read_decision_for(flags.decision_file, images).decision;
+  }
+  const LogisticRegression original;
+  Decision decision = logistic_decision(original.beta, original.w1, original.w2);
+  naming("--confidence", [&] {
+    decision.rule = rule_named(flags.confidence);
+    if (!has_threshold(decision.rule)) {
+      throw bad_input(
+          fmt::format("'{}' has no confidence to put a threshold on; top1, margin, entropy, energy "
+                      "and logistic have",
+                      name_of(decision.rule)));
     }
-    decision = file.decision;
-  }
-  const auto rules = score_rules();
-  if (std::find(rules.begin(), rules.end(), decision.rule) == rules.end()) {
-    throw bad_input(
-        fmt::format("{}: '{}' has no confidence to put a threshold on; top1, margin, "
-                    "entropy, energy and logistic have",
-                    name, name_of(decision.rule)));
-  }
+    require_decidable(decision, images.kind);
+  });
   return decision;
-}
-
-ScoreKind kind_of(const OnlineFlags& flags, const RecordedScores& scores) {
-  if (flags.logits && flags.softmax) throw bad_input("--logits, --softmax: state one of them");
-  if (flags.logits) return ScoreKind::kLogits;
-  return flags.softmax ? ScoreKind::kSoftmax : score_kind_of(scores);
 }
 
 /// The range that all confidences of the rule lie in; of energy, which has none, the recorded one.
@@ -67,11 +51,8 @@ void set_range(std::span<const OnlineRound> rounds, std::size_t classes, OnlineS
     largest = std::max(largest, round.confidence);
   }
   if (least > largest) {
-    throw bad_input(fmt::format("no image has a confidence by '{}'{}",
-                                name_of(source.decision.rule),
-                                source.decision.rule == Rule::kEnergy
-                                    ? "; energy is that of logits, and these scores are softmax's"
-                                    : ": are the scores numbers?"));
+    throw bad_input(fmt::format("no image has a confidence by '{}': are the scores numbers?",
+                                name_of(source.decision.rule)));
   }
   if (source.decision.rule == Rule::kEntropy) {
     source.low = -std::log(static_cast<double>(classes));
@@ -94,22 +75,21 @@ double share_of(std::span<const OnlineRound> rounds, bool OnlineRound::*member) 
 }
 
 OnlineSource recorded_source(const OnlineFlags& flags, const OnlineSetting& setting) {
-  if (flags.scores.empty() || flags.labels.empty()) {
+  if (flags.recorded.scores.empty() || flags.labels.empty()) {
     throw bad_input("--scores and --labels are needed, or --synthetic");
   }
   OnlineSource source;
   const OnlineOrder order = order_named(flags.order);
-  const RecordedScores scores = read_scores(flags.scores);
-  source.decision = decision_of(flags, scores.columns);
-  const ScoreKind kind = kind_of(flags, scores);
-  const int classes = static_cast<int>(std::min<std::size_t>(scores.columns, kMostClasses));
-  std::vector<int> labels = read_labels(flags.labels, scores.rows(), classes);
-  source.server_known = !flags.server_labels.empty();
-  const std::vector<int> server =
-      source.server_known ? read_labels(flags.server_labels, scores.rows(), classes) : labels;
+  ScoredImages images = read_scored_images(flags.recorded, flags.labels);
+  source.decision = decision_of(flags, images);
+  source.server_known = !images.server.empty();
+  const RecordedScores& scores = images.scores;
+  std::vector<int>& labels = images.labels;
+  const std::vector<int>& server = source.server_known ? images.server : labels;
   std::vector<OnlineRound> rounds(scores.rows());
   for (std::size_t i = 0; i < rounds.size(); ++i) {
-    const ScoreFeatures features = score_features(scores.row(i), kind, source.decision.temperature);
+    const ScoreFeatures features =
+        score_features(scores.row(i), images.kind, source.decision.temperature);
     OnlineRound& round = rounds[i];
     round.confidence = source.decision.confidence(features);
     round.local_right = features.predicted == labels[i];
@@ -125,16 +105,12 @@ OnlineSource recorded_source(const OnlineFlags& flags, const OnlineSetting& sett
   const double server_right = share_of(rounds, &OnlineRound::server_right);
   source.text = fmt::format(
       "images         {}, {} classes, {}; order {}\nright          local {:.2f} %, server {}\n",
-      rounds.size(), scores.columns, kind == ScoreKind::kLogits ? "logits" : "softmax", flags.order,
-      100 * local_right,
+      rounds.size(), scores.columns, name_of(images.kind), flags.order, 100 * local_right,
       source.server_known ? fmt::format("{:.2f} %", 100 * server_right)
                           : "always (--server-labels states its answers)");
-  source.json = {{"scores", flags.scores},
-                 {"scores_kind", kind == ScoreKind::kLogits ? "logits" : "softmax"},
-                 {"classes", scores.columns},
-                 {"order", flags.order},
-                 {"local_accuracy", local_right},
-                 {"server_accuracy", server_right}};
+  source.json = {{"scores", flags.recorded.scores}, {"scores_kind", name_of(images.kind)},
+                 {"classes", scores.columns},       {"order", flags.order},
+                 {"local_accuracy", local_right},   {"server_accuracy", server_right}};
   source.stream = [rounds = std::move(rounds), labels = std::move(labels), order,
                    seed = setting.seed](std::size_t repetition) {
     return ordered_stream(rounds, labels, order, stream_seed(seed, repetition));
@@ -171,7 +147,7 @@ OnlineSource online_source(const OnlineFlags& flags, const OnlineSetting& settin
       flags.synthetic.empty() ? recorded_source(flags, setting) : synthetic_source(flags, setting);
   if (source.images < kFewestOnlineImages) {
     throw bad_input(fmt::format("{}: {} images are too few to learn from; at least {} are needed",
-                                flags.scores, source.images, kFewestOnlineImages));
+                                flags.recorded.scores, source.images, kFewestOnlineImages));
   }
   return source;
 }

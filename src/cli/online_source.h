@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "cli/scored_images.h"
 #include "hi/decision.h"
 #include "hi/online_streams.h"
 
@@ -17,9 +18,8 @@ inline constexpr std::size_t kFewestOnlineImages = 100;
 
 /// Flags of `hedge online`, as text.
 struct OnlineFlags {
-  std::string scores, labels, server_labels, synthetic;
-  bool logits = false;
-  bool softmax = false;
+  ScoredImagesOptions recorded;
+  std::string labels, synthetic;
   std::string images = "20000";
   std::string levels = "0";
   std::string policies = "hedge,ucb";

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/cancellation.h"
+#include "cli/hi_options.h"
 #include "measure/latency.h"
 
 namespace hedge::cli {
@@ -19,13 +20,16 @@ ModelScores record_scores(const Program& program, const ModelOptions& options) {
       engine->create_context({.threads = thread_count(options.threads), .batch = 1});
   const Preprocessing prepare = preprocessing_of(*engine);
   ModelScores recorded;
-  recorded.model = std::filesystem::path(options.model).filename().string();
+  ScoredImages& scored = recorded.images;
+  scored.source = std::filesystem::path(options.model).filename().string();
+  scored.model = engine->info().model;
+  scored.kind = score_kind_of(*engine);
   recorded.name.model = engine->info().model;
   recorded.name.dataset = engine->info().dataset;
   recorded.name.precision = engine->info().precision;
-  recorded.scores.columns = static_cast<std::size_t>(class_count(*engine));
-  recorded.scores.values.reserve(count * recorded.scores.columns);
-  recorded.labels.reserve(count);
+  scored.scores.columns = static_cast<std::size_t>(class_count(*engine));
+  scored.scores.values.reserve(count * scored.scores.columns);
+  scored.labels.reserve(count);
   prepare(dataset->image(0), context->input());
   for (int i = 0; i < 10; ++i) context->infer();  // Out of the mean: the first ones are slow.
   LatencyRecorder<> timer(count);
@@ -36,15 +40,15 @@ ModelScores record_scores(const Program& program, const ModelOptions& options) {
     prepare(image, context->input());
     timer.time([&] { context->infer(); });
     const auto scores = context->output(0);
-    recorded.scores.values.insert(recorded.scores.values.end(), scores.begin(), scores.end());
-    recorded.labels.push_back(image.label);
+    scored.scores.values.insert(scored.scores.values.end(), scores.begin(), scores.end());
+    scored.labels.push_back(image.label);
     progress.update(static_cast<std::int64_t>(i));
   }
   double total_ns = 0;
   for (const std::int64_t ns : timer.samples_ns()) total_ns += static_cast<double>(ns);
-  recorded.complete = recorded.labels.size() == count;
-  if (!recorded.labels.empty()) {
-    recorded.mean_seconds = total_ns * 1e-9 / static_cast<double>(recorded.labels.size());
+  recorded.complete = scored.labels.size() == count;
+  if (!scored.labels.empty()) {
+    recorded.mean_seconds = total_ns * 1e-9 / static_cast<double>(scored.labels.size());
   }
   return recorded;
 }

@@ -1,23 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <string>
-#include <vector>
-
 #include "cli/model_options.h"
 #include "cli/program.h"
-#include "data/scores_file.h"
+#include "cli/scored_images.h"
 #include "engine/engine_name.h"
 
 namespace hedge::cli {
 
 /// What a model gives for the images of its dataset, run here.
 struct ModelScores {
-  RecordedScores scores;
-  std::vector<int> labels;      ///< Of the same images.
+  ScoredImages images;          ///< Without the server's classes.
   double mean_seconds = 0;      ///< Of infer().
   std::size_t input_bytes = 0;  ///< Of an image as 8-bit pixels.
-  std::string model{};          ///< "resnet8_cifar_fp32.engine"
   EngineName name{};            ///< Model, dataset and precision as the engine states them.
   bool complete = false;        ///< False where Ctrl-C cut it short.
 };

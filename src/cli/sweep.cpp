@@ -47,8 +47,8 @@ void require_outputs(const Program& program, const SweepOptions& options) {
   require_distinct(outputs);
   // Two inputs may be one: the labels are a server that is always right.
   std::vector<NamedFile> inputs{
-      {"--model", options.model.model},   {"--scores", options.scores},
-      {"--labels", options.model.labels}, {"--server-labels", options.server_labels},
+      {"--model", options.model.model},   {"--scores", options.recorded.scores},
+      {"--labels", options.model.labels}, {"--server-labels", options.recorded.server_labels},
       {"--local", options.local},         {"--server", options.server}};
   for (const std::string& file : options.decision_files) {
     inputs.push_back({"--decision-file", file});
@@ -86,7 +86,9 @@ SweepReport evaluate(const SweepOptions& options, SweepData data, int folds, std
 
 void write_best(const SweepOptions& options, const SweepReport& report) {
   const OperatingPoint& best = report.chosen();
-  DecisionFile file{.decision = {}, .classes = report.data.classes};
+  DecisionFile file;
+  file.classes = report.data.classes;
+  file.model = report.data.model.model;
   if (best.decision >= 0) {
     file.decision = report.data.rankings[static_cast<std::size_t>(best.decision)].decision;
     file.decision.threshold = best.point.threshold;

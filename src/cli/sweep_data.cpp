@@ -13,7 +13,6 @@
 #include "cli/record_scores.h"
 #include "cli/sweep_report.h"
 #include "data/label_file.h"
-#include "data/scores_file.h"
 #include "hedge/error.h"
 #include "hi/decision_file.h"
 #include "hi/published.h"
@@ -59,30 +58,6 @@ Decision parse_coefficients(const std::string& text, SweepData& data) {
   return logistic_decision(numbers[0], numbers[1], numbers[2]);
 }
 
-bool weighs_energy(const Decision& decision) {
-  return decision.rule == Rule::kEnergy ||
-         std::find(decision.features.begin(), decision.features.end(), Feature::kEnergy) !=
-             decision.features.end();
-}
-
-NamedDecision read_decision_file(const std::string& path, const SweepData& data) {
-  const DecisionFile file = read_decision(path);
-  if (file.classes > 0 && file.classes != data.classes) {
-    throw bad_input(fmt::format("{}: is for {} classes, {} has scores of {}", path, file.classes,
-                                data.source, data.classes));
-  }
-  const auto rules = score_rules();
-  if (std::find(rules.begin(), rules.end(), file.decision.rule) == rules.end()) {
-    throw bad_input(
-        fmt::format("{}: {} has no threshold to sweep", path, name_of(file.decision.rule)));
-  }
-  if (weighs_energy(file.decision) && data.kind == ScoreKind::kSoftmax) {
-    throw bad_input(fmt::format(
-        "{}: looks at the energy, which softmax scores have not; it needs logits", path));
-  }
-  return {std::filesystem::path(path).stem().string(), file.decision};
-}
-
 /// The rules of --decisions; all where it was not given.
 std::vector<Rule> stated_rules(const SweepOptions& options) {
   if (options.decisions.empty()) return {score_rules().begin(), score_rules().end()};
@@ -100,7 +75,8 @@ std::vector<Rule> stated_rules(const SweepOptions& options) {
   return rules;
 }
 
-std::vector<NamedDecision> choose_decisions(const SweepOptions& options, SweepData& data) {
+std::vector<NamedDecision> choose_decisions(const SweepOptions& options, const ScoredImages& images,
+                                            SweepData& data) {
   std::vector<NamedDecision> decisions;
   const bool asked = !options.decisions.empty();
   for (const Rule rule : stated_rules(options)) {
@@ -127,7 +103,8 @@ std::vector<NamedDecision> choose_decisions(const SweepOptions& options, SweepDa
     decisions.push_back({name, Decision{.rule = rule}});
   }
   for (const std::string& path : options.decision_files) {
-    decisions.push_back(read_decision_file(path, data));
+    decisions.push_back(
+        {std::filesystem::path(path).stem().string(), read_decision_for(path, images).decision});
   }
   if (decisions.empty()) {
     throw bad_input("no decision to sweep: give --coefficients or --decision-file for logistic");
@@ -145,20 +122,25 @@ std::vector<ScoreFeatures> features_of(const RecordedScores& scores, ScoreKind k
   return features;
 }
 
-void rank_all(const SweepOptions& options, const RecordedScores& scores,
-              std::span<const int> labels, std::span<const int> server_labels, SweepData& data) {
-  std::vector<NamedDecision> decisions = choose_decisions(options, data);
+/// Throws bad_input where the decisions cannot be had.
+void rank_all(const SweepOptions& options, const ScoredImages& images, SweepData& data) {
+  data.images = images.images();
+  data.classes = images.classes();
+  data.kind = images.kind;
+  data.kind_told = images.kind_told;
+  data.source = images.source;
+  std::vector<NamedDecision> decisions = choose_decisions(options, images, data);
   // Once for each temperature; nearly always that is once.
   std::stable_sort(decisions.begin(), decisions.end(), [](const auto& a, const auto& b) {
     return a.decision.temperature < b.decision.temperature;
   });
   double temperature = 1;
-  std::vector<ScoreFeatures> features = features_of(scores, data.kind, temperature);
-  data.outcomes = judge_outcomes(features, labels, server_labels);
+  std::vector<ScoreFeatures> features = features_of(images.scores, data.kind, temperature);
+  data.outcomes = judge_outcomes(features, images.labels, images.server);
   for (NamedDecision& each : decisions) {
     if (each.decision.temperature != temperature) {
       temperature = each.decision.temperature;
-      features = features_of(scores, data.kind, temperature);
+      features = features_of(images.scores, data.kind, temperature);
     }
     data.names.push_back(std::move(each.name));
     data.rankings.push_back(rank_images(each.decision, features));
@@ -166,61 +148,44 @@ void rank_all(const SweepOptions& options, const RecordedScores& scores,
 }
 
 SweepData run_model(const Program& program, const SweepOptions& options) {
+  const std::string& server_labels = options.recorded.server_labels;
   // Files that are refused are refused before minutes of inference.
-  (void)read_labels(options.server_labels, kMostClasses);
-  const ModelScores recorded = record_scores(program, options.model);
-  const std::size_t images = recorded.labels.size();
-  SweepData data{.images = images,
-                 .classes = static_cast<int>(recorded.scores.columns),
-                 .source = recorded.model,
-                 .model = recorded.name,
+  (void)read_labels(server_labels, kMostClasses);
+  ModelScores recorded = record_scores(program, options.model);
+  ScoredImages& scored = recorded.images;
+  const std::size_t images = scored.images();
+  SweepData data{.model = recorded.name,
                  .run = {recorded.mean_seconds, recorded.input_bytes},
                  .complete = recorded.complete};
   if (images == 0) throw runtime_failure("no image was run");
-  std::vector<int> server = read_labels(options.server_labels, data.classes);
-  if (server.size() < images || (recorded.complete && server.size() != images)) {
+  scored.server = read_labels(server_labels, scored.classes());
+  if (scored.server.size() < images || (recorded.complete && scored.server.size() != images)) {
     throw bad_input(
         fmt::format("{}: {} lines for a dataset of {} images; one class a line, in the "
                     "order of the images, is needed",
-                    options.server_labels, server.size(), images));
+                    server_labels, scored.server.size(), images));
   }
-  server.resize(images);
-  data.kind_told = options.logits || options.softmax;
-  data.kind = options.logits    ? ScoreKind::kLogits
-              : options.softmax ? ScoreKind::kSoftmax
-                                : score_kind_of(recorded.scores);
-  rank_all(options, recorded.scores, recorded.labels, server, data);
+  scored.server.resize(images);
+  rank_all(options, scored, data);
   return data;
 }
 
 }  // namespace
 
 SweepData read_sweep_data(const Program& program, const SweepOptions& options) {
-  if (options.server_labels.empty()) {
+  const ScoredImagesOptions& recorded = options.recorded;
+  if (recorded.server_labels.empty()) {
     throw bad_input("--server-labels: give the server's classes, one a line for each image");
   }
-  if (options.scores.empty() == options.model.model.empty()) {
+  if (recorded.scores.empty() == options.model.model.empty()) {
     throw bad_input("give either --scores=FILE with --labels=FILE, or --model=ENGINE to run here");
   }
-  if (!options.model.model.empty()) return run_model(program, options);
-  if (options.model.labels.empty()) {
-    throw bad_input("--labels: give the true classes, one a line for each row of --scores");
+  if (!options.model.model.empty()) {
+    if (!recorded.logits && !recorded.softmax) return run_model(program, options);
+    throw bad_input("--logits, --softmax: say what is in --scores=FILE; the model knows its own");
   }
-  const RecordedScores scores = read_scores(options.scores);
-  SweepData data{.images = scores.rows(),
-                 .classes = static_cast<int>(scores.columns),
-                 .source = options.scores};
-  if (data.classes < 2) {
-    throw bad_input(fmt::format("{}: has one score for each image; a decision needs two at least",
-                                options.scores));
-  }
-  const auto labels = read_labels(options.model.labels, data.images, data.classes);
-  const auto server = read_labels(options.server_labels, data.images, data.classes);
-  data.kind_told = options.logits || options.softmax;
-  data.kind = options.logits    ? ScoreKind::kLogits
-              : options.softmax ? ScoreKind::kSoftmax
-                                : score_kind_of(scores);
-  rank_all(options, scores, labels, server, data);
+  SweepData data;
+  rank_all(options, read_scored_images(recorded, options.model.labels), data);
   return data;
 }
 

@@ -149,7 +149,7 @@ ordered_json sweep_json(const SweepReport& report) {
                      {{"source", data.source},
                       {"images", data.images},
                       {"classes", data.classes},
-                      {"kind", data.kind == ScoreKind::kLogits ? "logits" : "softmax"}}},
+                      {"scores_kind", name_of(data.kind)}}},
                     {"all_local", point_json(report, report.points[0])},
                     {"all_server", point_json(report, report.points[1])},
                     {"server_alone_right", data.outcomes.gains},

@@ -58,13 +58,7 @@ void add_sweep_options(CLI::App& app, SweepOptions& options) {
   add_decode_options(app, options.model);
   app.get_option("--labels")
       ->description("With --scores: the true classes, one a line. With --model: as in inference");
-  add_file(app, "--scores", options.scores,
-           "Scores of the local model, .npy or .csv (inference --scores); or run --model");
-  add_file(app, "--server-labels", options.server_labels, "The server's classes, one a line");
-  auto* logits = app.add_flag("--logits", options.logits, "The scores are logits");
-  app.add_flag("--softmax", options.softmax,
-               "The scores are softmax's (default: told from their values)")
-      ->excludes(logits);
+  add_scored_images_options(app, options.recorded);
   app.add_option("--decisions", options.decisions,
                  "Of logistic, top1, margin, entropy, energy (default: all that there are)")
       ->type_name("NAME[,NAME...]");

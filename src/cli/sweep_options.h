@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cli/model_options.h"
+#include "cli/scored_images.h"
 #include "hi/operating_point.h"
 
 namespace hedge::cli {
@@ -13,10 +14,7 @@ namespace hedge::cli {
 /// The flags of `hedge sweep`, as given.
 struct SweepOptions {
   ModelOptions model;  ///< Its `labels` are --labels.
-  std::string scores;
-  std::string server_labels;
-  bool logits = false;
-  bool softmax = false;
+  ScoredImagesOptions recorded;
 
   std::string decisions;  ///< Empty: all that there are.
   std::vector<std::string> decision_files;

@@ -84,7 +84,7 @@ std::string sweep_data_lines(const SweepReport& report) {
   const Outcomes& outcomes = data.outcomes;
   std::string text =
       fmt::format("scores     {}: {} images, {} classes, {}{}\n", data.source, data.images,
-                  data.classes, data.kind == ScoreKind::kLogits ? "logits" : "softmax",
+                  data.classes, name_of(data.kind),
                   data.kind_told ? "" : " by their values (--logits or --softmax states it)");
   text +=
       fmt::format("right      local {}, server {}; the server alone {}, the local model alone {}\n",

@@ -104,7 +104,7 @@ ordered_json summary(const FitReport& report) {
   ordered_json json{{"images", report.images},
                     {"left_out", report.left_out},
                     {"right", report.right},
-                    {"scores", report.kind == ScoreKind::kLogits ? "logits" : "softmax"},
+                    {"scores_kind", name_of(report.kind)},
                     {"calibration", name_of(report.options.calibration)},
                     {"folds", report.validation.folds},
                     {"seed", report.validation.seed},

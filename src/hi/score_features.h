@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <limits>
 #include <span>
+#include <string_view>
 
 #include "stats/arg_max.h"
 
@@ -16,6 +17,11 @@ enum class ScoreKind : std::uint8_t {
   kLogits,   ///< Softmax is still to be applied.
   kSoftmax,  ///< Probabilities: the model ends in softmax.
 };
+
+/// "logits", "softmax".
+[[nodiscard]] constexpr std::string_view name_of(ScoreKind kind) noexcept {
+  return kind == ScoreKind::kLogits ? "logits" : "softmax";
+}
 
 /// What a decision may look at, from the scores of one image. All NaN where fewer than two scores
 /// are numbers, or where the largest is infinite: such an image is never trusted.

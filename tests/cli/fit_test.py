@@ -126,7 +126,7 @@ class Fit(unittest.TestCase):
         with open(os.path.join(self.data, "shapes_test.bin"), "rb") as images:
             labels = [images.read(3073)[0] for _ in scores]
         self.assertEqual(len(scores), 2000)
-        if report["scores"] == "logits":
+        if report["scores_kind"] == "logits":
             scores = [softmax(row) for row in scores]
         right = [row.index(max(row)) == label for row, label in zip(scores, labels)]
         expected = regression([sorted(row)[:-3:-1] for row in scores], right, 1)
@@ -191,11 +191,11 @@ class Fit(unittest.TestCase):
         logits = self.fitted(*flags)[0]
         _, _, flags = self.recorded(logits=False)
         softmax_scores = self.fitted(*flags)[0]
-        self.assertEqual([logits["scores"], softmax_scores["scores"]], ["logits", "softmax"])
+        self.assertEqual([logits["scores_kind"], softmax_scores["scores_kind"]], ["logits", "softmax"])
         for one, other in zip(logits["coefficients"], softmax_scores["coefficients"]):
             self.assertAlmostEqual(one["value"], other["value"], places=3)
         forced = self.fitted(*flags, "--logits")[0]
-        self.assertEqual(forced["scores"], "logits")
+        self.assertEqual(forced["scores_kind"], "logits")
         self.assertNotAlmostEqual(forced["coefficients"][0]["value"], logits["coefficients"][0]["value"], places=1)
 
     # ---- calibration
