@@ -138,7 +138,7 @@ class Fit(unittest.TestCase):
         self.assertIn(f"images     2000, {sum(right)} local answers right", done.stdout)
         self.assertEqual(report["out_of_fold"]["accuracy_server"], labels.count(0) / 2000)
         self.assertEqual(decision["classes"], len(scores[0]))
-        self.assertEqual(decision["model"], "resnet8_shapes_fp32.engine")
+        self.assertEqual(decision["model"], "resnet8")
 
     def test_coefficients_of_recorded_scores(self):
         rows, labels, flags = self.recorded()
@@ -328,7 +328,7 @@ class Fit(unittest.TestCase):
                                  (["--decision=random"], "nothing to fit"),
                                  (["--decision=top1", "--features=top1"], "--features"),
                                  (["--calibration=platt"], "there are none, temperature and isotonic"),
-                                 (["--logits", "--softmax"], "one of them"),
+                                 (["--logits", "--softmax"], "excludes"),
                                  (["--iterations=10"], "--iterations"), ([f"--model={self.engine}"], "--model"),
                                  (["--softmax", "--features=energy"], "needs logits"),
                                  ([f"--diagram={self.path('refused.json')}"], "--diagram"),

@@ -394,7 +394,7 @@ class Sweep(unittest.TestCase):
         ragged = self.keep("ragged.csv", "1,2\n1,2,3\n")
         self.refused(f"--scores={ragged}", *self.base[1:], words=("ragged.csv", "line 2"))
         single = self.keep("single.csv", "1\n2\n")
-        self.refused(f"--scores={single}", *self.base[1:], words=("single.csv", "two at least"))
+        self.refused(f"--scores={single}", *self.base[1:], words=("single.csv", "two classes"))
 
     def test_bad_decisions(self):
         other = self.keep("other.json", json.dumps(
