@@ -139,7 +139,7 @@ nlohmann::ordered_json online_rows_json(const std::vector<OnlineRow>& rows,
                                 {"repetitions", summary.repetitions},
                                 {"cost_per_image", json_of(summary.cost)},
                                 {"accuracy", json_of(summary.accuracy)},
-                                {"offload_share", json_of(summary.offload_share)},
+                                {"offload_fraction", json_of(summary.offload_share)},
                                 {"regret", json_of(summary.regret)},
                                 {"cost_above_always", json_of(summary.against_always)},
                                 {"cost_above_never", json_of(summary.against_never)}};

@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "hedge/error.h"
+#include "result/result.h"
 
 namespace hedge::cli {
 namespace {
@@ -176,8 +177,18 @@ void Program::write_json_text(std::string_view text) const {
 }
 
 void Program::write_json(const nlohmann::ordered_json& json) const {
+  // The schema first, then what made it.
+  nlohmann::ordered_json stamped;
+  if (const auto schema = json.find("schema"); schema != json.end()) {
+    const Result stamp = make_result(name());
+    stamped = {{"schema", *schema},
+               {"program", stamp.program},
+               {"time_utc", stamp.time_utc},
+               {"hedge_version", stamp.hedge_version}};
+  }
+  stamped.update(json);
   // Names of foreign files may hold what is no UTF-8.
-  write_json_text(json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) +
+  write_json_text(stamped.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) +
                   "\n");
 }
 

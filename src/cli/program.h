@@ -49,6 +49,7 @@ class Program {
   [[nodiscard]] const std::string& json_file() const { return json_; }
   /// Writes `text` to the file of --json; nothing without it.
   void write_json_text(std::string_view text) const;
+  /// Likewise, with program, time and version behind its "schema".
   void write_json(const nlohmann::ordered_json& json) const;
   [[nodiscard]] bool quiet() const { return quiet_; }
   [[nodiscard]] const std::string& name() const { return name_; }

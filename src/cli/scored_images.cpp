@@ -21,6 +21,23 @@ void add_scored_images_options(CLI::App& app, ScoredImagesOptions& options) {
   app.add_flag("--softmax", options.softmax, "They are softmax's")->excludes(logits);
 }
 
+namespace {
+
+/// Of --softmax: what cannot be is refused, for a decision on it would mean nothing.
+void require_probabilities(const RecordedScores& scores) {
+  constexpr float kRounding = 1e-3F;
+  for (std::size_t i = 0; i < scores.values.size(); ++i) {
+    const float score = scores.values[i];
+    if (!(score < -kRounding || score > 1 + kRounding)) continue;  // NaN counts as no score.
+    throw bad_input(
+        fmt::format("--softmax: image {} has the score {}, which is outside 0 to 1; "
+                    "leave the flag out, or give --logits",
+                    i / scores.columns, score));
+  }
+}
+
+}  // namespace
+
 ScoredImages read_scored_images(const ScoredImagesOptions& options,
                                 const std::string& labels_file) {
   if (labels_file.empty()) {
@@ -40,6 +57,7 @@ ScoredImages read_scored_images(const ScoredImagesOptions& options,
   images.kind = options.logits    ? ScoreKind::kLogits
                 : options.softmax ? ScoreKind::kSoftmax
                                   : score_kind_of(images.scores);
+  if (options.softmax) naming(options.scores, [&] { require_probabilities(images.scores); });
   return images;
 }
 

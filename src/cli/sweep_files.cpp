@@ -10,7 +10,6 @@
 
 #include "cli/sweep_report.h"
 #include "hi/decision_file.h"
-#include "result/result.h"
 
 namespace hedge::cli {
 namespace {
@@ -43,7 +42,7 @@ ordered_json point_json(const SweepReport& report, const OperatingPoint& point) 
   ordered_json json{{"decision", name_of_point(report, point)}};
   if (point.decision >= 0) json["threshold"] = point.point.threshold;
   json["offloads"] = point.point.offloads;
-  json["share"] = point.share;
+  json["offload_fraction"] = point.share;
   json["correct"] = point.point.correct;
   json["accuracy"] = point.accuracy;
   if (!std::isnan(point.seconds)) json["latency_us"] = point.seconds * 1e6;
@@ -95,7 +94,7 @@ ordered_json held_out_json(const HeldOut& held) {
       {"accuracy", static_cast<double>(held.correct) / static_cast<double>(held.total)},
       {"accuracy_ci95", {held.accuracy_ci95.lower, held.accuracy_ci95.upper}},
       {"offloads", held.offloads},
-      {"share", static_cast<double>(held.offloads) / static_cast<double>(held.total)},
+      {"offload_fraction", static_cast<double>(held.offloads) / static_cast<double>(held.total)},
       {"infeasible_folds", held.infeasible}};
   if (!std::isnan(held.seconds)) json["latency_us"] = held.seconds * 1e6;
   if (!std::isnan(held.joules)) json["energy_mj"] = held.joules * 1e3;
@@ -125,7 +124,7 @@ std::string sweep_csv(const SweepReport& report) {
   const auto seconds = membership(report.seconds_front, report.points.size());
   const auto joules = membership(report.joules_front, report.points.size());
   std::string text =
-      "decision,threshold,offloads,share,correct,accuracy,latency_us,energy_mj,"
+      "decision,threshold,offloads,offload_fraction,correct,accuracy,latency_us,energy_mj,"
       "on_share_front,on_latency_front,on_energy_front\n";
   for (std::size_t i = 0; i < report.points.size(); ++i) {
     const OperatingPoint& point = report.points[i];
@@ -141,10 +140,7 @@ std::string sweep_csv(const SweepReport& report) {
 
 ordered_json sweep_json(const SweepReport& report) {
   const SweepData& data = report.data;
-  const Result stamp = make_result("sweep");
   ordered_json json{{"schema", "hedge.sweep/1"},
-                    {"time_utc", stamp.time_utc},
-                    {"hedge_version", stamp.hedge_version},
                     {"scores",
                      {{"source", data.source},
                       {"images", data.images},

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 
 #include "base/text.h"
 #include "hedge/error.h"
@@ -192,9 +193,11 @@ Point step_from(const Problem& problem, const Point& from, VectorXd& step) {
   return from;
 }
 
-/// Newton's method from the weights 0. `separable` is whether the samples proved to be.
-Point minimise(const Problem& problem, const LogisticFitOptions& options,
-               const std::vector<std::string>& names, int& iterations, bool& separable) {
+/// Newton's method from the weights 0. Nothing where there is no penalty and the samples prove to
+/// be separable.
+std::optional<Point> minimise(const Problem& problem, const LogisticFitOptions& options,
+                              int& iterations) {
+  const bool free = problem.penalty.isZero(0);
   const double share = problem.outcomes.mean();
   VectorXd start = VectorXd::Zero(problem.design.cols());
   start[0] = std::log(share / (1 - share));
@@ -202,12 +205,11 @@ Point minimise(const Problem& problem, const LogisticFitOptions& options,
   bool was_level = false;
   for (iterations = 1; iterations <= options.max_iterations; ++iterations) {
     const Derivatives slope = derivatives(problem, point);
-    if (options.l2 == 0 && nearly_singular(slope.hessian)) refuse_separation(names);
+    if (free && nearly_singular(slope.hessian)) return std::nullopt;
     VectorXd step = slope.hessian.ldlt().solve(-slope.gradient);
     const double gain = -slope.gradient.dot(step) / 2;
     point = step_from(problem, point, step);
-    separable = separable || separates(problem, point.logits);
-    if (separable && options.l2 == 0) refuse_separation(names);
+    if (free && separates(problem, point.logits)) return std::nullopt;
     const VectorXd scale = point.coefficients.cwiseAbs().cwiseMax(1.0);
     if (step.cwiseAbs().cwiseQuotient(scale).maxCoeff() <= options.tolerance) return point;
     // A gain that rounding hides twice: the second of these steps was exact as far as it can be.
@@ -219,6 +221,18 @@ Point minimise(const Problem& problem, const LogisticFitOptions& options,
       fmt::format("logistic regression: not converged after {} iterations; a larger penalty makes "
                   "it easier",
                   options.max_iterations));
+}
+
+/// Whether there is no minimum without penalty: what Newton's method then runs into. Of features
+/// that do not hang together.
+bool is_separable(Problem problem, const LogisticFitOptions& options) {
+  problem.penalty.setZero();
+  int iterations = 0;
+  try {
+    return !minimise(problem, options, iterations);
+  } catch (const Error&) {  // Not converged: they grow and grow.
+    return true;
+  }
 }
 
 }  // namespace
@@ -240,9 +254,10 @@ LogisticFit fit_logistic(const Samples& samples, const LogisticFitOptions& optio
                     "coefficients say little; leave one out",
                     dependent));
   }
-  bool separable = false;
-  const Point minimum = minimise(problem, options, samples.names, fit.iterations, separable);
-  if (separable) {
+  const std::optional<Point> found = minimise(problem, options, fit.iterations);
+  if (!found) refuse_separation(samples.names);
+  const Point& minimum = *found;
+  if (options.l2 > 0 && dependent.empty() && is_separable(problem, options)) {
     fit.warnings.push_back(
         fmt::format("{} separate right from wrong perfectly (or but for ties): the coefficients "
                     "are as large as the penalty lets them be and say nothing else; use more "

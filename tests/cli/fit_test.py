@@ -330,7 +330,7 @@ class Fit(unittest.TestCase):
                                  (["--calibration=platt"], "there are none, temperature and isotonic"),
                                  (["--logits", "--softmax"], "excludes"),
                                  (["--iterations=10"], "--iterations"), ([f"--model={self.engine}"], "--model"),
-                                 (["--softmax", "--features=energy"], "needs logits"),
+                                 (["--softmax"], "outside 0 to 1"),
                                  ([f"--diagram={self.path('refused.json')}"], "--diagram"),
                                  (["--diagram=/nowhere/x.svg"], "/nowhere")):
             self.refused(words, arguments=[*flags, *arguments])

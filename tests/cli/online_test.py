@@ -92,7 +92,7 @@ class Online(unittest.TestCase):
         # Costs as they can be counted by hand.
         always = self.policy(result, "always")
         self.assertAlmostEqual(always["cost_per_image"]["mean"], 0.2 + wrong / IMAGES)
-        self.assertEqual(always["offload_share"]["mean"], 1)
+        self.assertEqual(always["offload_fraction"]["mean"], 1)
         never = self.policy(result, "never")
         self.assertAlmostEqual(never["cost_per_image"]["mean"], 1 - result["local_accuracy"])
         best = self.policy(result, "best fixed")
@@ -141,7 +141,7 @@ class Online(unittest.TestCase):
         # Entropy of (0.8, 0.2) and top score 0.8 keep the same images.
         shares = [self.policy(self.recorded_result(f"--confidence={rule}", "--repetitions=1",
                                                    f"--policy=fixed:{at}")[0],
-                              f"fixed:{at}")["offload_share"]["mean"]
+                              f"fixed:{at}")["offload_fraction"]["mean"]
                   for rule, at in (("top1", 0.8), ("entropy", 0.5004024), ("margin", 0.6))]
         self.assertAlmostEqual(shares[0], shares[1], delta=2 / IMAGES)
         self.assertAlmostEqual(shares[0], shares[2], delta=2 / IMAGES)
@@ -160,8 +160,8 @@ class Online(unittest.TestCase):
                               "--policy=fixed:0.8")
         self.assertEqual(seen["scores_kind"], "logits")
         softmax, _ = self.recorded_result("--policy=fixed:0.8")
-        self.assertAlmostEqual(self.policy(seen, "fixed:0.8")["offload_share"]["mean"],
-                               self.policy(softmax, "fixed:0.8")["offload_share"]["mean"],
+        self.assertAlmostEqual(self.policy(seen, "fixed:0.8")["offload_fraction"]["mean"],
+                               self.policy(softmax, "fixed:0.8")["offload_fraction"]["mean"],
                                delta=2 / IMAGES)
         energy, _ = self.result(f"--scores={logits}", f"--labels={self.path('labels.txt')}",
                                 "--confidence=energy", "--repetitions=2")
@@ -309,7 +309,7 @@ class Cifar(unittest.TestCase):
         self.assertAlmostEqual(result["local_accuracy"], 0.8345)
         for name in ("hedge", "ucb"):
             policy = Online.policy(result, name)
-            self.assertLess(policy["offload_share"]["mean"], 0.25)
+            self.assertLess(policy["offload_fraction"]["mean"], 0.25)
             self.assertNotIsInstance(policy["threshold"], str)
 
 

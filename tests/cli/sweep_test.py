@@ -136,7 +136,7 @@ class Sweep(unittest.TestCase):
             seen.setdefault(point["decision"], set()).add(int(point["offloads"]))
             self.assertEqual((int(point["offloads"]), int(point["correct"])),
                              self.apply(point["decision"], float(point["threshold"])), point)
-            self.assertAlmostEqual(float(point["share"]), int(point["offloads"]) / 300)
+            self.assertAlmostEqual(float(point["offload_fraction"]), int(point["offloads"]) / 300)
             self.assertAlmostEqual(float(point["accuracy"]), int(point["correct"]) / 300)
             self.assertEqual(point["latency_us"], "")
         # 294 images have scores, all different: 0 to 294 of them beside the 6 without.
@@ -150,7 +150,7 @@ class Sweep(unittest.TestCase):
         seconds = up + wait + down
         joules = up * (1 + 1.295) + down * (1 + 0.4625) + wait * (1 + 0.0037)
         for point in self.points(*COSTS):
-            share = float(point["share"])
+            share = float(point["offload_fraction"])
             expected = {"all-local": (2e-3, 5e-3), "all-server": (seconds, joules)}.get(
                 point["decision"], (2e-3 + share * seconds, 5e-3 + share * joules))
             self.assertAlmostEqual(float(point["latency_us"]) * 1e-6, expected[0], places=12)
@@ -160,7 +160,7 @@ class Sweep(unittest.TestCase):
         result = self.result(*self.base, COEFFICIENTS, *COSTS)
         self.assertEqual(result["schema"], "hedge.sweep/1")
         points = self.points(*COSTS)
-        for axis, column in (("latency", "latency_us"), ("energy", "energy_mj"), ("share", "share")):
+        for axis, column in (("latency", "latency_us"), ("energy", "energy_mj"), ("share", "offload_fraction")):
             front = result["fronts"][axis]
             self.assertEqual(len(front), sum(int(point[f"on_{axis}_front"]) for point in points))
             for before, after in zip(front, front[1:]):
@@ -172,7 +172,7 @@ class Sweep(unittest.TestCase):
         self.assertAlmostEqual(result["random_area"], (local["accuracy"] + server["accuracy"]) / 2)
         for decision in result["decisions"]:
             curve = [(0, local["accuracy"])] + [
-                (float(p["share"]), float(p["accuracy"])) for p in points
+                (float(p["offload_fraction"]), float(p["accuracy"])) for p in points
                 if p["decision"] == decision["name"]]
             area = sum((x - before_x) * (y + before_y) / 2
                        for (before_x, before_y), (x, y) in zip(curve, curve[1:]))
@@ -207,7 +207,7 @@ class Sweep(unittest.TestCase):
                                                        if float(p["accuracy"]) >= 0.8))
         best = self.result(*self.base, COEFFICIENTS, "--max-offload=0.25", "--max-latency=1s",
                            "--max-energy=1J", *COSTS)["best"]
-        self.assertLessEqual(best["share"], 0.25)
+        self.assertLessEqual(best["offload_fraction"], 0.25)
         best = self.result(*self.base, COEFFICIENTS, *COSTS, "--minimize=energy")["best"]
         self.assertEqual(best["decision"], "all-local")
 

@@ -153,6 +153,24 @@ TEST(LogisticFit, SeparationBySomeOfTheSamplesIsFoundToo) {
   EXPECT_TRUE(std::isfinite(fit_logistic(data.samples(), {.l2 = 1}).weights[0]));
 }
 
+TEST(LogisticFit, SeparationByANarrowGapIsSaidUnderAPenalty) {
+  std::mt19937_64 random(5);
+  Data data{{}, {}, {"top1", "other"}};
+  for (int i = 0; i < 300; ++i) {
+    const double top1 = static_cast<double>(random() % 10'000) / 10'000;
+    data.values.insert(data.values.end(), {top1, static_cast<double>(random() % 100) / 100});
+    data.outcomes.push_back(top1 > 0.5 ? 1 : 0);
+  }
+  for (const double l2 : {1.0, 1e-2, 1e-6}) {
+    const LogisticFit fit = fit_logistic(data.samples(), {.l2 = l2});
+    ASSERT_EQ(fit.warnings.size(), 1U) << l2;
+    EXPECT_NE(fit.warnings[0].find("separate"), std::string::npos);
+  }
+  data.outcomes[0] = 1 - data.outcomes[0];
+  data.outcomes[1] = 1 - data.outcomes[1];
+  EXPECT_TRUE(fit_logistic(data.samples(), {.l2 = 1}).warnings.empty());
+}
+
 TEST(LogisticFit, OneClassAloneIsRefusedPenaltyOrNot) {
   for (const Outcome outcome : {Outcome{0}, Outcome{1}}) {
     const Data data{{0.1, 0.2, 0.3}, std::vector<Outcome>(3, outcome), {"top1"}};
