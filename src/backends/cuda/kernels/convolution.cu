@@ -46,6 +46,19 @@ __device__ inline __half from_float(float x) { return __float2half_rn(x); }
 template <>
 __device__ inline __nv_bfloat16 from_float(float x) { return __float2bfloat16_rn(x); }
 
+/// Programmatic dependent launch (Hopper on): the next kernel of the stream may begin now, and waits
+/// itself where it needs what this one has written.
+__device__ inline void let_successor_begin() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.launch_dependents;");
+#endif
+}
+__device__ inline void wait_for_predecessor() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+
 template <class Kind, int kM, int kN, int kDepth>
 __global__ void __launch_bounds__(most_warps(kM) * kWarp)
 convolve(const Parameters p) {
@@ -54,6 +67,7 @@ convolve(const Parameters p) {
   extern __shared__ float sums[];
   const Convolution& c = p.shape;
   const ConvolutionTactic& t = p.tactic;
+  let_successor_begin();
   const int lane = threadIdx.x % kWarp;
   const int warp = threadIdx.x / kWarp;
   const int group = lane / 4;
@@ -99,8 +113,8 @@ convolve(const Parameters p) {
     const int tap = granule / p.granules_c;
     at = {tap / c.kernel_w, tap % c.kernel_w, granule % p.granules_c};
   }
-  const auto load = [&](int chunk, uint4(&rows_of)[2 * kM], uint4(&columns_of)[kN]) {
-    const uint4 zero{0, 0, 0, 0};
+  const uint4 zero{0, 0, 0, 0};
+  const auto load_columns = [&](int chunk, uint4(&columns_of)[kN]) {
 #pragma unroll
     for (int j = 0; j < kN; ++j) {
       const int tile = first_n + j;
@@ -108,6 +122,8 @@ convolve(const Parameters p) {
                           ? __ldg(weights + (chunk * p.n_tiles_total + tile) * kWarp)
                           : zero;
     }
+  };
+  const auto load_rows = [&](uint4(&rows_of)[2 * kM]) {
     const int dy = at.tap_y * c.dilation_h;
     const int dx = at.tap_x * c.dilation_w;
     const int offset = dy * granules_row + dx * p.granules_c + at.granule;
@@ -116,7 +132,7 @@ convolve(const Parameters p) {
     for (int i = 0; i < 2 * kM; ++i) {
       const bool there = inside && static_cast<unsigned>(top[i] + dy) < static_cast<unsigned>(c.in_h) &&
                          static_cast<unsigned>(left[i] + dx) < static_cast<unsigned>(c.in_w);
-      rows_of[i] = there ? __ldg(input + base[i] + offset) : zero;
+      rows_of[i] = there ? input[base[i] + offset] : zero;
     }
     at.granule += kChunkGranules;
     while (at.granule >= p.granules_c) {
@@ -129,7 +145,12 @@ convolve(const Parameters p) {
   };
 #pragma unroll
   for (int d = 0; d < kDepth; ++d) {
-    if (begin + d < end) load(begin + d, a[d], b[d]);
+    if (begin + d < end) load_columns(begin + d, b[d]);
+  }
+  wait_for_predecessor();  // The weights are there before it ends; its results are not.
+#pragma unroll
+  for (int d = 0; d < kDepth; ++d) {
+    if (begin + d < end) load_rows(a[d]);
   }
   for (int chunk = begin; chunk < end; chunk += kDepth) {
 #pragma unroll
@@ -140,7 +161,10 @@ convolve(const Parameters p) {
 #pragma unroll
           for (int n = 0; n < kN; ++n) multiply<Kind>(sum[m][n], a[d][2 * m], a[d][2 * m + 1], b[d][n]);
         }
-        if (chunk + d + kDepth < end) load(chunk + d + kDepth, a[d], b[d]);
+        if (chunk + d + kDepth < end) {
+          load_columns(chunk + d + kDepth, b[d]);
+          load_rows(a[d]);
+        }
       }
     }
   }
@@ -256,8 +280,17 @@ cudaError_t launch(const Parameters& p, cudaStream_t stream) {
   constexpr int kDepth = kCost <= 4 ? 4 : kCost <= 6 ? 3 : 2;
   const ConvolutionTactic& t = p.tactic;
   const auto threads = static_cast<unsigned>(t.warps_m * t.warps_n * t.warps_k * kWarp);
-  convolve<Kind, kM, kN, kDepth><<<grid_of(p.shape, t), threads, shared_bytes(t), stream>>>(p);
-  return cudaGetLastError();
+  cudaLaunchAttribute overlap{};
+  overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  overlap.val.programmaticStreamSerializationAllowed = 1;
+  cudaLaunchConfig_t config{};
+  config.gridDim = grid_of(p.shape, t);
+  config.blockDim = dim3(threads);
+  config.dynamicSmemBytes = shared_bytes(t);
+  config.stream = stream;
+  config.attrs = &overlap;
+  config.numAttrs = p.arguments.overlap ? 1 : 0;
+  return cudaLaunchKernelEx(&config, convolve<Kind, kM, kN, kDepth>, p);
 }
 
 template <class Kind>

@@ -57,6 +57,7 @@ struct ConvolutionArguments {
   void* y = nullptr;
   float* workspace = nullptr;          ///< Of workspace_floats; null where there are no splits.
   std::uint32_t* counters = nullptr;   ///< Of counter_count, zero; zero again afterwards.
+  bool overlap = false;  ///< Begin while the stream's kernel before it still runs (Hopper on).
   int post_op_count = 0;
   PostOpParameters post_ops[kMostPostOps];
 };
