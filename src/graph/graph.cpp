@@ -136,15 +136,18 @@ void validate(const Graph& graph) {
   Validator(graph).run();
 }
 
+std::int64_t multiply_accumulates(const Graph& graph, const Node& node) {
+  if (node.op->macs == nullptr) return 0;
+  std::vector<const Value*> inputs;
+  for (const ValueId id : node.inputs) {
+    inputs.push_back(id == kNoValue ? nullptr : &graph.value(id));
+  }
+  return node.op->macs(node, inputs, graph.value(node.outputs.at(0)).type);
+}
+
 std::int64_t multiply_accumulates(const Graph& graph) {
   std::int64_t total = 0;
-  for (const Node& node : graph.nodes) {
-    if (node.op->macs == nullptr) continue;
-    std::vector<const Value*> inputs;
-    for (const ValueId id : node.inputs)
-      inputs.push_back(id == kNoValue ? nullptr : &graph.value(id));
-    total += node.op->macs(node, inputs, graph.value(node.outputs.at(0)).type);
-  }
+  for (const Node& node : graph.nodes) total += multiply_accumulates(graph, node);
   return total;
 }
 

@@ -136,6 +136,7 @@ struct GraphIndex {
 
 /// Multiply-accumulates of one run (convolutions and matrix products, as the field counts them).
 [[nodiscard]] std::int64_t multiply_accumulates(const Graph& graph);
+[[nodiscard]] std::int64_t multiply_accumulates(const Graph& graph, const Node& node);
 /// Elements of all floating-point constants.
 [[nodiscard]] std::int64_t parameter_count(const Graph& graph);
 

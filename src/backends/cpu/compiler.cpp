@@ -106,7 +106,7 @@ std::shared_ptr<const Plan> Compiler::run() {
 }
 
 void Compiler::compile(const Node& node) {
-  uncounted_macs_ = multiply_accumulates_of(node);
+  uncounted_macs_ = multiply_accumulates(graph_, node);
   const auto stated = options_.precisions.find(node.name);
   precision_ = stated == options_.precisions.end() ? options_.precision : stated->second;
   const auto attempt = [&](bool bytes, auto compile_node) {
@@ -186,15 +186,6 @@ void Compiler::add_library_step(const Node& node, const AnyPrimitive& any,
             .primitive = any.primitive,
             .arguments = std::move(arguments),
             .multiply_accumulates = std::exchange(uncounted_macs_, 0)});
-}
-
-std::int64_t Compiler::multiply_accumulates_of(const Node& node) const {
-  if (node.op->macs == nullptr) return 0;
-  std::vector<const Value*> inputs;
-  for (const ValueId id : node.inputs) {
-    inputs.push_back(id == kNoValue ? nullptr : &graph_.value(id));
-  }
-  return node.op->macs(node, inputs, graph_.value(node.outputs[0]).type);
 }
 
 void Compiler::add_reorder(const std::string& name, const Located& from, const Located& to) {

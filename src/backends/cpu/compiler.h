@@ -191,7 +191,6 @@ class Compiler {
   void add_own_step(const Node& node, const std::string& kernel, Kernel own,
                     std::vector<Argument> arguments);
   void add_scratchpad(std::vector<Argument>& arguments, const Desc& scratchpad);
-  [[nodiscard]] std::int64_t multiply_accumulates_of(const Node& node) const;
   void add_reorder(const std::string& name, const Located& from, const Located& to);
   void add_activation(const Node& node, const PostOp& activation, const Located& from,
                       const Located& to);
