@@ -6,16 +6,17 @@
 
 #include <cstdint>
 
-// Products of a 16 x K tile of rows by a K x 8 tile of columns on the tensor cores, for every element
-// type by one scheme. Which k stands where in the fragments is free, as long as both operands agree:
-// so each thread of a quad takes one granule of 16 consecutive bytes of a row, as it lies in memory,
-// for two of the instructions in a row. A row's four granules are a chunk. (PTX ISA, "Matrix
-// fragments for mma.m16n8k16", .m16n8k8, .m16n8k32: the operands' words at a thread are (row g, row
-// g + 8) x (first half, second half), with g = lane / 4.)
+#include "backends/cuda/kernels/elements.h"
+
+// Products of a 16 x K tile of rows by a K x 8 tile of columns on the tensor cores, for every
+// element type by one scheme. Which k stands where in the fragments is free, as long as both
+// operands agree: so each thread of a quad takes one granule of 16 consecutive bytes of a row, as
+// it lies in memory, for two of the instructions in a row. A row's four granules are a chunk. (PTX
+// ISA, "Matrix fragments for mma.m16n8k16", .m16n8k8, .m16n8k32: the operands' words at a thread
+// are (row g, row g + 8) x (first half, second half), with g = lane / 4.)
 
 namespace hedge::cuda {
 
-inline constexpr int kGranuleBytes = 16;
 inline constexpr int kChunkGranules = 4;
 
 struct Half {
@@ -42,21 +43,27 @@ inline constexpr int kGranule = kGranuleBytes / static_cast<int>(sizeof(typename
 
 namespace detail {
 
-__device__ inline void mma(Half, float (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
+__device__ inline void mma(Half, float (&d)[4], const std::uint32_t (&a)[4],
+                           const std::uint32_t (&b)[2]) {
   asm volatile(
-      "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3},{%4,%5,%6,%7},{%8,%9},{%0,%1,%2,%3};\n"
+      "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 "
+      "{%0,%1,%2,%3},{%4,%5,%6,%7},{%8,%9},{%0,%1,%2,%3};\n"
       : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
-__device__ inline void mma(Bfloat16, float (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
+__device__ inline void mma(Bfloat16, float (&d)[4], const std::uint32_t (&a)[4],
+                           const std::uint32_t (&b)[2]) {
   asm volatile(
-      "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3},{%4,%5,%6,%7},{%8,%9},{%0,%1,%2,%3};\n"
+      "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
+      "{%0,%1,%2,%3},{%4,%5,%6,%7},{%8,%9},{%0,%1,%2,%3};\n"
       : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
-__device__ inline void mma_tf32(float (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
+__device__ inline void mma_tf32(float (&d)[4], const std::uint32_t (&a)[4],
+                                const std::uint32_t (&b)[2]) {
   asm volatile(
-      "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0,%1,%2,%3},{%4,%5,%6,%7},{%8,%9},{%0,%1,%2,%3};\n"
+      "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 "
+      "{%0,%1,%2,%3},{%4,%5,%6,%7},{%8,%9},{%0,%1,%2,%3};\n"
       : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
@@ -70,12 +77,14 @@ __device__ inline std::uint32_t rest(std::uint32_t bits, std::uint32_t rounded) 
   const float difference = __uint_as_float(bits) - __uint_as_float(rounded);
   return isfinite(difference) ? to_tf32(__float_as_uint(difference)) : 0U;
 }
-__device__ inline void mma(Tf32, float (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
+__device__ inline void mma(Tf32, float (&d)[4], const std::uint32_t (&a)[4],
+                           const std::uint32_t (&b)[2]) {
   const std::uint32_t ra[4] = {to_tf32(a[0]), to_tf32(a[1]), to_tf32(a[2]), to_tf32(a[3])};
   const std::uint32_t rb[2] = {to_tf32(b[0]), to_tf32(b[1])};
   mma_tf32(d, ra, rb);
 }
-__device__ inline void mma(Float32, float (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
+__device__ inline void mma(Float32, float (&d)[4], const std::uint32_t (&a)[4],
+                           const std::uint32_t (&b)[2]) {
   std::uint32_t ra[4], sa[4], rb[2], sb[2];
 #pragma unroll
   for (int i = 0; i < 4; ++i) sa[i] = rest(a[i], ra[i] = to_tf32(a[i]));
@@ -91,7 +100,8 @@ __device__ inline void mma(Float32, float (&d)[4], const std::uint32_t (&a)[4], 
 /// d += rows x columns over one chunk: `low` and `high` are this thread's granules of rows g and
 /// g + 8, `b` that of column g. d[0..1] are (g, 2t..2t+1), d[2..3] (g + 8, the same), t = lane % 4.
 template <class Kind>
-__device__ inline void multiply(float (&d)[4], const uint4& low, const uint4& high, const uint4& b) {
+__device__ inline void multiply(float (&d)[4], const uint4& low, const uint4& high,
+                                const uint4& b) {
   detail::mma(Kind{}, d, {low.x, high.x, low.y, high.y}, {b.x, b.y});
   detail::mma(Kind{}, d, {low.z, high.z, low.w, high.w}, {b.z, b.w});
 }
