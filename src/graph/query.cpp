@@ -31,6 +31,22 @@ std::optional<std::vector<float>> per_channel(const Graph& graph, ValueId id, st
   return std::vector<float>(floats->begin(), floats->end());
 }
 
+std::optional<std::vector<std::size_t>> reduced_axes(const Graph& graph, const Node& node) {
+  const std::size_t rank = graph.value(node.inputs[0]).type.shape.size();
+  auto axes = node.attributes.get_ints("axes");
+  if (node.inputs.size() > 1 && node.inputs[1] != kNoValue) {
+    if (!graph.is_constant(node.inputs[1])) return std::nullopt;
+    axes = graph.value(node.inputs[1]).constant->to_int64();
+  }
+  std::vector<std::size_t> sorted;
+  for (const std::int64_t axis : axes) sorted.push_back(operators::normal_axis(axis, rank));
+  if (axes.empty() && node.attributes.get_int("noop_with_empty_axes", 0) == 0) {
+    for (std::size_t i = 0; i < rank; ++i) sorted.push_back(i);
+  }
+  std::sort(sorted.begin(), sorted.end());
+  return sorted;
+}
+
 std::string convolution_kind(const Graph& graph, const Node& node) {
   const Shape& in = graph.value(node.inputs.at(0)).type.shape;
   const Shape& w = graph.value(node.inputs.at(1)).type.shape;

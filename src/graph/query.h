@@ -40,6 +40,11 @@ namespace hedge {
                                                             std::size_t rank, std::size_t axis,
                                                             std::int64_t channels);
 
+/// The axes of a reduction, sorted: an input from opset 18 (13 for sums) on, an attribute before.
+/// Nothing where they are not known before the run.
+[[nodiscard]] std::optional<std::vector<std::size_t>> reduced_axes(const Graph& graph,
+                                                                   const Node& node);
+
 /// "conv 3x3/1x1 16->16 32x32 pads 1,1,1,1 + bias + add": all of a Conv that the choice of an
 /// implementation depends on, but for the batch. One in integers adds " uint8 to int8".
 [[nodiscard]] std::string convolution_kind(const Graph& graph, const Node& node);

@@ -19,39 +19,13 @@ using test::GraphBuilder;
 using test::Ints;
 using test::LayerCase;
 
-/// Where the layer's input comes from.
-struct Feed {
-  std::string name;
-  Shape shape;  ///< Of the layer's input.
-  bool convolved = false;
-};
-
-const std::vector<Feed>& feeds() {
-  static const std::vector<Feed> all{{"input", {1, 6, 7, 5}, false},
-                                     {"blocks", {1, 32, 7, 5}, true},
-                                     {"padded", {1, 10, 6, 5}, true},
-                                     {"batch", {2, 16, 5, 4}, true}};
-  return all;
-}
-
-Graph graph_of(const LayerCase& layer, const Feed& feed) {
-  GraphBuilder g;
-  ValueId x = kNoValue;
-  if (feed.convolved) {
-    x = g.conv(g.input({feed.shape[0], 4, feed.shape[2], feed.shape[3]}), 4, feed.shape[1]);
-  } else {
-    x = g.input(feed.shape);
-  }
-  return g.finish({layer.layer(g, x, feed.shape)});
-}
-
 class CpuLayers : public testing::Test {
  protected:
   void check(const std::vector<LayerCase>& layers) {
     for (const LayerCase& layer : layers) {
-      for (const Feed& feed : feeds()) {
+      for (const test::Feed& feed : test::feeds()) {
         SCOPED_TRACE(layer.name + " after " + feed.name);
-        check_one(graph_of(layer, feed), layer.fast);
+        check_one(test::graph_of(layer, feed), layer.fast);
       }
     }
   }
@@ -82,16 +56,9 @@ class CpuLayers : public testing::Test {
     }
     const auto actual = test::run(*engine->create_context({}), input.values<float>());
     ASSERT_EQ(actual[0].size(), static_cast<std::size_t>(expected.size()));
-    if (engine_is_continuous(graph)) {
+    if (test::is_continuous(graph)) {
       EXPECT_LT(test::relative_error(actual[0], expected.values<float>()), 0.1) << "bf16";
     }
-  }
-
-  /// A rounding may turn Equal and ArgMax round.
-  static bool engine_is_continuous(const Graph& graph) {
-    return std::none_of(graph.nodes.begin(), graph.nodes.end(), [](const Node& node) {
-      return node.op->name == "Equal" || node.op->name == "ArgMax";
-    });
   }
 };
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backends/layer_cases.h"
 
+#include <algorithm>
+
 #include "support/nets.h"
 
 namespace hedge::test {
@@ -344,6 +346,31 @@ std::vector<LayerCase> products() {
                  g.node("HardSigmoid", {g.conv(g.node("Relu", {squeezed}), 4, s[1], 1)});
              return g.node("Add", {g.conv(g.node("Mul", {gate, y}), s[1], s[1], 1), x});
            }}};
+}
+
+const std::vector<Feed>& feeds() {
+  static const std::vector<Feed> all{{"input", {1, 6, 7, 5}, false},
+                                     {"blocks", {1, 32, 7, 5}, true},
+                                     {"padded", {1, 10, 6, 5}, true},
+                                     {"batch", {2, 16, 5, 4}, true}};
+  return all;
+}
+
+Graph graph_of(const LayerCase& layer, const Feed& feed) {
+  GraphBuilder g;
+  ValueId x = kNoValue;
+  if (feed.convolved) {
+    x = g.conv(g.input({feed.shape[0], 4, feed.shape[2], feed.shape[3]}), 4, feed.shape[1]);
+  } else {
+    x = g.input(feed.shape);
+  }
+  return g.finish({layer.layer(g, x, feed.shape)});
+}
+
+bool is_continuous(const Graph& graph) {
+  return std::none_of(graph.nodes.begin(), graph.nodes.end(), [](const Node& node) {
+    return node.op->name == "Equal" || node.op->name == "ArgMax";
+  });
 }
 
 }  // namespace hedge::test

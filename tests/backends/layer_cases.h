@@ -25,4 +25,16 @@ struct LayerCase {
 /// x as rows of its last axis, then a product.
 [[nodiscard]] std::vector<LayerCase> products();
 
+/// Where a layer's input comes from.
+struct Feed {
+  std::string name;
+  Shape shape;  ///< Of the layer's input.
+  bool convolved = false;
+};
+/// The graph's input, convolutions whose result has channels in whole blocks and others, a batch.
+[[nodiscard]] const std::vector<Feed>& feeds();
+[[nodiscard]] Graph graph_of(const LayerCase& layer, const Feed& feed);
+/// Whether results change little where numbers do: a rounding may turn Equal and ArgMax round.
+[[nodiscard]] bool is_continuous(const Graph& graph);
+
 }  // namespace hedge::test

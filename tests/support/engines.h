@@ -14,13 +14,13 @@
 namespace hedge::test {
 
 /// The engine file of an optimised graph, as the builder makes it, but for names and recipes.
-inline EngineContainer container_of(const Graph& graph, const std::string& precision,
-                                    int level = 0) {
-  BackendEngine built = require_backend("cpu").build(
+inline EngineContainer container_of(const Graph& graph, const std::string& precision, int level = 0,
+                                    const std::string& backend = "cpu") {
+  BackendEngine built = require_backend(backend).build(
       graph,
       {.precision = precision, .optimization_level = level, .threads = 1, .timing_cache = {}});
   EngineContainer container;
-  container.info.backend = "cpu";
+  container.info.backend = backend;
   container.info.precision = precision;
   container.info.batch = graph.input_type(0).shape.at(0);
   container.info.inputs = {{"input", graph.input_type(0).shape}};
@@ -32,8 +32,8 @@ inline EngineContainer container_of(const Graph& graph, const std::string& preci
 }
 
 inline std::shared_ptr<const Engine> engine_of(const Graph& graph, const std::string& precision,
-                                               int level = 0) {
-  return make_engine(container_of(graph, precision, level));
+                                               int level = 0, const std::string& backend = "cpu") {
+  return make_engine(container_of(graph, precision, level, backend));
 }
 
 inline std::vector<std::vector<float>> run(ExecutionContext& context,

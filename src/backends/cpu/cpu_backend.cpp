@@ -8,12 +8,9 @@
 #include "backends/cpu/cpu_context.h"
 #include "backends/cpu/plan.h"
 #include "backends/cpu/tuner.h"
-#include "base/json.h"
 #include "base/log.h"
 #include "base/module.h"
-#include "engine/backend.h"
-#include "graph/early_exit.h"
-#include "graph/serialize.h"
+#include "engine/sections.h"
 
 namespace hedge::cpu {
 namespace {
@@ -80,31 +77,6 @@ std::map<std::string, Type> types_of_layers(const std::map<std::string, std::str
   return types;
 }
 
-Section text_section(std::string name, std::string text) {
-  const auto owner = std::make_shared<const std::string>(std::move(text));
-  return {std::move(name), std::as_bytes(std::span(*owner)), owner};
-}
-
-const Section& find_section(std::span<const Section> sections, std::string_view name) {
-  const auto found = std::find_if(sections.begin(), sections.end(),
-                                  [&](const Section& section) { return section.name == name; });
-  if (found == sections.end()) {
-    throw bad_input(fmt::format("the engine has no section '{}'; build it again", name));
-  }
-  return *found;
-}
-
-/// An object of names and words: tactics by kind of layer, precisions by layer.
-std::map<std::string, std::string> read_words(const Section& section) {
-  const auto* text = reinterpret_cast<const char*>(section.bytes.data());
-  try {
-    return json::parse(text, text + section.bytes.size()).get<std::map<std::string, std::string>>();
-  } catch (const json::exception& error) {
-    throw bad_input(
-        fmt::format("the engine's {} cannot be read: {}", section.name, json_reason(error)));
-  }
-}
-
 /// Of engines that have a precision for each layer.
 std::map<std::string, Type> read_precisions(std::span<const Section> sections) {
   for (const Section& section : sections) {
@@ -122,23 +94,6 @@ json describe_layers(const Plan& plan) {
                       {"multiply_accumulates", step.multiply_accumulates}});
   }
   return layers;
-}
-
-/// Programs believe the metadata: it must be that of the graph.
-void require_as_described(const Graph& graph, const EngineInfo& info) {
-  bool same = graph.inputs.size() == 1 && info.inputs.size() == 1 &&
-              (!info.exit || info.exit->output < graph.outputs.size()) &&
-              graph.outputs.size() == info.outputs.size() &&
-              graph.input_type(0).shape == info.inputs[0].shape &&
-              info.inputs[0].shape.at(0) == info.batch;
-  for (std::size_t i = 0; same && i < graph.outputs.size(); ++i) {
-    same = graph.value(graph.outputs[i]).type.shape == info.outputs[i].shape;
-  }
-  if (same && info.exit) {
-    const std::size_t stem = stem_length(graph, graph.outputs[info.exit->output]);
-    same = stem > 0 && stem < graph.nodes.size();
-  }
-  if (!same) throw bad_input("the engine's metadata and graph differ; build the engine again");
 }
 
 std::optional<std::size_t> exit_output(const EngineInfo& info) {
@@ -186,11 +141,8 @@ class CpuBackend final : public Backend {
     tuner.plan.tactics = choose_tactics(graph, tuner);
     const auto plan = tuner.plan.tactics.empty() ? plain : compile(graph, tuner.plan);
 
-    auto serialized = std::make_shared<SerializedGraph>(serialize(graph));
     BackendEngine engine;
-    engine.sections.push_back(
-        {"graph", std::as_bytes(std::span(serialized->structure)), serialized});
-    engine.sections.push_back({"weights", serialized->weights, serialized});
+    engine.sections = graph_sections(graph);
     engine.sections.push_back(text_section("tactics", json(tuner.plan.tactics).dump()));
     if (!options.layers.empty()) {
       engine.sections.push_back(text_section("precisions", json(options.layers).dump()));
@@ -210,11 +162,8 @@ class CpuBackend final : public Backend {
                            .threads = options.threads,
                            .tactics = read_words(find_section(sections, "tactics")),
                            .exit_output = exit_output(info)};
-    const Section& weights = find_section(sections, "weights");
-    Graph graph = deserialize(find_section(sections, "graph").bytes, weights.bytes, weights.owner);
-    require_as_described(graph, info);
-    if (options.batch != info.batch) set_batch(graph, options.batch);
-    return std::make_shared<CpuModel>(compile(graph, plan));
+    return std::make_shared<CpuModel>(
+        compile(graph_of_sections(sections, info, options.batch), plan));
   }
 };
 

@@ -4,12 +4,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <numeric>
 #include <optional>
 #include <utility>
 
 #include "backends/cpu/compiler.h"
 #include "backends/cpu/kernels/copy.h"
+#include "graph/movement.h"
 #include "graph/operators/common.h"
 #include "graph/query.h"
 
@@ -19,49 +19,8 @@ namespace {
 using operators::normal_axis;
 using Type = dnnl::memory::data_type;
 
-/// Up to here every integer is a float.
-constexpr std::int64_t kMostTraced = std::int64_t{1} << 24;
-constexpr float kFillMark = -1;
-
 std::size_t element_bytes(const Desc& desc) {
   return dnnl::memory::data_type_size(type_of(desc));
-}
-
-/// Which element of its first input each element of a moving node's result is (-1: the fill): what
-/// the reference implementation makes of an input that holds its own positions. So a kernel need
-/// not know what Slice, Gather or DepthToSpace mean. Nothing where it depends on what varies.
-struct Trace {
-  std::vector<std::int32_t> sources;
-  float fill = 0;
-};
-std::optional<Trace> trace(const Graph& graph, Node node) {
-  const Shape& shape = graph.value(node.inputs[0]).type.shape;
-  const std::int64_t count = element_count(shape);
-  if (count > kMostTraced) return std::nullopt;
-  std::vector<float> positions(static_cast<std::size_t>(count));
-  std::iota(positions.begin(), positions.end(), 0.F);
-  std::vector<Tensor> inputs{Tensor::from<float>(shape, std::span(std::as_const(positions)))};
-  for (std::size_t i = 1; i < node.inputs.size(); ++i) {
-    if (node.inputs[i] == kNoValue) {
-      inputs.emplace_back();
-    } else if (graph.is_constant(node.inputs[i])) {
-      inputs.push_back(*graph.value(node.inputs[i]).constant);
-    } else {
-      return std::nullopt;
-    }
-  }
-  Trace result;
-  if (is_op(node, "Pad")) {
-    const bool given = inputs.size() > 2 && inputs[2];
-    result.fill = given ? inputs[2].values<float>()[0] : node.attributes.get_float("value", 0);
-    if (given) inputs[2] = Tensor::from<float>(inputs[2].shape(), std::span(&kFillMark, 1));
-    node.attributes.set("value", kFillMark);
-  }
-  const Tensor moved = node.op->execute(node, inputs).at(0);
-  for (const float position : moved.values<float>()) {
-    result.sources.push_back(static_cast<std::int32_t>(position));
-  }
-  return result;
 }
 
 /// The trace as a start and a stride for each axis, where it is so regular.
@@ -264,7 +223,7 @@ Obstacle Compiler::compile_moving(const Node& node) {
     if (node.attributes.get_string("mode", "nearest") != "nearest") return "a Resize that blends";
   }
   if (is_op(node, "Gather") && compile_selection(node)) return {};
-  const auto traced = trace(graph_, node);
+  const auto traced = trace_movement(graph_, node);
   if (!traced) return "operands that are not constant, or a very large one";
   const Shape& shape = graph_.value(node.outputs[0]).type.shape;
   const Located src = row_major_form(node.inputs[0], node.name);

@@ -23,24 +23,6 @@ std::int64_t product(const Shape& shape, std::size_t begin, std::size_t end) {
                              shape.begin() + static_cast<std::ptrdiff_t>(end)));
 }
 
-/// The axes of a reduction: an input from opset 18 (13 for sums) on, an attribute before. Nothing
-/// where they are not known before the run.
-std::optional<std::vector<std::size_t>> reduced_axes(const Graph& graph, const Node& node) {
-  const std::size_t rank = graph.value(node.inputs[0]).type.shape.size();
-  auto axes = node.attributes.get_ints("axes");
-  if (node.inputs.size() > 1 && node.inputs[1] != kNoValue) {
-    if (!graph.is_constant(node.inputs[1])) return std::nullopt;
-    axes = graph.value(node.inputs[1]).constant->to_int64();
-  }
-  std::vector<std::size_t> sorted;
-  for (const std::int64_t axis : axes) sorted.push_back(normal_axis(axis, rank));
-  if (axes.empty() && node.attributes.get_int("noop_with_empty_axes", 0) == 0) {
-    for (std::size_t i = 0; i < rank; ++i) sorted.push_back(i);
-  }
-  std::sort(sorted.begin(), sorted.end());
-  return sorted;
-}
-
 std::string why_not_pooled(const Node& node, const Shape& in) {
   if (in.size() != 4) return "pooling over other than planes (4 axes)";
   const auto dilations = node.attributes.get_ints("dilations");

@@ -11,6 +11,7 @@
 
 #include "backends/cpu/dnnl_compat.h"
 #include "backends/cpu/kernels/kernel.h"
+#include "engine/reference_layer.h"
 #include "graph/graph.h"
 
 namespace hedge::cpu {
@@ -55,14 +56,6 @@ struct Storage {
 /// For each kind of convolution in the net, the implementation to take (oneDNN's own name of it).
 using Tactics = std::map<std::string, std::string>;
 
-/// A layer that runs by its operator's reference implementation: slowly, and allocating. Or one
-/// whose operands are held in 8 bits, but that is computed in floating point.
-struct SlowLayer {
-  std::string name;
-  std::string op;
-  std::string reason;
-};
-
 struct PlanOptions {
   /// Of the layers that do not compute in integers.
   dnnl::memory::data_type precision = dnnl::memory::data_type::f32;
@@ -89,7 +82,7 @@ struct Plan {
   std::size_t input_elements = 0;
   std::vector<std::size_t> output_elements;
   std::size_t stem_steps = 0;  ///< The first steps, which an early exit's scores need.
-  std::vector<SlowLayer> slow_layers;
+  std::vector<SlowLayer> slow_layers;      ///< By their operators' reference implementations.
   std::vector<SlowLayer> emulated_layers;  ///< In floating point what should be in integers.
 };
 

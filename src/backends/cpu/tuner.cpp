@@ -8,25 +8,20 @@
 #include <limits>
 #include <map>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <numeric>
 
 #include "backends/cpu/compiler.h"
 #include "backends/cpu/cpu_context.h"
 #include "base/cancellation.h"
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/log.h"
-#include "base/sha256.h"
+#include "engine/timing_cache.h"
 #include "graph/operators/operator.h"
 #include "graph/query.h"
 
 namespace hedge::cpu {
 namespace {
 
-using nlohmann::json;
-
-constexpr std::string_view kCacheSchema = "hedge.timing-cache/1";
 /// A tactic must win by this much in every round, so that noise does not pick tactics.
 constexpr double kLeastGain = 0.01;
 constexpr int kRounds = 3;
@@ -89,7 +84,7 @@ std::string cpu_name() {
 }
 
 /// What the choice depends on: machine, library, precision, threads and the net's layers.
-std::string cache_key(const Graph& graph, const TunerOptions& options) {
+std::string depends_on(const Graph& graph, const TunerOptions& options) {
   std::string text = fmt::format("oneDNN {} {} own {} {} type {} threads {}", library_version(),
                                  effective_isa_name(), own_set(effective_isa()).name, cpu_name(),
                                  static_cast<int>(options.plan.precision), options.plan.threads);
@@ -101,24 +96,7 @@ std::string cache_key(const Graph& graph, const TunerOptions& options) {
                                                         : std::string(node.op->name));
     text += " " + to_string(graph.value(node.outputs[0]).type.shape);  // The batch too.
   }
-  return sha256_hex(std::as_bytes(std::span(text)));
-}
-
-Error not_a_cache(const std::filesystem::path& path) {
-  return bad_input(fmt::format(
-      "{}: is not a timing cache of Hedge; delete it or name another with --timing_cache",
-      path.string()));
-}
-
-json read_cache(const std::filesystem::path& path) {
-  if (path.empty() || !std::filesystem::exists(path)) return {{"schema", kCacheSchema}};
-  try {
-    json cache = json::parse(read_text_file(path));
-    if (cache.at("schema") == kCacheSchema) return cache;
-  } catch (const json::exception&) {
-    // Refused below, together with other schemas.
-  }
-  throw not_a_cache(path);
+  return text;
 }
 
 Tactics tune(const Graph& graph, const TunerOptions& options) {
@@ -175,24 +153,11 @@ Tactics tune(const Graph& graph, const TunerOptions& options) {
 
 Tactics choose_tactics(const Graph& graph, const TunerOptions& options) {
   if (options.level <= 0) return {};
-  json cache = read_cache(options.timing_cache);
-  const std::string key = cache_key(graph, options);
-  if (const auto known = cache.find(key); known != cache.end()) {
-    try {
-      return known->get<Tactics>();
-    } catch (const json::exception&) {
-      throw not_a_cache(options.timing_cache);
-    }
-  }
+  const TimingCache cache(options.timing_cache);
+  const std::string key = depends_on(graph, options);
+  if (const auto known = cache.find(key)) return *known;
   Tactics tactics = tune(graph, options);
-  if (!options.timing_cache.empty() && !cancellation_requested()) {
-    cache[key] = tactics;
-    try {
-      write_file(options.timing_cache, cache.dump(1) + "\n");
-    } catch (const Error& error) {
-      log(LogLevel::kWarning, fmt::format("the timing cache is not kept: {}", error.what()));
-    }
-  }
+  if (!cancellation_requested()) cache.keep(key, tactics);
   return tactics;
 }
 

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backends/cuda/compiler.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "engine/arena.h"
+#include "graph/operators/operator.h"
+#include "graph/post_op.h"
+#include "graph/query.h"
+#include "hedge/error.h"
+
+namespace hedge::cuda {
+namespace {
+
+/// The caller's tensor is row-major in its own order of axes; seen in the graph's, it has strides.
+Layout input_layout(const Graph& graph) {
+  const GraphInput& input = graph.inputs.at(0);
+  const Layout outer = row_major(graph.input_type(0).shape, ElementType::kFloat32);
+  return input.permutation.empty() ? outer : transposed(outer, input.permutation);
+}
+
+void lay_out(Plan& plan) {
+  constexpr std::size_t kNever = std::numeric_limits<std::size_t>::max();
+  std::vector<ArenaBlock> lives(plan.storages.size(), ArenaBlock{.first = kNever});
+  for (std::size_t i = 0; i < plan.steps.size(); ++i) {
+    for (const Argument& argument : plan.steps[i].arguments) {
+      ArenaBlock& block = lives[argument.storage];
+      block.first = std::min(block.first, i);
+      block.last = std::max(block.last, i);
+    }
+  }
+  std::vector<ArenaBlock> blocks;
+  std::vector<Storage*> storages;
+  for (std::size_t i = 0; i < lives.size(); ++i) {
+    Storage& storage = plan.storages[i];
+    if (lives[i].first == kNever || storage.buffer.place != Buffer::Place::kArena) continue;
+    lives[i].bytes = storage.bytes;
+    blocks.push_back(lives[i]);
+    storages.push_back(&storage);
+  }
+  plan.arena_bytes = lay_out_arena(blocks, kAlignment);
+  for (std::size_t i = 0; i < blocks.size(); ++i) storages[i]->buffer.offset = blocks[i].offset;
+}
+
+void require_supported(const Graph& graph) {
+  const auto require_floats = [](const char* what, const Value& value) {
+    if (value.type.type == DataType::kFloat32) return;
+    throw bad_input(
+        fmt::format("the {} {} is {}; the cuda backend takes a model whose {} is float32", what,
+                    value.name, to_string(value.type.type), what));
+  };
+  require_floats("input", graph.value(graph.inputs.at(0).value));
+  require_floats("first output", graph.value(graph.outputs.at(0)));
+  for (const Value& value : graph.values) {
+    if (!value.quantization) continue;
+    throw bad_input(
+        fmt::format("{} is held in 8 bits, which the cuda backend does not compute yet; build with "
+                    "--backend=cpu, or from a model without Q/DQ nodes",
+                    value.name));
+  }
+}
+
+}  // namespace
+
+Compiler::Compiler(const Graph& graph, const PlanOptions& options)
+    : graph_(graph),
+      options_(options),
+      plan_(std::make_shared<Plan>()),
+      type_(type_of(options.kind)),
+      forms_(graph.values.size()),
+      reads_(graph.values.size(), 0),
+      is_output_(graph.values.size(), false),
+      index_(graph),
+      done_(graph.nodes.size(), false) {
+  plan_->kind = options.kind;
+  for (const Node& node : graph.nodes) {
+    for (const ValueId id : reference_inputs(node)) ++reads_[static_cast<std::size_t>(id)];
+  }
+  for (const ValueId id : graph.outputs) is_output_[static_cast<std::size_t>(id)] = true;
+}
+
+std::shared_ptr<const Plan> Compiler::run() {
+  const ValueId input = graph_.inputs.at(0).value;
+  plan_->input_elements = static_cast<std::size_t>(element_count(shape_of(input)));
+  const std::size_t storage = add_storage(plan_->input_elements * sizeof(float));
+  plan_->storages[storage].buffer.place = Buffer::Place::kInput;
+  produce(input, {input_layout(graph_), storage});
+  for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
+    if (!done_[i]) compile(graph_.nodes[i]);
+  }
+  place_outputs();
+  lay_out(*plan_);
+  return plan_;
+}
+
+void Compiler::compile(const Node& node) {
+  uncounted_macs_ = multiply_accumulates(graph_, node);
+  const Obstacle obstacle = compile_fast(node);
+  if (obstacle.empty()) return;
+  compile_reference(node);
+  plan_->slow_layers.push_back({node.name, std::string(node.op->name), obstacle});
+}
+
+Obstacle Compiler::compile_fast(const Node& node) {
+  const std::string_view op = node.op->name;
+  if (op == "Reshape" || op == "Flatten" || op == "Squeeze" || op == "Unsqueeze") {
+    return compile_view(node);
+  }
+  for (std::size_t i = 0; i < node.outputs.size(); ++i) {
+    if (node.outputs[i] == kNoValue) continue;
+    const TensorType& type = graph_.value(node.outputs[i]).type;
+    if (type.type != DataType::kFloat32) return fmt::format("a {} result", to_string(type.type));
+    if (is_raw(node.outputs[i])) return "an empty or very large result, or too many axes";
+    if (i > 0 && op != "Split") return "a second output";
+  }
+  if (node.inputs.empty() || node.inputs[0] == kNoValue || is_raw(node.inputs[0])) {
+    return "an operand that is not float32, empty or very large";
+  }
+  if (op == "Conv") return compile_convolution(node);
+  if (op == "Gemm") return compile_gemm(node);
+  if (op == "MatMul") return compile_matmul(node);
+  if (op.ends_with("Pool")) return compile_pooling(node);
+  if (op == "Softmax" || op == "LogSoftmax") return compile_softmax(node);
+  if (op == "LRN") return compile_lrn(node);
+  if (op.ends_with("Normalization")) return compile_normalization(node);
+  if (op.starts_with("Reduce")) return compile_reduction(node);
+  if (op == "Concat") return compile_concat(node);
+  if (op == "Transpose") return compile_transpose(node);
+  if (op == "Split") return compile_split(node);
+  if (op == "Slice" || op == "Gather" || op == "Expand" || op == "Tile" || op == "Pad" ||
+      op == "DepthToSpace" || op == "SpaceToDepth" || op == "Resize" || op == "Upsample") {
+    return compile_moving(node);
+  }
+  return compile_elementwise(node);
+}
+
+void Compiler::add_step(std::string name, std::string kernel, Kernel device,
+                        std::vector<Argument> arguments) {
+  plan_->steps.push_back({.name = std::move(name),
+                          .kernel = std::move(kernel),
+                          .device = std::move(device),
+                          .arguments = std::move(arguments),
+                          .multiply_accumulates = std::exchange(uncounted_macs_, 0)});
+}
+
+void Compiler::finish(const Node& node, Located located, std::size_t done) {
+  const std::span<const PostOp> all(node.post_ops);
+  while (done < all.size()) {
+    if (all[done].kind == PostOp::Kind::kAdd) {
+      const Located operand = locate(all[done].operand);
+      add_map(node.name, "Add hedge:map", MapOp::kAdd, located, located, &operand);
+      ++done;
+      continue;
+    }
+    std::size_t end = done;
+    while (end < all.size() && all[end].kind != PostOp::Kind::kAdd && end - done < kMostPostOps) {
+      ++end;
+    }
+    add_map(node.name, fmt::format("{} hedge:map", to_string(all[done].kind)), MapOp::kCopy,
+            located, located, nullptr, all.subspan(done, end - done));
+    done = end;
+  }
+  produce(node.outputs[0], located);
+}
+
+/// Post-ops write, and a view may not: others read those bytes.
+void Compiler::finish_view(const Node& node, const Located& seen) {
+  if (node.post_ops.empty()) return produce(node.outputs[0], seen);
+  const Located copy = new_result(plain_like(seen.layout, type_));
+  add_copy(node.name, seen, copy);
+  finish(node, copy, 0);
+}
+
+Layout Compiler::result_layout(const Node& node, const Layout& otherwise) const {
+  const auto id = static_cast<std::size_t>(node.outputs[0]);
+  if (is_output_[id] && reads_[id] == 0) {
+    return row_major(otherwise.dims, ElementType::kFloat32);
+  }
+  return otherwise;
+}
+
+void Compiler::place_outputs() {
+  const auto touched = [&](std::size_t storage) {
+    std::size_t steps = 0;
+    for (const Step& step : plan_->steps) {
+      steps += static_cast<std::size_t>(
+          std::any_of(step.arguments.begin(), step.arguments.end(),
+                      [&](const Argument& argument) { return argument.storage == storage; }));
+    }
+    return steps;
+  };
+  for (std::size_t i = 0; i < graph_.outputs.size(); ++i) {
+    const ValueId id = graph_.outputs[i];
+    const TensorType& type = graph_.value(id).type;
+    plan_->output_elements.push_back(static_cast<std::size_t>(element_count(type.shape)));
+    const std::size_t bytes = plan_->output_elements.back() * sizeof(float);
+    const Located last = locate(id);
+    Storage& storage = plan_->storages[last.storage];
+    // The last step writes where the caller reads; nobody else does there.
+    const bool direct = storage.buffer.place == Buffer::Place::kArena && !is_raw(id) &&
+                        last.layout.type == ElementType::kFloat32 && is_row_major(last.layout) &&
+                        last.offset == 0 && storage.bytes == bytes && touched(last.storage) == 1;
+    if (direct) {
+      storage.buffer = {Buffer::Place::kOutput, i};
+      continue;
+    }
+    const Located out{row_major(type.shape, ElementType::kFloat32), add_storage(bytes)};
+    plan_->storages[out.storage].buffer = {Buffer::Place::kOutput, i};
+    const std::string name = fmt::format("{} (output)", graph_.value(id).name);
+    if (is_raw(id)) {
+      add_conversion(last, type, out, name);
+    } else {
+      add_copy(name, last, out);
+    }
+  }
+}
+
+std::shared_ptr<const Plan> compile(const Graph& graph, const PlanOptions& options) {
+  require_supported(graph);
+  return Compiler(graph, options).run();
+}
+
+}  // namespace hedge::cuda

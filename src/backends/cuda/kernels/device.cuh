@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+#include <cuda_runtime.h>
+
+#include "backends/cuda/kernels/elements.h"
+
+// What all kernels share on the device, and how they are launched.
+
+namespace hedge::cuda {
+
+inline constexpr int kWarp = 32;
+
+__host__ __device__ constexpr int ceil_div(int a, int b) {
+  return (a + b - 1) / b;
+}
+
+template <class Element>
+__device__ inline float to_float(Element x) {
+  return static_cast<float>(x);
+}
+template <class Element>
+__device__ inline Element from_float(float x) {
+  return static_cast<Element>(x);
+}
+template <>
+__device__ inline __half from_float(float x) {
+  return __float2half_rn(x);
+}
+template <>
+__device__ inline __nv_bfloat16 from_float(float x) {
+  return __float2bfloat16_rn(x);
+}
+
+/// Element `index` of numbers whose type is known at run time only.
+__device__ inline float load(const void* from, ElementType type, std::size_t index) {
+  switch (type) {
+    case ElementType::kHalf:
+      return to_float(static_cast<const __half*>(from)[index]);
+    case ElementType::kBfloat16:
+      return to_float(static_cast<const __nv_bfloat16*>(from)[index]);
+    default:
+      return static_cast<const float*>(from)[index];
+  }
+}
+__device__ inline void store(void* to, ElementType type, std::size_t index, float x) {
+  switch (type) {
+    case ElementType::kHalf:
+      static_cast<__half*>(to)[index] = from_float<__half>(x);
+      return;
+    case ElementType::kBfloat16:
+      static_cast<__nv_bfloat16*>(to)[index] = from_float<__nv_bfloat16>(x);
+      return;
+    default:
+      static_cast<float*>(to)[index] = x;
+  }
+}
+
+/// Programmatic dependent launch (Hopper on): the next kernel of the stream may begin now, and
+/// waits itself where it needs what this one has written. So every kernel waits before it touches
+/// what others have written or may still read: then a kernel that has ended implies all before it.
+__device__ inline void let_successor_begin() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.launch_dependents;");
+#endif
+}
+__device__ inline void wait_for_predecessor() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+
+/// The functions of one number; out of line, since most nets need none of them. As
+/// apply_activation of graph/post_op.h, NaNs included.
+static __device__ __noinline__ float activate(PostOpParameters::Kind kind, float alpha, float beta,
+                                              float x) {
+  using Kind = PostOpParameters::Kind;
+  switch (kind) {
+    case Kind::kRelu:
+      return x < 0 ? 0 : x;
+    case Kind::kClip: {
+      const float bounded = x < alpha ? alpha : x;
+      return beta < bounded ? beta : bounded;
+    }
+    case Kind::kLeakyRelu:
+      return x < 0 ? alpha * x : x;
+    case Kind::kElu:
+      return x < 0 ? alpha * expm1f(x) : x;
+    case Kind::kTanh:
+      return tanhf(x);
+    case Kind::kSigmoid:
+      return 1 / (1 + expf(-x));
+    case Kind::kHardSigmoid:
+      return fminf(fmaxf(alpha * x + beta, 0.F), 1.F);
+    case Kind::kHardSwish:
+      return x * fminf(fmaxf(x / 6 + 0.5F, 0.F), 1.F);
+    case Kind::kSwish:
+      return x / (1 + expf(-alpha * x));
+    case Kind::kGelu:
+      return 0.5F * x * (1 + erff(x * 0.70710678F));
+    case Kind::kGeluTanh:
+      return 0.5F * x * (1 + tanhf(0.79788456F * (x + 0.044715F * x * x * x)));
+    case Kind::kLinear:
+      return alpha * x + beta;
+    case Kind::kExp:
+      return expf(x);
+    case Kind::kLog:
+      return logf(x);
+    case Kind::kSqrt:
+      return sqrtf(x);
+    case Kind::kAbs:
+      return fabsf(x);
+    case Kind::kPow:
+      return alpha * powf(x, beta);
+    default:
+      return x;
+  }
+}
+
+/// The epilogue for kG channels of a pixel that lie together, of `stored_c` each pixel has. kBegun:
+/// the bias is in, and the tensor of a first post-op that adds one has been loaded.
+template <class Element, int kG, bool kBegun = false>
+__device__ inline void finish_channels(const Epilogue& epilogue, std::size_t pixel, int channel,
+                                       int stored_c, float (&x)[kG], const uint4& tensor = {}) {
+  using Kind = PostOpParameters::Kind;
+  const std::size_t index = pixel * static_cast<std::size_t>(stored_c) + channel;
+  if (!kBegun && epilogue.bias != nullptr) {
+#pragma unroll
+    for (int e = 0; e < kG; ++e) x[e] += __ldg(epilogue.bias + channel + e);
+  }
+  for (int o = 0; o < epilogue.post_op_count; ++o) {
+    const PostOpParameters& op = epilogue.post_ops[o];
+    switch (op.kind) {
+      case Kind::kRelu:
+#pragma unroll
+        for (int e = 0; e < kG; ++e) x[e] = x[e] < 0 ? 0.F : x[e];
+        break;
+      case Kind::kAddTensor: {
+        const Element* from = static_cast<const Element*>(op.operand) + index;
+        alignas(kGranuleBytes) Element other[kG];
+        if constexpr (kG * sizeof(Element) == kGranuleBytes) {
+          *reinterpret_cast<uint4*>(other) =
+              kBegun && o == 0 ? tensor : *reinterpret_cast<const uint4*>(from);
+        } else {
+#pragma unroll
+          for (int e = 0; e < kG; ++e) other[e] = from[e];
+        }
+#pragma unroll
+        for (int e = 0; e < kG; ++e) x[e] += to_float(other[e]);
+        break;
+      }
+      case Kind::kAddChannels:
+#pragma unroll
+        for (int e = 0; e < kG; ++e) {
+          x[e] += channel + e < epilogue.used_c
+                      ? __ldg(static_cast<const float*>(op.operand) + channel + e)
+                      : 0.F;
+        }
+        break;
+      default:
+#pragma unroll
+        for (int e = 0; e < kG; ++e) x[e] = activate(op.kind, op.alpha, op.beta, x[e]);
+    }
+  }
+  if (epilogue.rows != nullptr) {
+    float* to = epilogue.rows + pixel * static_cast<std::size_t>(epilogue.used_c) + channel;
+#pragma unroll
+    for (int e = 0; e < kG; ++e) {
+      if (channel + e < epilogue.used_c) to[e] = x[e];
+    }
+    return;
+  }
+  alignas(kGranuleBytes) Element out[kG];
+#pragma unroll
+  for (int e = 0; e < kG; ++e) {
+    out[e] = from_float<Element>(channel + e < epilogue.used_c ? x[e] : 0.F);
+  }
+  Element* to = static_cast<Element*>(epilogue.y) + index;
+  if constexpr (kG * sizeof(Element) == kGranuleBytes) {
+    *reinterpret_cast<uint4*>(to) = *reinterpret_cast<const uint4*>(out);
+  } else {
+#pragma unroll
+    for (int e = 0; e < kG; ++e) to[e] = out[e];
+  }
+}
+
+/// Keeps a parameter of a template from being deduced.
+template <class T>
+struct Stated {
+  using Type = T;
+};
+
+template <class... Parameters>
+cudaError_t launch_kernel(void (*kernel)(Parameters...), dim3 grid, unsigned threads,
+                          std::size_t shared_bytes, const Launch& at,
+                          const typename Stated<Parameters>::Type&... parameters) {
+  cudaLaunchAttribute overlap{};
+  overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  overlap.val.programmaticStreamSerializationAllowed = 1;
+  cudaLaunchConfig_t config{};
+  config.gridDim = grid;
+  config.blockDim = dim3(threads);
+  config.dynamicSmemBytes = shared_bytes;
+  config.stream = at.stream;
+  config.attrs = &overlap;
+  config.numAttrs = at.overlap ? 1 : 0;
+  return cudaLaunchKernelEx(&config, kernel, parameters...);
+}
+
+/// Calls f with a zero of the device's type for a type of elements.
+template <class Function>
+cudaError_t with_element(ElementType type, Function f) {
+  switch (type) {
+    case ElementType::kHalf:
+      return f(__half{});
+    case ElementType::kBfloat16:
+      return f(__nv_bfloat16{});
+    case ElementType::kFloat32:
+      return f(float{});
+  }
+  return cudaErrorInvalidValue;
+}
+
+}  // namespace hedge::cuda

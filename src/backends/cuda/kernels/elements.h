@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace hedge::cuda {
+
+/// How numbers lie in memory.
+enum class ElementType : std::uint8_t { kFloat32, kHalf, kBfloat16 };
+
+/// How products are computed: by what the tensor cores take. kFloat32 is three products of TF32.
+enum class ElementKind : std::uint8_t { kHalf, kBfloat16, kTf32, kFloat32 };
+
+[[nodiscard]] constexpr ElementType type_of(ElementKind kind) {
+  return kind == ElementKind::kHalf       ? ElementType::kHalf
+         : kind == ElementKind::kBfloat16 ? ElementType::kBfloat16
+                                          : ElementType::kFloat32;
+}
+[[nodiscard]] constexpr std::size_t byte_size(ElementType type) {
+  return type == ElementType::kFloat32 ? 4 : 2;
+}
+
+inline constexpr int kGranuleBytes = 16;
+/// Elements of a granule of 16 bytes: channels are stored in whole granules, the rest zeros.
+[[nodiscard]] constexpr int granule_of(ElementType type) {
+  return kGranuleBytes / static_cast<int>(byte_size(type));
+}
+[[nodiscard]] constexpr int granule_of(ElementKind kind) {
+  return granule_of(type_of(kind));
+}
+
+/// What happens to a number before it is stored, in order; the functions are those of
+/// graph/post_op.h.
+struct PostOpParameters {
+  enum class Kind : std::uint8_t {
+    kAddTensor,    ///< + operand, of the result's shape, type and layout.
+    kAddChannels,  ///< + operand[channel], floats.
+    kRelu,
+    kClip,
+    kLeakyRelu,
+    kElu,
+    kTanh,
+    kSigmoid,
+    kHardSigmoid,
+    kHardSwish,
+    kSwish,
+    kGelu,
+    kGeluTanh,
+    kLinear,
+    kExp,
+    kLog,
+    kSqrt,
+    kAbs,
+    kPow,
+  };
+  Kind kind = Kind::kRelu;
+  float alpha = 0;
+  float beta = 0;
+  const void* operand = nullptr;  ///< Set at the launch.
+};
+inline constexpr int kMostPostOps = 4;
+
+/// From the sums of a convolution to what is stored.
+struct Epilogue {
+  const float* bias = nullptr;  ///< A number a stored channel; null: none.
+  void* y = nullptr;            ///< NHWC; null where `rows` is set.
+  float* rows = nullptr;        ///< pixels x used_c, without filling: scores as they leave.
+  int used_c = 0;               ///< Channels beyond these are filling: zeros.
+  int post_op_count = 0;
+  PostOpParameters post_ops[kMostPostOps];
+};
+
+/// Where a kernel is launched.
+struct Launch {
+  cudaStream_t stream = nullptr;
+  /// Begin while the stream's kernel before it still runs (Hopper on).
+  bool overlap = false;
+};
+
+/// A plane of pixels and a window over it. Channels as stored: whole granules.
+struct Convolution {
+  int batch = 1;
+  int in_h = 1, in_w = 1, in_c = 1;
+  int out_h = 1, out_w = 1, out_c = 1;
+  int kernel_h = 1, kernel_w = 1;
+  int stride_h = 1, stride_w = 1;
+  int pad_top = 0, pad_left = 0;
+  int dilation_h = 1, dilation_w = 1;
+  [[nodiscard]] int pixels() const { return batch * out_h * out_w; }
+};
+
+}  // namespace hedge::cuda

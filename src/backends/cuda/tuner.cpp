@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backends/cuda/tuner.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "backends/cuda/device.h"
+#include "base/cancellation.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "engine/timing_cache.h"
+
+namespace hedge::cuda {
+namespace {
+
+/// Changes whenever the kernel does, so that old times are not believed.
+constexpr int kKernelVersion = 1;
+constexpr int kRepetitions = 10;  ///< Of the convolution in a graph.
+/// As most convolutions end on: those beside the best one are timed again, longer.
+constexpr std::size_t kFinalists = 6;
+
+/// A convolution with operands of its own. Times depend on the numbers (power), so they are no
+/// zeros.
+class Trial {
+ public:
+  Trial(const ConvolutionKind& kind, ElementKind element, bool overlap)
+      : kind_(kind), element_(element), overlap_(overlap), stream_(new_stream()) {
+    const Convolution& c = kind.shape;
+    const std::size_t size = byte_size(type_of(element));
+    const auto elements = [](std::int64_t a, std::int64_t b) {
+      return static_cast<std::size_t>(a * b);
+    };
+    x_ = filled(elements(std::int64_t{c.batch} * c.in_h * c.in_w, c.in_c) * size);
+    y_ = filled(elements(c.pixels(), c.out_c) * size);
+    residual_ = filled(elements(c.pixels(), c.out_c) * size);
+    bias_ = filled(static_cast<std::size_t>(c.out_c) * sizeof(float));
+    std::vector<float> weights(elements(std::int64_t{c.out_c} * c.kernel_h * c.kernel_w, c.in_c),
+                               0.01F);
+    const auto packed = pack_weights(weights.data(), c, element);
+    weights_ = device_memory(packed.size());
+    check(cudaMemcpy(weights_.get(), packed.data(), packed.size(), cudaMemcpyHostToDevice),
+          "copying weights");
+    arguments_ = {x_.get(), weights_.get(), {}};
+    Epilogue& epilogue = arguments_.epilogue;
+    epilogue.bias = reinterpret_cast<const float*>(bias_.get());
+    epilogue.y = y_.get();
+    epilogue.used_c = c.out_c;
+    if (kind.adds_tensor) {
+      epilogue.post_ops[epilogue.post_op_count++] = {PostOpParameters::Kind::kAddTensor, 0, 0,
+                                                     residual_.get()};
+    }
+    epilogue.post_ops[epilogue.post_op_count++] = {PostOpParameters::Kind::kRelu, 0, 0, nullptr};
+  }
+
+  /// The fastest replay: other work on the machine only ever adds time. Infinite where the tactic
+  /// does not run.
+  [[nodiscard]] double nanoseconds(const ConvolutionTactic& tactic, int replays) {
+    cudaError_t status = cudaSuccess;
+    const ExecutableGraph graph = capture(stream_.get(), status, [&] {
+      for (int i = 0; i < kRepetitions; ++i) {
+        const cudaError_t launched = launch_convolution(kind_.shape, element_, tactic, arguments_,
+                                                        {stream_.get(), overlap_ && i > 0});
+        if (launched != cudaSuccess) return launched;
+      }
+      return cudaSuccess;
+    });
+    if (!graph) return std::numeric_limits<double>::infinity();
+    std::int64_t fastest = std::numeric_limits<std::int64_t>::max();
+    for (int i = 0; i <= replays; ++i) {
+      const std::int64_t before = SteadyClock::now_ns();
+      check(cudaGraphLaunch(graph.get(), stream_.get()), "timing a tactic");
+      check(cudaStreamSynchronize(stream_.get()), "timing a tactic");
+      if (i > 0) fastest = std::min(fastest, SteadyClock::now_ns() - before);
+    }
+    return static_cast<double>(fastest) / kRepetitions;
+  }
+
+ private:
+  /// Bytes of 0x3c: about 1 as halves, small numbers as floats and bfloat16.
+  static Memory filled(std::size_t bytes) {
+    Memory memory = device_memory(bytes);
+    check(cudaMemset(memory.get(), 0x3c, bytes), "filling memory");
+    return memory;
+  }
+
+  ConvolutionKind kind_;
+  ElementKind element_;
+  bool overlap_;
+  Stream stream_;
+  Memory x_, y_, residual_, bias_, weights_;
+  ConvolutionArguments arguments_;
+};
+
+/// Those that have won somewhere: small tiles with K split over warps where the plane is small,
+/// larger ones only where enough blocks are left to fill the GPU.
+std::vector<ConvolutionTactic> worth_timing(const Convolution& shape, ElementKind kind, int level,
+                                            int multiprocessors) {
+  std::vector<ConvolutionTactic> chosen;
+  for (const ConvolutionTactic& t : convolution_tactics(shape, kind)) {
+    const std::int64_t blocks =
+        ((std::int64_t{shape.pixels()} + t.m_tiles * t.warps_m * 16 - 1) /
+         (t.m_tiles * t.warps_m * 16)) *
+        ((shape.out_c + t.n_tiles * t.warps_n * 8 - 1) / (t.n_tiles * t.warps_n * 8));
+    const int tile = t.m_tiles * t.warps_m * t.n_tiles * t.warps_n;
+    const int warps = t.warps_m * t.warps_n * t.warps_k;
+    if (tile > 8 && blocks * 2 < multiprocessors) continue;
+    if (tile < 4 && blocks > std::int64_t{64} * multiprocessors) continue;
+    if (warps > 16 || t.warps_m * t.warps_n > 4) continue;
+    if (level < 4 && t.m_tiles == 1 && t.n_tiles == 1 && t.warps_m * t.warps_n > 1) continue;
+    if (level < 4 && t.m_tiles == 4 && t.n_tiles < 4) continue;
+    if (level < 4 && t.warps_m == 4) continue;
+    chosen.push_back(t);
+  }
+  return chosen;
+}
+
+std::string fastest_tactic(const ConvolutionKind& kind, const Plan& plan, const Gpu& gpu,
+                           int level) {
+  Trial trial(kind, plan.kind, gpu.major >= 9);
+  std::vector<std::pair<double, ConvolutionTactic>> times;
+  for (const auto& tactic : worth_timing(kind.shape, plan.kind, level, gpu.multiprocessors)) {
+    if (cancellation_requested()) return {};
+    times.emplace_back(trial.nanoseconds(tactic, 3 * level), tactic);
+  }
+  if (times.empty()) return {};
+  const auto faster = [](const auto& a, const auto& b) { return a.first < b.first; };
+  std::stable_sort(times.begin(), times.end(), faster);
+  times.resize(std::min(times.size(), kFinalists));
+  for (auto& [ns, tactic] : times) ns = trial.nanoseconds(tactic, 50 * level);
+  return tactic_text(std::min_element(times.begin(), times.end(), faster)->second);
+}
+
+}  // namespace
+
+Tactics choose_tactics(const Plan& plan, const TunerOptions& options) {
+  if (options.level <= 0) return {};
+  const TimingCache cache(options.timing_cache);
+  const Gpu device = gpu();
+  const std::string key =
+      fmt::format("cuda kernels {} on {} sm_{}{} with {}, level {}", kKernelVersion, device.name,
+                  device.major, device.minor, device.multiprocessors, options.level);
+  Tactics known = cache.find(key).value_or(Tactics{});
+  Tactics tactics;
+  bool learned = false;
+  for (const auto& [text, kind] : plan.convolutions) {
+    if (const auto found = known.find(text); found != known.end()) {
+      tactics[text] = found->second;
+      continue;
+    }
+    const std::string tactic = fastest_tactic(kind, plan, device, options.level);
+    if (cancellation_requested()) break;
+    log(LogLevel::kDebug, fmt::format("{}: {}", text, tactic));
+    tactics[text] = known[text] = tactic;
+    learned = true;
+  }
+  if (learned) cache.keep(key, known);
+  return tactics;
+}
+
+}  // namespace hedge::cuda

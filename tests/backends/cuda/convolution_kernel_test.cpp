@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+// The convolution on the tensor cores by itself: every way of cutting up the work, every type,
+// against sums in float64 of the operands as they are rounded.
+
+#include "backends/cuda/kernels/convolution.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "backends/cuda/compiler.h"
+#include "backends/cuda/gpu_test.h"
+#include "support/graph_builder.h"
+
+namespace hedge::cuda {
+namespace {
+
+float decode(const std::byte* bytes, ElementType type) {
+  std::uint16_t half = 0;
+  float x = 0;
+  if (type == ElementType::kFloat32) {
+    std::memcpy(&x, bytes, 4);
+    return x;
+  }
+  std::memcpy(&half, bytes, 2);
+  if (type == ElementType::kBfloat16) {
+    const std::uint32_t bits = std::uint32_t{half} << 16U;
+    std::memcpy(&x, &bits, 4);
+    return x;
+  }
+  const int exponent = half >> 10U & 31U;
+  const int fraction = half & 1023U;
+  x = exponent == 0 ? std::ldexp(static_cast<float>(fraction), -24)
+                    : std::ldexp(static_cast<float>(fraction + 1024), exponent - 25);
+  return (half & 0x8000U) != 0 ? -x : x;
+}
+
+/// As the device sees them.
+std::vector<float> rounded(const std::vector<float>& values, ElementType type) {
+  const auto bytes = encode(values, type);
+  std::vector<float> result;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    result.push_back(decode(bytes.data() + i * byte_size(type), type));
+  }
+  return result;
+}
+
+Memory upload(std::span<const std::byte> bytes) {
+  Memory memory = device_memory(bytes.size());
+  check(cudaMemcpy(memory.get(), bytes.data(), bytes.size(), cudaMemcpyHostToDevice), "upload");
+  return memory;
+}
+
+Convolution shape_of(int size, int in_c, int out_c, int kernel, int stride, int dilation = 1) {
+  Convolution c;
+  c.batch = 2;
+  c.in_h = size;
+  c.in_w = size + 1;
+  c.in_c = in_c;
+  c.out_c = out_c;
+  c.kernel_h = c.kernel_w = kernel;
+  c.stride_h = c.stride_w = stride;
+  c.dilation_h = c.dilation_w = dilation;
+  c.pad_top = c.pad_left = (kernel - 1) * dilation / 2;
+  const auto out = [&](int in) {
+    return (in + 2 * c.pad_top - (kernel - 1) * dilation - 1) / stride + 1;
+  };
+  c.out_h = out(c.in_h);
+  c.out_w = out(c.in_w);
+  return c;
+}
+
+/// x * weights, added to the sums of each pixel and channel.
+void add_products(const Convolution& c, const std::vector<float>& x,
+                  const std::vector<float>& weights, std::vector<double>& sums) {
+  for (int p = 0; p < c.pixels(); ++p) {
+    const int n = p / (c.out_h * c.out_w);
+    const int top = p / c.out_w % c.out_h * c.stride_h - c.pad_top;
+    const int left = p % c.out_w * c.stride_w - c.pad_left;
+    for (int k = 0; k < c.out_c; ++k) {
+      double& sum = sums[static_cast<std::size_t>(p * c.out_c + k)];
+      for (int ky = 0; ky < c.kernel_h; ++ky) {
+        for (int kx = 0; kx < c.kernel_w; ++kx) {
+          const int row = top + ky * c.dilation_h;
+          const int column = left + kx * c.dilation_w;
+          if (row < 0 || column < 0 || row >= c.in_h || column >= c.in_w) continue;
+          const float* from = x.data() + ((n * c.in_h + row) * c.in_w + column) * c.in_c;
+          const float* w = weights.data() + ((k * c.kernel_h + ky) * c.kernel_w + kx) * c.in_c;
+          for (int i = 0; i < c.in_c; ++i) sum += double{from[i]} * w[i];
+        }
+      }
+    }
+  }
+}
+
+std::vector<float> scaled_noise(std::int64_t count, std::uint32_t seed, float scale) {
+  auto values = test::noise(static_cast<std::size_t>(count), seed);
+  for (float& v : values) v *= scale;
+  return values;
+}
+
+/// A plane and weights, of the type as the device sees them, here and there.
+struct Plane {
+  Plane(const Convolution& c, ElementKind kind, std::uint32_t seed)
+      : x(rounded(scaled_noise(std::int64_t{c.batch} * c.in_h * c.in_w * c.in_c, seed, 1),
+                  type_of(kind))),
+        weights(rounded(
+            scaled_noise(std::int64_t{c.out_c} * c.kernel_h * c.kernel_w * c.in_c, seed + 1, 0.1F),
+            type_of(kind))),
+        packed(pack_weights(weights.data(), c, kind)),
+        x_there(upload(encode(x, type_of(kind)))) {}
+  std::vector<float> x, weights;
+  std::vector<std::byte> packed;
+  Memory x_there;
+};
+
+class ConvolutionKernel : public test::GpuTest {};
+
+void check_tactics(const Convolution& c, ElementKind kind) {
+  const ElementType type = type_of(kind);
+  const double tolerance = kind == ElementKind::kFloat32    ? 1e-5
+                           : kind == ElementKind::kBfloat16 ? 8e-3
+                                                            : 1e-3;
+  Plane plane(c, kind, 1);
+  const auto bias = scaled_noise(c.out_c, 3, 1);
+  const auto residual = rounded(scaled_noise(std::int64_t{c.pixels()} * c.out_c, 4, 1), type);
+  std::vector<double> expected(residual.begin(), residual.end());
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    expected[i] += bias[i % static_cast<std::size_t>(c.out_c)];
+  }
+  add_products(c, plane.x, plane.weights, expected);
+  double largest = 0;
+  for (double& sum : expected) {
+    sum = std::max(sum, 0.0);
+    largest = std::max(largest, sum);
+  }
+  const Memory weights = upload(plane.packed);
+  const Memory bias_there = upload(encode(bias, ElementType::kFloat32));
+  const Memory residual_there = upload(encode(residual, type));
+  std::vector<std::byte> result(expected.size() * byte_size(type));
+  const Memory y = device_memory(result.size());
+  ConvolutionArguments arguments{plane.x_there.get(), weights.get(), {}};
+  arguments.epilogue.bias = reinterpret_cast<const float*>(bias_there.get());
+  arguments.epilogue.y = y.get();
+  arguments.epilogue.used_c = c.out_c;
+  arguments.epilogue.post_op_count = 2;
+  arguments.epilogue.post_ops[0] = {PostOpParameters::Kind::kAddTensor, 0, 0, residual_there.get()};
+  arguments.epilogue.post_ops[1] = {PostOpParameters::Kind::kRelu, 0, 0, nullptr};
+  for (const ConvolutionTactic& tactic : convolution_tactics(c, kind)) {
+    check(cudaMemset(y.get(), 0xff, result.size()), "poison");
+    check(launch_convolution(c, kind, tactic, arguments, {}), "launch");
+    check(cudaMemcpy(result.data(), y.get(), result.size(), cudaMemcpyDeviceToHost), "result");
+    double worst = 0;
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      const double error =
+          std::abs(decode(result.data() + i * byte_size(type), type) - expected[i]);
+      worst = error <= worst ? worst : error;  // A NaN is the worst.
+    }
+    ASSERT_LT(worst / largest, tolerance)
+        << tactic_text(tactic) << " of kind " << static_cast<int>(kind) << ", " << c.in_c << " to "
+        << c.out_c << " channels";
+  }
+}
+
+constexpr ElementKind kKinds[] = {ElementKind::kHalf, ElementKind::kBfloat16, ElementKind::kTf32,
+                                  ElementKind::kFloat32};
+
+TEST_F(ConvolutionKernel, EveryTacticGivesTheSums) {
+  for (const ElementKind kind : kKinds) {
+    for (const Convolution& c :
+         {shape_of(8, 8, 16, 3, 1), shape_of(9, 16, 24, 3, 2), shape_of(7, 40, 8, 1, 1),
+          shape_of(12, 8, 40, 5, 2), shape_of(10, 32, 16, 3, 1, 2)}) {
+      check_tactics(c, kind);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace hedge::cuda
