@@ -63,6 +63,7 @@ struct RunEvidence {
   bool cut_short = false;  ///< By Ctrl-C.
   std::optional<PacedEvidence> paced;
   std::vector<std::string> serious_conditions;  ///< Severity::kSerious, each with advice.
+  std::string longer = "raise --iterations";    ///< How this run is made to tell more.
 };
 
 /// All of it but `goal` and `paced`, of samples and a loop, either of which may be empty.
@@ -75,6 +76,10 @@ struct RunEvidence {
 
 /// "5.17 ns", "95.67 us".
 [[nodiscard]] std::string time_text(double ns);
+
+/// Microseconds without their unit: two decimals, and of small ones as many as four digits take:
+/// "95.67", "1.234", "0.005172".
+[[nodiscard]] std::string us_text(double us);
 
 /// "p99", "p99.9".
 [[nodiscard]] std::string percentile_name(double percent);
