@@ -46,10 +46,12 @@ struct RailEnergy {
 /// trace lags by half of it; of a counter its step and when exactly it ticked.
 [[nodiscard]] RailEnergy integrate(const RailTrace& trace, const Window& window);
 
+/// Of the sensor, in a window that energy is told of.
+inline constexpr std::size_t kFewestSamples = 5;
+
 /// The longest part of the window from tick to tick of the sensor, without its first, whose value
 /// may be an average that reaches back before the window. Nothing where that holds fewer than
 /// kFewestSamples of the sensor's values.
-inline constexpr std::size_t kFewestSamples = 5;
 [[nodiscard]] std::optional<Window> aligned_window(const RailTrace& trace, const Window& window);
 
 }  // namespace hedge

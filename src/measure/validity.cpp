@@ -40,8 +40,8 @@ void judge_mean(const MeanWords& words, std::size_t count, double autocorrelatio
 }
 
 void judge_samples(const Summary& summary, const std::string& longer, Reasons& reasons) {
-  judge_mean({"samples", "of the samples, timed one by one,", longer}, summary.count, summary.autocorrelation_time, summary.mean_ns,
-             summary.mean_ci95_ns, reasons);
+  judge_mean({"samples", "of the samples, timed one by one,", longer}, summary.count,
+             summary.autocorrelation_time, summary.mean_ns, summary.mean_ci95_ns, reasons);
   const double variation = summary.coefficient_of_variation.value_or(0);
   if (variation > kMostVariation) {
     reasons.push_back(
@@ -54,8 +54,7 @@ void judge_samples(const Summary& summary, const std::string& longer, Reasons& r
 
 void judge_loop(const LoopSummary& loop, const std::string& longer, Reasons& reasons) {
   judge_mean({"stretches of the loop, which take 0.2 ms at least", "of the loop", longer},
-             loop.stretches,
-             loop.autocorrelation_time, loop.mean_ns, loop.mean_ci95_ns, reasons);
+             loop.stretches, loop.autocorrelation_time, loop.mean_ns, loop.mean_ci95_ns, reasons);
 }
 
 std::string level_text(const Regimes& regimes, const char* unit) {
@@ -76,9 +75,8 @@ void judge_regimes(const Regimes& regimes, const char* unit, const std::string& 
       "lock the clocks (governor performance, turbo off, jetson_clocks), let the device cool, stop "
       "other programs";
   if (!regimes.judged) {
-    reasons.push_back(
-        fmt::format("below {} samples nobody can say whether the level held; {}", kFewestToJudge,
-                    longer));
+    reasons.push_back(fmt::format("below {} samples nobody can say whether the level held; {}",
+                                  kFewestToJudge, longer));
   }
   if (regimes.segments.size() > 1) {
     const auto largest = std::max_element(
@@ -117,21 +115,19 @@ void judge_timing(const RunEvidence& evidence, Reasons& reasons) {
     // A model of some nanoseconds differs by more, for the timer keeps the CPU from running ahead.
     const bool measurable = std::abs(one_by_one - loop_ns) > 2 * evidence.timer_ns;
     if (std::abs(difference) > kMostLoopDifference && measurable) {
-      reasons.push_back(
-          fmt::format("timed one by one the inferences take {:.0f} % {} time than in the loop "
-                      "({:.0f} % is allowed): something changed between the two; run again, longer",
-                      100 * std::abs(difference), difference < 0 ? "less" : "more",
-                      100 * kMostLoopDifference));
+      reasons.push_back(fmt::format(
+          "timed one by one the inferences take {:.0f} % {} time than in the loop "
+          "({:.0f} % is allowed): something changed between the two; run again, longer",
+          100 * std::abs(difference), difference < 0 ? "less" : "more", 100 * kMostLoopDifference));
     }
   }
 }
 
 void judge_goal(const RunEvidence& evidence, Reasons& reasons) {
   if (evidence.goal && evidence.goal->independent < evidence.goal->needed) {
-    reasons.push_back(
-        fmt::format("{} needs {} independent samples, these count as {}; {}",
-                    percentile_name(evidence.goal->percent), evidence.goal->needed,
-                    evidence.goal->independent, evidence.longer));
+    reasons.push_back(fmt::format("{} needs {} independent samples, these count as {}; {}",
+                                  percentile_name(evidence.goal->percent), evidence.goal->needed,
+                                  evidence.goal->independent, evidence.longer));
   }
   if (evidence.cut_short) {
     reasons.emplace_back(
@@ -197,6 +193,10 @@ Validity judge(const RunEvidence& evidence) {
                  evidence.serious_conditions.end());
   validity.verdict = reasons.empty() ? Verdict::kValid : Verdict::kInvalid;
   return validity;
+}
+
+std::string longer_advice(const RunBound& bound) {
+  return bound.duration_ns > 0 ? "measure for longer (--duration)" : "raise --iterations";
 }
 
 std::string time_text(double ns) {

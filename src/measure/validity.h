@@ -74,6 +74,9 @@ struct RunEvidence {
 /// VALID, or INVALID with every reason and what to do about it, in the order of RunEvidence.
 [[nodiscard]] Validity judge(const RunEvidence& evidence);
 
+/// RunEvidence::longer of a run that ends when both bounds are met.
+[[nodiscard]] std::string longer_advice(const RunBound& bound);
+
 /// "5.17 ns", "95.67 us".
 [[nodiscard]] std::string time_text(double ns);
 
