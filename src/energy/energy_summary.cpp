@@ -14,9 +14,9 @@ namespace hedge {
 namespace {
 
 constexpr double kZ95 = 1.959963984540054;
-constexpr double kLeastShare = 0.8;  ///< Of the load, that the figures have to be of.
+constexpr double kLeastShare = 0.8;    ///< Of the load, that the figures have to be of.
 constexpr std::int64_t kSilence = 10;  ///< Failed readings in a row at the end.
-constexpr double kMostDoubt = 0.05;  ///< Half width of the energy's interval over the energy.
+constexpr double kMostDoubt = 0.05;    ///< Half width of the energy's interval over the energy.
 
 double square(double x) {
   return x * x;
@@ -59,6 +59,7 @@ std::vector<RailEnergy> load_energies(const Recording& recording, const Window& 
   std::vector<RailEnergy> energies = energies_in(recording, window);
   for (std::size_t i = 0; i < energies.size(); ++i) {
     if (!energies[i].joules) continue;
+    if (others_tick) bound_by_step(recording.rails[i], energies[i]);
     std::string reason =
         shortfall_of_load(recording.rails[i], energies[i], windows.load, others_tick);
     if (!reason.empty()) make_unknown(energies[i], std::move(reason));
@@ -72,11 +73,13 @@ struct Baseline {
   std::string unknown_reason;
 };
 
-Baseline baseline_in(const Recording& recording, const std::optional<Window>& window) {
+Baseline baseline_in(const Recording& recording, const std::optional<Window>& window,
+                     bool others_tick) {
   if (!window || !(window->seconds() > 0)) return {};
   std::vector<RailEnergy> energies = energies_in(recording, *window);
   for (std::size_t i = 0; i < energies.size(); ++i) {
     if (!energies[i].joules) continue;
+    if (others_tick) bound_by_step(recording.rails[i], energies[i]);
     std::string reason = shortfall_of_rest(recording.rails[i], energies[i], *window);
     if (!reason.empty()) make_unknown(energies[i], std::move(reason));
   }
@@ -152,11 +155,10 @@ void warn_of_rail(const RailTrace& rail, const RailEnergy& energy,
         rail.silent_readings() >= kSilence ? ", the last ones all: it fell silent" : ""));
   }
   if (rail.resets() > 0) {
-    warnings.push_back(
-        fmt::format("{}: the counter jumped back {} time{}{}", name, rail.resets(),
-                    rail.resets() == 1 ? "" : "s",
-                    energy.joules ? "; the energy meanwhile is filled in from what surrounds it"
-                                  : ""));
+    warnings.push_back(fmt::format(
+        "{}: the counter jumped back {} time{}{}", name, rail.resets(),
+        rail.resets() == 1 ? "" : "s",
+        energy.joules ? "; the energy meanwhile is filled in from what surrounds it" : ""));
   }
   if (energy.gap_seconds > 0 && energy.joules) {
     warnings.push_back(
@@ -202,8 +204,8 @@ void add_doubts(const EnergySummary& summary, const RunWindows& windows, const S
 void warn_of_lost_baseline(const char* when, const std::optional<Window>& asked,
                            const Baseline& found, std::vector<std::string>& warnings) {
   if (asked && !found.power) {
-    warnings.push_back(fmt::format("the idle power {} the load is not known: {}", when,
-                                   found.unknown_reason));
+    warnings.push_back(
+        fmt::format("the idle power {} the load is not known: {}", when, found.unknown_reason));
   }
 }
 
@@ -234,8 +236,8 @@ EnergySummary summarize_energy(const Recording& recording, const RunWindows& win
   if (windows.beats) summary.inferences = static_cast<double>(*windows.beats);
   summary.rails = load_energies(recording, summary.window, windows, slowest.rail != nullptr);
   summary.gross = total_energy(recording.rails, summary.rails);
-  const Baseline before = baseline_in(recording, windows.idle_before);
-  const Baseline after = baseline_in(recording, windows.idle_after);
+  const Baseline before = baseline_in(recording, windows.idle_before, slowest.rail != nullptr);
+  const Baseline after = baseline_in(recording, windows.idle_after, slowest.rail != nullptr);
   summary.idle = between(before.power, after.power);
   summary.net = above_idle(summary);
   for (std::size_t i = 0; i < recording.rails.size(); ++i) {

@@ -17,6 +17,10 @@ namespace hedge {
 /// How long a load has to be for figures of most of it, from tick to tick, seconds.
 [[nodiscard]] double enough_seconds(double tick_ns);
 
+/// A rail of watts that shows one value while others of its meter tick rests within a step of it,
+/// as those that nothing draws from: gives such an energy its interval. Alone it might be stuck.
+void bound_by_step(const RailTrace& trace, RailEnergy& energy);
+
 /// Why a rail's energy in the load is no figure, with advice: its values in there, from tick to
 /// tick, are fewer than kFewestSamples, or it has no interval. Empty where there is nothing to say.
 /// `others_tick`: another rail of the meter has its samples, so that one of watts with a known step

@@ -103,8 +103,8 @@ TEST(EnergySummary, ALoadShorterThanAFewTicksIsUnknown) {
 TEST(EnergySummary, ALoadBetweenTwoReadingsIsUnknown) {
   const std::int64_t ms = kS / 1000;
   const SimulatedLoad load{.idle_watts = 10, .watts = 10, .begin_s = 5};
-  const Recording recording = simulate(
-      load, {.kind = SimulatedSensor::Kind::kCounter, .refresh_s = 0.002, .step = 1e-6});
+  const Recording recording =
+      simulate(load, {.kind = SimulatedSensor::Kind::kCounter, .refresh_s = 0.002, .step = 1e-6});
   for (const std::int64_t length : {2 * ms, 25 * ms, 45 * ms}) {
     const EnergySummary summary = summarize_energy(
         recording,
@@ -258,6 +258,24 @@ TEST(EnergySummary, AStuckSensorIsSaid) {
   EXPECT_FALSE(summary.gross.joules.has_value());
   EXPECT_FALSE(summary.idle || summary.net.joules);
   EXPECT_TRUE(has(summary.doubts, "readings are all the same: the sensor is stuck"));
+}
+
+/// Of an AGX some rails draw nothing: beside one that ticks that is no stuck sensor.
+TEST(EnergySummary, ARailThatRestsBesideOthersIsKnownToItsStep) {
+  const SimulatedLoad load{.idle_watts = 4, .watts = 10, .begin_s = 5, .end_s = 35};
+  Recording recording = simulate(load, {.noise = 0.05});
+  Rail resting = recording.rails[0].rail();
+  resting.name = "CV";
+  resting.resolution = 0.04;
+  RailTrace trace(resting, recording.rails[0].gap_ns());
+  for (std::int64_t t = kS; t < 40 * kS; t += 10'000'000) trace.add({t, 0});
+  const double alone = summarize_energy(recording, kWindows).gross.half_width.value();
+  recording.rails.push_back(trace);
+  const EnergySummary summary = summarize_energy(recording, kWindows);
+  EXPECT_NEAR(summary.gross.joules.value(), 10 * summary.window.seconds(), 1);
+  EXPECT_GT(summary.gross.half_width.value(), alone);
+  EXPECT_TRUE(summary.net.joules.has_value());
+  EXPECT_TRUE(summary.doubts.empty()) << summary.doubts.front();
 }
 
 TEST(EnergySummary, ASensorThatSticksInTheLoadIsNamed) {
