@@ -62,9 +62,9 @@ void RailTrace::note_failing(const RailReading& reading, bool fails) {
 }
 
 double RailTrace::failing_ns_until(std::int64_t time_ns) const {
-  const auto next = std::lower_bound(
-      failing_.begin(), failing_.end(), time_ns,
-      [](const Failing& corner, std::int64_t t) { return corner.time_ns < t; });
+  const auto next =
+      std::lower_bound(failing_.begin(), failing_.end(), time_ns,
+                       [](const Failing& corner, std::int64_t t) { return corner.time_ns < t; });
   if (next == failing_.begin()) return 0;
   const Failing& last = *(next - 1);
   const auto since = static_cast<double>(time_ns - last.time_ns);

@@ -189,8 +189,12 @@ TEST(IntegrateWatts, FailedReadingsAreNotZeros) {
 TEST(RailTrace, TellsForHowLongReadingsFailed) {
   RailTrace trace(power_rail(), kGap);
   EXPECT_EQ(trace.failing_ns_until(kS), 0);
-  for (const auto& [t, value] : {std::pair{0, 1.0}, {10, kNoReading}, {20, kNoReading}, {40, 1.0},
-                                 {50, 1.0}, {60, kNoReading}}) {
+  for (const auto& [t, value] : {std::pair{0, 1.0},
+                                 {10, kNoReading},
+                                 {20, kNoReading},
+                                 {40, 1.0},
+                                 {50, 1.0},
+                                 {60, kNoReading}}) {
     trace.add({t * kMs, value});
   }
   EXPECT_EQ(trace.failing_ns_until(5 * kMs), 0);
