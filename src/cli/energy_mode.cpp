@@ -211,10 +211,18 @@ void EnergyMode::require_work(const MeteredRun& run) const {
   throw runtime_failure(fmt::format("cancelled before the first {}", workload_.unit));
 }
 
+std::string EnergyMode::longer_advice() const {
+  if (workload_.endless) return "let it run for longer";
+  if (workload_.duration_ns == 0) return "raise --iterations";
+  return workload_.iterations > 0 ? "measure for longer (--duration and --iterations)"
+                                  : "measure for longer (--duration)";
+}
+
 void EnergyMode::set_loop(const MeteredRun& run, const WarmUp& warm_up,
                           std::vector<std::string> serious, Result& result) const {
   const TimerOverhead overhead = timer_overhead();
   RunEvidence evidence = evidence_of({}, run.loop, warm_up, overhead, std::move(serious));
+  evidence.longer = longer_advice();
   if (workload_.endless) evidence.cut_short = false;  // Ctrl-C is how it ends well.
   set_warm_up(warm_up, result);
   set_latency(evidence, run.loop, overhead, result);

@@ -113,6 +113,8 @@ class EnergyMode {
   /// Ctrl-C is how an endless run ends well: what belongs to it still follows.
   [[nodiscard]] bool wants_to_the_end() const;
   void add_settings(RunConfig& config) const;
+  /// RunEvidence::longer; the first bound that is met ends the loop.
+  [[nodiscard]] std::string longer_advice() const;
   void warn_of_late_readings(const MeteredRun& run, Result& result) const;
   void require_work(const MeteredRun& run) const;
   void report_energy(MeteredRun& run, Result& result) const;

@@ -83,7 +83,7 @@ std::string meter_lines(const EnergyResult& energy) {
       text += seconds < 0.9995 ? fmt::format(", a new one every {:.3g} ms", seconds * 1e3)
                                : fmt::format(", a new one every {:.3g} s", seconds);
     } else if (*energy.distinct_samples >= kFewestToTell) {
-      text += ", a new one at nearly every reading";
+      text += ", read too seldom to tell how often there is a new one (--sample-rate)";
     }
     text += "\n";
   }

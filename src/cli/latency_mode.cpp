@@ -171,6 +171,7 @@ HeadlineResult headline_of(const MeasuringPlan& plan, const Measured& measured,
 /// Fills in what was measured and its verdict.
 void set_measured(const MeasuringPlan& plan, const Measured& measured, RunEvidence evidence,
                   const TimerOverhead& overhead, Result& result) {
+  evidence.longer = longer_advice(plan.bound);
   set_latency(evidence, measured.loop, overhead, result);
   result.headline = headline_of(plan, measured, evidence);
   if (plan.repetitions > 1) {

@@ -144,7 +144,10 @@ int measure_latency(const Program& program, const Options& options, Decisions& d
   result.config.iterations = iterations;
   result.config.repetitions = repetitions;
   result.config.warmup_iterations = warm_up.runs;
-  const RunEvidence evidence = evidence_of({}, loop, warm_up, overhead, conditions.finish(result));
+  RunEvidence evidence = evidence_of({}, loop, warm_up, overhead, conditions.finish(result));
+  if (repetitions > 1) {  // that many decisions were made anyway
+    evidence.longer = fmt::format("raise --iterations above {}", loop.total.iterations);
+  }
   set_warm_up(warm_up, result);
   set_latency(evidence, loop, overhead, result);
   result.headline = {"mean", result.latency_us->mean, std::nullopt};

@@ -32,9 +32,9 @@ std::string dependence_text(const LatencyResult& latency) {
 
 }  // namespace
 
-std::string interval_text(const std::optional<Range>& range, int digits) {
+std::string us_interval_text(const std::optional<Range>& range) {
   if (!range) return {};
-  return fmt::format(" (95 %: {:.{}f} to {:.{}f})", (*range)[0], digits, (*range)[1], digits);
+  return fmt::format(" (95 %: {} to {})", us_text((*range)[0]), us_text((*range)[1]));
 }
 
 std::string plan_line(const MeasuringPlan& plan) {
@@ -98,11 +98,12 @@ std::string evidence_lines(const LatencyResult& latency) {
 }
 
 std::string short_latency_line(const std::string& title, const LatencyResult& latency) {
-  std::string text = fmt::format("{:<10} mean {:.2f} us{}", title, latency.mean.value_or(0),
-                                 interval_text(latency.mean_ci95));
+  std::string text = fmt::format("{:<10} mean {} us{}", title, us_text(latency.mean.value_or(0)),
+                                 us_interval_text(latency.mean_ci95));
   if (latency.p50) {
-    text += fmt::format(", p50 {:.2f}, p90 {:.2f}, p99 {:.2f}, max {:.2f} us", *latency.p50,
-                        latency.p90.value_or(0), latency.p99.value_or(0), latency.max.value_or(0));
+    text += fmt::format(", p50 {}, p90 {}, p99 {}, max {} us", us_text(*latency.p50),
+                        us_text(latency.p90.value_or(0)), us_text(latency.p99.value_or(0)),
+                        us_text(latency.max.value_or(0)));
   }
   return text + "\n";
 }
@@ -111,9 +112,9 @@ std::string headline_line(const Result& result) {
   if (!result.headline || !result.headline->us) return {};
   const HeadlineResult& headline = *result.headline;
   std::string text =
-      fmt::format("reported   {} {:.2f} us", headline.statistic.value_or("?"), *headline.us);
+      fmt::format("reported   {} {} us", headline.statistic.value_or("?"), us_text(*headline.us));
   if (headline.upper99_us) {
-    text += fmt::format(", and below {:.2f} us at 99 % confidence", *headline.upper99_us);
+    text += fmt::format(", and below {} us at 99 % confidence", us_text(*headline.upper99_us));
   }
   return text + "\n";
 }
@@ -121,7 +122,7 @@ std::string headline_line(const Result& result) {
 std::string repetitions_line(const Result& result) {
   if (result.repetitions_us.size() < 2) return {};
   std::string text = fmt::format("repeated   {} times, means of", result.repetitions_us.size());
-  for (const double us : result.repetitions_us) text += fmt::format(" {:.2f}", us);
+  for (const double us : result.repetitions_us) text += " " + us_text(us);
   return text + " us\n";
 }
 
@@ -159,9 +160,9 @@ std::string paced_lines(const Result& result) {
   if (paced.after_idle_us) {
     text += short_latency_line("after idle", *paced.after_idle_us);
     if (result.warmup && result.warmup->steady_us && paced.after_idle_us->p50) {
-      text += fmt::format("{}p50 {:+.1f} % from the steady {:.2f} us without pauses\n", kIndent,
+      text += fmt::format("{}p50 {:+.1f} % from the steady {} us without pauses\n", kIndent,
                           100 * (*paced.after_idle_us->p50 / *result.warmup->steady_us - 1),
-                          *result.warmup->steady_us);
+                          us_text(*result.warmup->steady_us));
     }
   }
   if (paced.response_us) text += short_latency_line("response", *paced.response_us);
@@ -176,7 +177,7 @@ std::string paced_lines(const Result& result) {
 std::string split_line(const SplitResult& split) {
   std::string text;
   const auto add = [&](const char* name, const std::optional<double>& us) {
-    if (us) text += fmt::format("{}{} {:.2f}", text.empty() ? "split      " : ", ", name, *us);
+    if (us) text += fmt::format("{}{} {}", text.empty() ? "split      " : ", ", name, us_text(*us));
   };
   add("preprocess", split.preprocess);
   add("copy in", split.copy_in);

@@ -12,8 +12,8 @@ namespace hedge::cli {
 // Lines for people about how a measurement went, each ending in a line end. Empty where there is
 // nothing to say.
 
-/// " (95 %: 1.23 to 4.56)"; empty for none.
-[[nodiscard]] std::string interval_text(const std::optional<Range>& range, int digits = 2);
+/// " (95 %: 1.234 to 4.567)" of microseconds; empty for none.
+[[nodiscard]] std::string us_interval_text(const std::optional<Range>& range);
 [[nodiscard]] std::string plan_line(const MeasuringPlan& plan);
 /// How long the warm-up took, whether it settled, and the cold start.
 [[nodiscard]] std::string warm_up_line(const Result& result, const std::string& unit = "inference");

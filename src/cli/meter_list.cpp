@@ -82,7 +82,10 @@ void list_meters(const Program& program, nlohmann::ordered_json& json, bool watc
   for (const MeterStatus& status : found) {
     nlohmann::ordered_json entry{{"name", status.name}, {"available", status.meter != nullptr}};
     if (!status.meter) {
-      program.print("meter      {}: not there: {}\n", status.name, status.unavailable_reason);
+      program.print("meter      {}: {}: {}\n", status.name,
+                    status.present ? "there, but cannot be read" : "not there",
+                    status.unavailable_reason);
+      entry["present"] = status.present;
       entry["reason"] = status.unavailable_reason;
     } else {
       const MeterFacts& facts = status.meter->facts();

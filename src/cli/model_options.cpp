@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/flags.h"
+#include "cli/measurement_text.h"
 #include "data/dataset_names.h"
 #include "data/decode_ahead.h"
 #include "data/fit.h"
@@ -18,6 +19,7 @@
 #include "engine/backend.h"
 #include "engine/engine_name.h"
 #include "hedge/error.h"
+#include "measure/validity.h"
 #include "result/machine.h"
 
 namespace hedge::cli {
@@ -301,15 +303,14 @@ std::string accuracy_line(const AccuracyResult& accuracy) {
 }
 
 std::string latency_lines(const LatencyResult& latency) {
-  std::string text = fmt::format("latency    mean {:.2f} us{}", latency.mean.value_or(0),
-                                 interval(latency.mean_ci95, 1, 2));
+  std::string text = fmt::format("latency    mean {} us{}", us_text(latency.mean.value_or(0)),
+                                 us_interval_text(latency.mean_ci95));
   if (latency.p50) {
     text += fmt::format(
-        "\n           p50 {:.2f}   p90 {:.2f}   p95 {:.2f}   p99 {:.2f}   min {:.2f}   max {:.2f} "
-        "us, "
-        "{} inferences",
-        *latency.p50, latency.p90.value_or(0), latency.p95.value_or(0), latency.p99.value_or(0),
-        latency.min.value_or(0), latency.max.value_or(0), latency.count.value_or(0));
+        "\n           p50 {}   p90 {}   p95 {}   p99 {}   min {}   max {} us, {} inferences",
+        us_text(*latency.p50), us_text(latency.p90.value_or(0)), us_text(latency.p95.value_or(0)),
+        us_text(latency.p99.value_or(0)), us_text(latency.min.value_or(0)),
+        us_text(latency.max.value_or(0)), latency.count.value_or(0));
   }
   return text + "\n";
 }

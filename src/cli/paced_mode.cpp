@@ -56,6 +56,7 @@ void set_paced(const PacedRun& run, const PacedOptions& paced, const WarmUp& war
                     .requests = *result.paced->requests,
                     .missed = run.missed,
                     .busy = result.paced->busy.value_or(0)};
+  evidence.longer = longer_advice(paced.bound);
   result.validity = judge(evidence);
 }
 

@@ -8,32 +8,35 @@
 #include <numbers>
 #include <utility>
 
-#include "energy/refresh.h"
+#include "energy/shortfall.h"
 
 namespace hedge {
 namespace {
 
 constexpr double kZ95 = 1.959963984540054;
-constexpr double kLeastShare = 0.8;  ///< Of the load, that the figures have to be of.
-constexpr double kMostDoubt = 0.05;  ///< Half width of the energy's interval over the energy.
+constexpr double kLeastShare = 0.8;    ///< Of the load, that the figures have to be of.
+constexpr std::int64_t kSilence = 10;  ///< Failed readings in a row at the end.
+constexpr double kMostDoubt = 0.05;    ///< Half width of the energy's interval over the energy.
 
 double square(double x) {
   return x * x;
 }
 
-/// The slowest of the rails that count decides: the others refresh within its window.
-std::optional<Window> window_from_ticks(const Recording& recording, const Window& load) {
-  std::optional<Window> found;
+/// Of the rails that count and tick in the load, the slowest: the others refresh within its window.
+struct SlowestRail {
+  const RailTrace* rail = nullptr;
+  Window window;
+};
+SlowestRail slowest_in(const Recording& recording, const Window& load) {
+  SlowestRail found;
   double slowest = -1;
   for (const RailTrace& rail : recording.rails) {
     if (!rail.rail().in_total) continue;
     const auto window = aligned_window(rail, load);
-    if (!window) return std::nullopt;
-    const double refresh = refresh_of(rail).value_or(Refresh{}).ns;
-    if (refresh > slowest) {
-      slowest = refresh;
-      found = window;
-    }
+    const double tick = tick_ns(rail).value_or(0);
+    if (!window || tick <= slowest) continue;
+    slowest = tick;
+    found = {&rail, *window};
   }
   return found;
 }
@@ -44,26 +47,55 @@ std::vector<RailEnergy> energies_in(const Recording& recording, const Window& wi
   return energies;
 }
 
-std::optional<IdlePower> power_in(const Recording& recording, const std::optional<Window>& window) {
-  if (!window || !(window->seconds() > 0)) return std::nullopt;
-  const TotalEnergy total = total_energy(recording.rails, energies_in(recording, *window));
-  if (!total.joules) return std::nullopt;
-  IdlePower power{*total.joules / window->seconds(), std::nullopt};
-  if (total.half_width) power.half_width = *total.half_width / window->seconds();
-  return power;
+void make_unknown(RailEnergy& energy, std::string reason) {
+  energy.joules.reset();
+  energy.half_width.reset();
+  energy.unknown_reason = std::move(reason);
+}
+
+/// A figure stands on samples of the load alone, and has an interval.
+std::vector<RailEnergy> load_energies(const Recording& recording, const Window& window,
+                                      const RunWindows& windows, bool others_tick) {
+  std::vector<RailEnergy> energies = energies_in(recording, window);
+  for (std::size_t i = 0; i < energies.size(); ++i) {
+    if (!energies[i].joules) continue;
+    if (others_tick) bound_by_step(recording.rails[i], energies[i]);
+    std::string reason =
+        shortfall_of_load(recording.rails[i], energies[i], windows.load, others_tick);
+    if (!reason.empty()) make_unknown(energies[i], std::move(reason));
+  }
+  return energies;
+}
+
+/// A baseline, or why it is none.
+struct Baseline {
+  std::optional<IdlePower> power;
+  std::string unknown_reason;
+};
+
+Baseline baseline_in(const Recording& recording, const std::optional<Window>& window,
+                     bool others_tick) {
+  if (!window || !(window->seconds() > 0)) return {};
+  std::vector<RailEnergy> energies = energies_in(recording, *window);
+  for (std::size_t i = 0; i < energies.size(); ++i) {
+    if (!energies[i].joules) continue;
+    if (others_tick) bound_by_step(recording.rails[i], energies[i]);
+    std::string reason = shortfall_of_rest(recording.rails[i], energies[i], *window);
+    if (!reason.empty()) make_unknown(energies[i], std::move(reason));
+  }
+  const TotalEnergy total = total_energy(recording.rails, energies);
+  if (!total.joules || !total.half_width) return {std::nullopt, total.unknown_reason};
+  return {IdlePower{*total.joules / window->seconds(), *total.half_width / window->seconds()}, {}};
 }
 
 /// The mean of both, with half of their difference as a bound of what idle was meanwhile.
 std::optional<IdlePower> between(const std::optional<IdlePower>& before,
                                  const std::optional<IdlePower>& after) {
   if (!before || !after) return before ? before : after;
-  IdlePower idle{(before->watts + after->watts) / 2, std::nullopt};
-  if (before->half_width && after->half_width) {
-    const double drift = kZ95 * std::fabs(before->watts - after->watts) / 2 / std::numbers::sqrt3;
-    idle.half_width =
-        std::sqrt(square(*before->half_width / 2) + square(*after->half_width / 2) + square(drift));
-  }
-  return idle;
+  const double drift = kZ95 * std::fabs(before->watts - after->watts) / 2 / std::numbers::sqrt3;
+  return IdlePower{
+      (before->watts + after->watts) / 2,
+      std::sqrt(square(before->half_width / 2) + square(after->half_width / 2) + square(drift))};
 }
 
 TotalEnergy above_idle(const EnergySummary& summary) {
@@ -78,10 +110,8 @@ TotalEnergy above_idle(const EnergySummary& summary) {
   }
   const double seconds = summary.window.seconds();
   net.joules = *summary.gross.joules - summary.idle->watts * seconds;
-  if (summary.gross.half_width && summary.idle->half_width) {
-    net.half_width =
-        std::sqrt(square(*summary.gross.half_width) + square(*summary.idle->half_width * seconds));
-  }
+  net.half_width =
+      std::hypot(summary.gross.half_width.value_or(0), summary.idle->half_width * seconds);
   return net;
 }
 
@@ -117,7 +147,6 @@ void warn_of_log(const RailTrace& rail, const RailEnergy& energy,
 void warn_of_rail(const RailTrace& rail, const RailEnergy& energy,
                   std::vector<std::string>& warnings) {
   const std::string& name = rail.rail().name;
-  constexpr std::int64_t kSilence = 10;
   if (rail.rail().stamped) {
     warn_of_log(rail, energy, warnings);
   } else if (rail.failed_readings() > 0) {
@@ -126,36 +155,42 @@ void warn_of_rail(const RailTrace& rail, const RailEnergy& energy,
         rail.silent_readings() >= kSilence ? ", the last ones all: it fell silent" : ""));
   }
   if (rail.resets() > 0) {
-    warnings.push_back(
-        fmt::format("{}: the counter jumped back {} time{}; the energy meanwhile is "
-                    "filled in from what surrounds it",
-                    name, rail.resets(), rail.resets() == 1 ? "" : "s"));
+    warnings.push_back(fmt::format(
+        "{}: the counter jumped back {} time{}{}", name, rail.resets(),
+        rail.resets() == 1 ? "" : "s",
+        energy.joules ? "; the energy meanwhile is filled in from what surrounds it" : ""));
   }
-  if (energy.gap_seconds > 0) {
+  if (energy.gap_seconds > 0 && energy.joules) {
     warnings.push_back(
         fmt::format("{}: {:.2f} of {:.2f} s without a reading, filled in from what surrounds them",
                     name, energy.gap_seconds, energy.seconds));
   }
 }
 
-void add_doubts(const EnergySummary& summary, const RunWindows& windows, bool aligned,
+/// Why ticks of the rail that decides lie in a part of the load only.
+std::string part_of_load_text(const RailTrace& rail, const Window& window, const Window& load) {
+  const std::string told = fmt::format("{} told of {} of {} only", rail.rail().name,
+                                       span_text(window.seconds()), span_text(load.seconds()));
+  const double tick = tick_ns(rail).value_or(0);
+  if (load.seconds() < enough_seconds(tick)) {
+    return fmt::format("{}, for it ticks every {}: run it for at least {}", told,
+                       span_text(tick * 1e-9), span_text(enough_seconds(tick)));
+  }
+  if (rail.silent_readings() >= kSilence) return told + ", then it fell silent";
+  const Window begin{load.begin_ns, window.begin_ns};
+  const Window end{window.end_ns, load.end_ns};
+  const bool at_end = end.seconds() > begin.seconds();
+  return fmt::format("{}: its value did not change in the {} {}; is the sensor stuck?", told,
+                     at_end ? "last" : "first",
+                     span_text(at_end ? end.seconds() : begin.seconds()));
+}
+
+void add_doubts(const EnergySummary& summary, const RunWindows& windows, const SlowestRail& slowest,
                 std::vector<std::string>& doubts) {
   if (!summary.gross.joules) {
     doubts.push_back(fmt::format("unknown: {}", summary.gross.unknown_reason));
-  } else if (!summary.gross.half_width) {
-    doubts.emplace_back(
-        "the reading never changed: the sensor is stuck, or slower than the run; run it for "
-        "longer");
-  } else if (!aligned && !windows.beats) {
-    doubts.push_back(
-        fmt::format("the load of {:.2f} s saw fewer than three refreshes of the meter; run it for "
-                    "longer",
-                    windows.load.seconds()));
   } else if (summary.window.seconds() < kLeastShare * windows.load.seconds()) {
-    doubts.push_back(fmt::format(
-        "the meter told of {:.2f} of {:.2f} s only: a rail fell silent or stuck, or the "
-        "run is short for its refresh; see the warnings, or run it for longer",
-        summary.window.seconds(), windows.load.seconds()));
+    doubts.push_back(part_of_load_text(*slowest.rail, summary.window, windows.load));
   } else if (*summary.gross.half_width > kMostDoubt * std::fabs(*summary.gross.joules)) {
     doubts.push_back(fmt::format(
         "known to +-{:.0f} % only ({:.0f} % is allowed); run it for longer",
@@ -167,18 +202,18 @@ void add_doubts(const EnergySummary& summary, const RunWindows& windows, bool al
 }
 
 void warn_of_lost_baseline(const char* when, const std::optional<Window>& asked,
-                           const std::optional<IdlePower>& found,
-                           std::vector<std::string>& warnings) {
-  if (asked && !found) {
-    warnings.push_back(fmt::format("the idle power {} the load is not known", when));
+                           const Baseline& found, std::vector<std::string>& warnings) {
+  if (asked && !found.power) {
+    warnings.push_back(
+        fmt::format("the idle power {} the load is not known: {}", when, found.unknown_reason));
   }
 }
 
 void warn_of_idle(const std::optional<IdlePower>& before, const std::optional<IdlePower>& after,
                   std::vector<std::string>& warnings) {
-  if (!before || !after || !before->half_width || !after->half_width) return;
+  if (!before || !after) return;
   const double difference = after->watts - before->watts;
-  const double doubt = std::hypot(*before->half_width, *after->half_width);
+  const double doubt = std::hypot(before->half_width, after->half_width);
   constexpr double kMatters = 0.05;
   if (std::fabs(difference) > doubt && std::fabs(difference) > kMatters * before->watts) {
     warnings.push_back(fmt::format(
@@ -192,30 +227,30 @@ void warn_of_idle(const std::optional<IdlePower>& before, const std::optional<Id
 
 EnergySummary summarize_energy(const Recording& recording, const RunWindows& windows) {
   EnergySummary summary;
-  std::optional<Window> aligned;
-  if (!windows.beats) aligned = window_from_ticks(recording, windows.load);
-  summary.window = aligned.value_or(windows.load);
+  const SlowestRail slowest = slowest_in(recording, windows.load);
+  const bool whole = windows.beats || slowest.rail == nullptr;
+  summary.window = whole ? windows.load : slowest.window;
   const auto first = recording.progress.at(summary.window.begin_ns);
   const auto last = recording.progress.at(summary.window.end_ns);
   if (first && last) summary.inferences = *last - *first;
   if (windows.beats) summary.inferences = static_cast<double>(*windows.beats);
-  summary.rails = energies_in(recording, summary.window);
+  summary.rails = load_energies(recording, summary.window, windows, slowest.rail != nullptr);
   summary.gross = total_energy(recording.rails, summary.rails);
-  const auto before = power_in(recording, windows.idle_before);
-  const auto after = power_in(recording, windows.idle_after);
-  summary.idle = between(before, after);
+  const Baseline before = baseline_in(recording, windows.idle_before, slowest.rail != nullptr);
+  const Baseline after = baseline_in(recording, windows.idle_after, slowest.rail != nullptr);
+  summary.idle = between(before.power, after.power);
   summary.net = above_idle(summary);
   for (std::size_t i = 0; i < recording.rails.size(); ++i) {
     if (recording.rails[i].rail().in_total) {
       warn_of_rail(recording.rails[i], summary.rails[i], summary.warnings);
     }
   }
-  add_doubts(summary, windows, aligned.has_value(), summary.doubts);
+  add_doubts(summary, windows, slowest, summary.doubts);
   if (summary.gross.joules) {
     warn_of_lost_baseline("before", windows.idle_before, before, summary.warnings);
     warn_of_lost_baseline("after", windows.idle_after, after, summary.warnings);
   }
-  warn_of_idle(before, after, summary.warnings);
+  warn_of_idle(before.power, after.power, summary.warnings);
   return summary;
 }
 

@@ -24,7 +24,7 @@ struct RunWindows {
 /// Mean watts while the load rests, and the half width of its 95 % interval.
 struct IdlePower {
   double watts = 0;
-  std::optional<double> half_width;
+  double half_width = 0;
 };
 
 /// What the load cost. Gross is all that the rails drew; net is what they drew above idle.
@@ -40,11 +40,11 @@ struct EnergySummary {
 };
 
 /// Works out the energy of a load from what was recorded. The window is the longest one from tick
-/// to tick of the slowest rail that counts; where the load is too short for that, the load itself,
-/// with what its edges leave open. The idle power is the mean of the windows before and after; half
-/// of their difference is part of its doubt. Gaps, resets and an idle power that
-/// changed are told as warnings; energy without an interval or with a wide one, of a part of the
-/// load, negative, or none, is a doubt.
+/// to tick of the slowest rail that counts; where the load is too short for that, or the sensor
+/// stuck, the energy is not known, for its samples would be of what surrounds the load. The idle
+/// power is the mean of the windows before and after; half of their difference is part of its
+/// doubt. Gaps, resets and an idle power that changed or is not known are told as warnings; energy
+/// with a wide interval, of a part of the load, negative, or none, is a doubt.
 [[nodiscard]] EnergySummary summarize_energy(const Recording& recording, const RunWindows& windows);
 
 }  // namespace hedge

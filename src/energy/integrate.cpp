@@ -215,6 +215,14 @@ void integrate_watts(const RailTrace& trace, const Window& window, double refres
     energy.unknown_reason = missing_text(energy.gap_seconds, energy.seconds);
     return;
   }
+  const double failing =
+      trace.failing_ns_until(window.end_ns) - trace.failing_ns_until(window.begin_ns);
+  if (failing * kNano > kMostMissing * energy.seconds) {
+    energy.unknown_reason =
+        fmt::format("readings failed for {:.0f} % of the time ({:.0f} % is allowed)",
+                    100 * failing * kNano / energy.seconds, 100 * kMostMissing);
+    return;
+  }
   energy.joules = area.joules / area.covered_s * energy.seconds;
 
   const Scatter scatter = scatter_of(refreshed_values(points, window, refresh));
@@ -357,7 +365,7 @@ std::optional<Window> aligned_window(const RailTrace& trace, const Window& windo
     const std::int64_t t = points[i].time_ns;
     if (!points[i].after_gap && t >= window.begin_ns && t <= window.end_ns) ticks.push_back(t);
   }
-  if (ticks.size() < 3) return std::nullopt;
+  if (ticks.size() <= kFewestSamples) return std::nullopt;
   return Window{ticks[1], ticks.back()};
 }
 

@@ -36,7 +36,8 @@ struct RailEnergy {
 
 /// Watts by the trapezoidal rule over the distinct samples; a counter by differences, straight
 /// lines between its ticks. The window may begin and end anywhere; between ticks that is part of
-/// the doubt. More than a fifth of it without readings, and the energy is not known.
+/// the doubt. More than a fifth of it without readings, and the energy is not known; of watts also
+/// where readings failed for more than a fifth of it, one here and one there.
 ///
 /// The half width adds in squares: of watts the interval of their mean after the trend is taken out
 /// (mean_of_series, which respects autocorrelation); half a step of the sensor, which noise that
@@ -45,8 +46,12 @@ struct RailEnergy {
 /// trace lags by half of it; of a counter its step and when exactly it ticked.
 [[nodiscard]] RailEnergy integrate(const RailTrace& trace, const Window& window);
 
+/// Of the sensor, in a window that energy is told of.
+inline constexpr std::size_t kFewestSamples = 5;
+
 /// The longest part of the window from tick to tick of the sensor, without its first, whose value
-/// may be an average that reaches back before the window. Nothing below three ticks.
+/// may be an average that reaches back before the window. Nothing where that holds fewer than
+/// kFewestSamples of the sensor's values.
 [[nodiscard]] std::optional<Window> aligned_window(const RailTrace& trace, const Window& window);
 
 }  // namespace hedge

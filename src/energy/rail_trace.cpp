@@ -22,9 +22,11 @@ void RailTrace::add(const RailReading& reading) {
   if (!std::isfinite(reading.value)) {
     ++failed_;
     ++silent_;
+    note_failing(reading, true);
     return;
   }
   silent_ = 0;
+  note_failing(reading, false);
   bool reset = false;
   const double value = rail_.kind == RailKind::kEnergy ? unwrapped(reading, reset) : reading.value;
   if (points_.empty()) {
@@ -41,6 +43,35 @@ void RailTrace::add(const RailReading& reading) {
   const bool unknown = reset || (gap && rail_.kind == RailKind::kPower);
   points_.push_back({reading.time_ns, reading.time_ns, value, unknown});
   if (points_.size() >= kMostPoints) thin();
+}
+
+void RailTrace::note_failing(const RailReading& reading, bool fails) {
+  const bool failed = failing_.size() % 2 == 1;
+  if (rail_.stamped || fails == failed) return;
+  const Failing last = failing_.empty() ? Failing{} : failing_.back();
+  const std::int64_t more = failed ? std::max<std::int64_t>(reading.time_ns - last.time_ns, 0) : 0;
+  failing_.push_back({reading.time_ns, last.total_ns + more});
+  if (failing_.size() < kMostPoints || fails) return;
+  // Every second pair: its time is then spread over that of two.
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < failing_.size(); i += 4) {
+    failing_[kept++] = failing_[i];
+    failing_[kept++] = failing_[std::min(i + 3, failing_.size() - 1)];
+  }
+  failing_.resize(kept);
+}
+
+double RailTrace::failing_ns_until(std::int64_t time_ns) const {
+  const auto next =
+      std::lower_bound(failing_.begin(), failing_.end(), time_ns,
+                       [](const Failing& corner, std::int64_t t) { return corner.time_ns < t; });
+  if (next == failing_.begin()) return 0;
+  const Failing& last = *(next - 1);
+  const auto since = static_cast<double>(time_ns - last.time_ns);
+  const auto total = static_cast<double>(last.total_ns);
+  if (next == failing_.end()) return failing_.size() % 2 == 1 ? total + since : total;
+  const auto length = static_cast<double>(next->time_ns - last.time_ns);
+  return total + since / length * static_cast<double>(next->total_ns - last.total_ns);
 }
 
 double RailTrace::unwrapped(const RailReading& reading, bool& reset) {

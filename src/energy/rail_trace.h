@@ -41,6 +41,9 @@ class RailTrace {
   /// Failed readings after the last one that did not.
   [[nodiscard]] std::int64_t silent_readings() const noexcept { return silent_; }
   [[nodiscard]] std::int64_t resets() const noexcept { return resets_; }
+  /// For how long, until then, readings failed: from one that did to the next that did not. Of a
+  /// stamped rail, whose failed readings have no time, 0.
+  [[nodiscard]] double failing_ns_until(std::int64_t time_ns) const;
   [[nodiscard]] std::int64_t wraps() const noexcept { return wraps_; }
 
   /// Points kept at most: a run of days drops every second one of a counter and averages pairs of
@@ -51,11 +54,19 @@ class RailTrace {
   /// The counter's reading without wraps and jumps. Tells whether the energy since the last is
   /// unknown.
   double unwrapped(const RailReading& reading, bool& reset);
+  void note_failing(const RailReading& reading, bool fails);
   void thin();
 
   Rail rail_;
   std::int64_t gap_ns_;
   std::vector<TracePoint> points_;
+  /// Corners of the line from the time to the time failed until then; an odd number of them while
+  /// readings fail.
+  struct Failing {
+    std::int64_t time_ns;
+    std::int64_t total_ns;
+  };
+  std::vector<Failing> failing_;
   double raw_ = kNoReading;  ///< The counter's last.
   double offset_ = 0;        ///< What wraps and resets took from it.
   std::int64_t readings_ = 0;

@@ -29,6 +29,13 @@ void ProgressLog::add(std::int64_t time_ns, std::int64_t done) {
   entries_.resize(kept);
 }
 
+void ProgressLog::insert(std::int64_t time_ns, std::int64_t done) {
+  const auto after =
+      std::upper_bound(entries_.begin(), entries_.end(), time_ns,
+                       [](std::int64_t t, const Entry& entry) { return t < entry.time_ns; });
+  entries_.insert(after, {time_ns, done});
+}
+
 std::optional<double> ProgressLog::at(std::int64_t time_ns) const {
   if (entries_.empty()) return std::nullopt;
   const auto after =

@@ -20,6 +20,8 @@ namespace hedge {
 class ProgressLog {
  public:
   void add(std::int64_t time_ns, std::int64_t done);
+  /// Puts what is known of another moment in its place.
+  void insert(std::int64_t time_ns, std::int64_t done);
   /// In between by straight lines, outside the nearest. Nothing where nothing was logged.
   [[nodiscard]] std::optional<double> at(std::int64_t time_ns) const;
 

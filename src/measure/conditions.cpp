@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "measure/conditions.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -126,10 +128,17 @@ void name_missing(Conditions& conditions, const fs::path& root) {
     missing.emplace_back("temperatures (no thermal zone answers in /sys/class/thermal)");
   if (conditions.throttle_events.empty() && conditions.cooling.empty())
     missing.emplace_back("throttling (neither counters nor cooling devices)");
-  if (is_jetson(root)) {
-    if (!conditions.power_mode) missing.emplace_back("power mode (no /var/lib/nvpmodel/status)");
-    if (conditions.gpus.empty()) missing.emplace_back("GPU clock (no GPU in /sys/class/devfreq)");
-  }
+  const bool jetson = is_jetson(root);
+  if (!conditions.power_mode && (jetson || !conditions.power_profile))
+    missing.emplace_back(jetson ? "power mode (no /var/lib/nvpmodel/status)"
+                                : "power mode (neither nvpmodel's nor ACPI's platform_profile)");
+  const bool nvidia_named = std::any_of(missing.begin(), missing.end(), [](const auto& name) {
+    return name.starts_with(kNvidiaClocks);
+  });
+  if (conditions.gpus.empty() && conditions.nvidia.empty() && !nvidia_named)
+    missing.emplace_back(
+        jetson ? "GPU clock (no GPU in /sys/class/devfreq)"
+               : "GPU clocks (neither a GPU in /sys/class/devfreq nor NVIDIA's driver)");
 }
 
 /// On a Jetson NVML starts and tells of no clock, which devfreq does.
@@ -145,7 +154,7 @@ void read_nvidia(Conditions& conditions, const fs::path& root) {
     missing.insert(missing.end(), found.missing.begin(), found.missing.end());
   const bool driver = is_there(root / "proc/driver/nvidia/version");
   if (driver && conditions.nvidia.empty() && found.missing.empty())
-    missing.emplace_back("clocks of NVIDIA's GPU (no libnvidia-ml.so.1 beside its driver)");
+    missing.emplace_back(fmt::format("{} (no libnvidia-ml.so.1 beside its driver)", kNvidiaClocks));
 }
 
 void read_heat(Conditions& conditions, const fs::path& root) {

@@ -55,10 +55,13 @@ void ConditionsRange::add(const Conditions& sample) {
       throttle_events[name] = std::max<std::int64_t>(count - before->second, 0);
   }
   if (const auto shares = cpu_shares(*first_, sample)) others = shares->others;
-  if (sample.time_ns - mark_->time_ns < kLoadWindow_ns) return;
-  if (const auto shares = cpu_shares(*mark_, sample))
-    most_others = std::max(most_others.value_or(0), shares->others);
-  mark_ = sample;
+  if (sample.time_ns - mark_->time_ns >= kLoadWindow_ns) {
+    if (const auto shares = cpu_shares(*mark_, sample))
+      most_others = std::max(most_others.value_or(0), shares->others);
+    mark_ = sample;
+  }
+  // The rest at the end, below a second, is in the mean alone: which no window is to be below.
+  if (most_others && others) most_others = std::max(*most_others, *others);
 }
 
 void ConditionsRange::add_working_clocks() {

@@ -64,7 +64,8 @@ EnergyResult energy_result(const MeterFacts& meter, const EnergySummary& summary
   result.joules_total_ci95 = around(summary.gross.joules, summary.gross.half_width, 1);
   if (summary.idle) {
     result.idle_watts = summary.idle->watts;
-    result.idle_watts_ci95 = around(summary.idle->watts, summary.idle->half_width, 1);
+    result.idle_watts_ci95 =
+        around(summary.idle->watts, std::optional(summary.idle->half_width), 1);
   }
   if (summary.gross.joules && *result.seconds > 0) {
     result.mean_watts = *summary.gross.joules / *result.seconds;

@@ -35,6 +35,11 @@ void MeteredLoad::rest(std::int64_t duration_ns, bool to_the_end) {
 MeteredRun MeteredLoad::finish() {
   run_.recording = sampler_.stop();
   run_.end = ClockPair::now();
+  // The readings beside the load's begin and end may lie far off where it is short.
+  if (worked_) {
+    run_.recording.progress.insert(run_.windows.load.begin_ns, 0);
+    run_.recording.progress.insert(run_.windows.load.end_ns, done());
+  }
   return std::move(run_);
 }
 

@@ -109,7 +109,7 @@ NvidiaGpus read_nvidia_gpus(const std::string& library) {
   const Opened opened = open_once(library);
   if (!opened.session) {
     if (!opened.reason.empty()) {
-      found.missing.push_back(fmt::format("clocks of NVIDIA's GPU ({})", opened.reason));
+      found.missing.push_back(fmt::format("{} ({})", kNvidiaClocks, opened.reason));
     }
     return found;
   }

@@ -38,6 +38,8 @@ struct NvidiaGpus {
   std::vector<std::string> missing;  ///< What they do not tell, and why.
 };
 
+inline constexpr const char* kNvidiaClocks = "clocks of NVIDIA's GPU";  ///< As `missing` has them.
+
 /// The library is opened by the first call that finds it, and stays open. Of an H100 to start it
 /// took 9 ms and a reading 2 ms. While it is open a GPU does not go to sleep. Nothing where there
 /// is no such library. From any thread; never throws.

@@ -14,29 +14,34 @@ namespace {
 
 using Reasons = std::vector<std::string>;
 
-/// `counted` says of what there are `count`.
-void judge_mean(const char* counted, std::size_t count, double autocorrelation_time, double mean,
+/// `counted` says of what there are `count`, `whose` of which of two means they are; `longer` is
+/// the advice.
+struct MeanWords {
+  const char* counted;
+  const char* whose;
+  const std::string& longer;
+};
+
+void judge_mean(const MeanWords& words, std::size_t count, double autocorrelation_time, double mean,
                 const std::optional<Interval>& interval, Reasons& reasons) {
   const double independent = static_cast<double>(count) / std::max(autocorrelation_time, 1.0);
   if (independent < kFewestIndependent) {
     reasons.push_back(
-        fmt::format("too few {}: {} count as {:.0f} independent ones, {:.0f} are needed; raise "
-                    "--iterations",
-                    counted, count, independent, kFewestIndependent));
+        fmt::format("too few {}: {} count as {:.0f} independent ones, {:.0f} are needed; {}",
+                    words.counted, count, independent, kFewestIndependent, words.longer));
   } else if (interval && mean > 0) {
     const double half = (interval->upper - interval->lower) / 2;
     if (half > kMostMeanError * mean) {
       reasons.push_back(
-          fmt::format("the mean is known to +-{:.1f} % only ({:.0f} % is allowed); raise "
-                      "--iterations",
-                      100 * half / mean, 100 * kMostMeanError));
+          fmt::format("the mean {} is known to +-{:.1f} % only ({:.0f} % is allowed); {}",
+                      words.whose, 100 * half / mean, 100 * kMostMeanError, words.longer));
     }
   }
 }
 
-void judge_samples(const Summary& summary, Reasons& reasons) {
-  judge_mean("samples", summary.count, summary.autocorrelation_time, summary.mean_ns,
-             summary.mean_ci95_ns, reasons);
+void judge_samples(const Summary& summary, const std::string& longer, Reasons& reasons) {
+  judge_mean({"samples", "of the samples, timed one by one,", longer}, summary.count,
+             summary.autocorrelation_time, summary.mean_ns, summary.mean_ci95_ns, reasons);
   const double variation = summary.coefficient_of_variation.value_or(0);
   if (variation > kMostVariation) {
     reasons.push_back(
@@ -47,9 +52,9 @@ void judge_samples(const Summary& summary, Reasons& reasons) {
   }
 }
 
-void judge_loop(const LoopSummary& loop, Reasons& reasons) {
-  judge_mean("stretches of the loop, which take 0.2 ms at least", loop.stretches,
-             loop.autocorrelation_time, loop.mean_ns, loop.mean_ci95_ns, reasons);
+void judge_loop(const LoopSummary& loop, const std::string& longer, Reasons& reasons) {
+  judge_mean({"stretches of the loop, which take 0.2 ms at least", "of the loop", longer},
+             loop.stretches, loop.autocorrelation_time, loop.mean_ns, loop.mean_ci95_ns, reasons);
 }
 
 std::string level_text(const Regimes& regimes, const char* unit) {
@@ -64,14 +69,14 @@ std::string level_text(const Regimes& regimes, const char* unit) {
   return text + (segments.size() > kMost ? ", ..." : "");
 }
 
-void judge_regimes(const Regimes& regimes, const char* unit, Reasons& reasons) {
+void judge_regimes(const Regimes& regimes, const char* unit, const std::string& longer,
+                   Reasons& reasons) {
   const char* const advice =
       "lock the clocks (governor performance, turbo off, jetson_clocks), let the device cool, stop "
       "other programs";
   if (!regimes.judged) {
-    reasons.push_back(
-        fmt::format("below {} samples nobody can say whether the level held; raise --iterations",
-                    kFewestToJudge));
+    reasons.push_back(fmt::format("below {} samples nobody can say whether the level held; {}",
+                                  kFewestToJudge, longer));
   }
   if (regimes.segments.size() > 1) {
     const auto largest = std::max_element(
@@ -110,20 +115,19 @@ void judge_timing(const RunEvidence& evidence, Reasons& reasons) {
     // A model of some nanoseconds differs by more, for the timer keeps the CPU from running ahead.
     const bool measurable = std::abs(one_by_one - loop_ns) > 2 * evidence.timer_ns;
     if (std::abs(difference) > kMostLoopDifference && measurable) {
-      reasons.push_back(
-          fmt::format("timed one by one the inferences take {:+.0f} % of the loop's time "
-                      "({:.0f} % is allowed): something changed between the two; run again, longer",
-                      100 * difference, 100 * kMostLoopDifference));
+      reasons.push_back(fmt::format(
+          "timed one by one the inferences take {:.0f} % {} time than in the loop "
+          "({:.0f} % is allowed): something changed between the two; run again, longer",
+          100 * std::abs(difference), difference < 0 ? "less" : "more", 100 * kMostLoopDifference));
     }
   }
 }
 
 void judge_goal(const RunEvidence& evidence, Reasons& reasons) {
   if (evidence.goal && evidence.goal->independent < evidence.goal->needed) {
-    reasons.push_back(
-        fmt::format("{} needs {} independent samples, these count as {}; raise --iterations",
-                    percentile_name(evidence.goal->percent), evidence.goal->needed,
-                    evidence.goal->independent));
+    reasons.push_back(fmt::format("{} needs {} independent samples, these count as {}; {}",
+                                  percentile_name(evidence.goal->percent), evidence.goal->needed,
+                                  evidence.goal->independent, evidence.longer));
   }
   if (evidence.cut_short) {
     reasons.emplace_back(
@@ -170,11 +174,11 @@ RunEvidence evidence_of(std::span<const std::int64_t> samples_ns, const LoopRun&
 Validity judge(const RunEvidence& evidence) {
   Validity validity;
   Reasons& reasons = validity.reasons;
-  if (evidence.summary) judge_samples(*evidence.summary, reasons);
-  if (evidence.loop) judge_loop(*evidence.loop, reasons);
+  if (evidence.summary) judge_samples(*evidence.summary, evidence.longer, reasons);
+  if (evidence.loop) judge_loop(*evidence.loop, evidence.longer, reasons);
   if (evidence.regimes) {
     judge_regimes(*evidence.regimes, evidence.loop && !evidence.summary ? "stretch" : "sample",
-                  reasons);
+                  evidence.longer, reasons);
   }
   if (evidence.warm_up && evidence.warm_up->settled == false) {
     reasons.push_back(fmt::format(
@@ -191,8 +195,21 @@ Validity judge(const RunEvidence& evidence) {
   return validity;
 }
 
+std::string longer_advice(const RunBound& bound) {
+  return bound.duration_ns > 0 ? "measure for longer (--duration)" : "raise --iterations";
+}
+
 std::string time_text(double ns) {
   return ns < 1000 ? fmt::format("{:.2f} ns", ns) : fmt::format("{:.2f} us", ns / 1000);
+}
+
+std::string us_text(double us) {
+  constexpr double kEnough = 10;  // from there on two decimals are four digits
+  if (us == 0 || !(std::abs(us) < kEnough)) return fmt::format("{:.2f}", us);
+  const int before = static_cast<int>(std::floor(std::log10(std::abs(us)))) + 1;
+  constexpr int kDigits = 4;
+  constexpr int kMostDecimals = 7;
+  return fmt::format("{:.{}f}", us, std::clamp(kDigits - before, 2, kMostDecimals));
 }
 
 std::string percentile_name(double percent) {

@@ -63,6 +63,7 @@ struct RunEvidence {
   bool cut_short = false;  ///< By Ctrl-C.
   std::optional<PacedEvidence> paced;
   std::vector<std::string> serious_conditions;  ///< Severity::kSerious, each with advice.
+  std::string longer = "raise --iterations";    ///< How this run is made to tell more.
 };
 
 /// All of it but `goal` and `paced`, of samples and a loop, either of which may be empty.
@@ -73,8 +74,15 @@ struct RunEvidence {
 /// VALID, or INVALID with every reason and what to do about it, in the order of RunEvidence.
 [[nodiscard]] Validity judge(const RunEvidence& evidence);
 
+/// RunEvidence::longer of a run that ends when both bounds are met.
+[[nodiscard]] std::string longer_advice(const RunBound& bound);
+
 /// "5.17 ns", "95.67 us".
 [[nodiscard]] std::string time_text(double ns);
+
+/// Microseconds without their unit: two decimals, and of small ones as many as four digits take:
+/// "95.67", "1.234", "0.005172".
+[[nodiscard]] std::string us_text(double us);
 
 /// "p99", "p99.9".
 [[nodiscard]] std::string percentile_name(double percent);

@@ -146,6 +146,27 @@ class Energy(unittest.TestCase):
         self.assertNotIn("mj_per_inference_net", result["energy"])
         self.assertNotEqual(result["energy"].get("mj_per_inference"), 0)
 
+    def test_a_load_shorter_than_the_meters_ticks(self):
+        """Its samples would be of the rest before and after: no figure, and for how long to run."""
+        path = os.path.join(self.machine, "short.json")
+        with Counter(self.machine, watts=30):
+            runs = [self.measure("--iterations=20", "--idle=300ms", f"--json={path}"),
+                    self.call("LogisticRegression", "10", "energy", "20000", "--idle=300ms", f"--json={path}2")]
+        for done, file, count in zip(runs, (path, f"{path}2"), (20, 20000)):
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn("energy     unknown", done.stdout)
+            self.assertNotIn("stuck", done.stdout)
+            self.assertRegex(done.stdout, r"energy: unknown: package-0: the load of [0-9.]+ ms is shorter than 6 ticks of the "
+                                          r"meter \([0-9.]+ ms\): run it for at least [0-9.]+ m?s")
+            with open(file) as text:
+                energy = json.load(text)["energy"]
+            self.assertAlmostEqual(energy["inferences"], count)
+            self.assertLess(abs(energy["idle_watts"] - 30), 3)
+            for key in ("joules_total", "mean_watts", "mj_per_inference", "mj_per_inference_net", "ci95", "net_ci95",
+                        "joules_total_ci95", "mean_watts_ci95"):
+                self.assertNotIn(key, energy)
+            self.assertNotIn("joules", energy["rail_details"]["package-0"])
+
     def test_at_a_rate(self):
         """A device that sleeps between two inferences: its energy holds the idle time."""
         with Counter(self.machine, watts=8):
@@ -333,6 +354,9 @@ class Energy(unittest.TestCase):
             self.skipTest("nobody else may run programs of this folder")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(done.stderr.count("chmod a+r"), 1, done.stderr)
+        done = self.call("hedge", "info", "--meters", **options)
+        self.assertIn("meter      rapl: there, but cannot be read: RAPL's counters are for root only", done.stdout)
+        self.assertIn("meter      battery: not there: ", done.stdout)
 
     def test_usage(self):
         for arguments, *words in ((["--meter=wattmeter"], "no meter 'wattmeter'", "rapl"),
@@ -429,6 +453,16 @@ class Energy(unittest.TestCase):
         self.assertRegex(done.stderr, r"VDD_IN: \d+ of \d+ readings failed, the last ones all: it fell silent")
         self.assertEqual(result["validity"]["verdict"], "INVALID")
         self.assertIn("fell silent", done.stdout)
+
+    def test_a_sensor_that_is_stuck(self):
+        folder = "sys/bus/i2c/drivers/ina3221/1-0040/hwmon/hwmon1/"
+        for name, text in (("name", "ina3221"), ("in1_label", "VDD_IN"), ("in1_input", "5040"), ("curr1_input", "1200")):
+            self.file(folder + name, text + "\n")
+        result, done = self.result("--duration=500ms", "--idle=300ms")
+        self.assertIn("energy     unknown", done.stdout)
+        self.assertNotIn("above idle", done.stdout)
+        self.assertRegex(done.stdout, r"VDD_IN: its \d+ readings are all the same: the sensor is stuck")
+        self.assertNotIn("idle_watts", result["energy"])
 
     def test_gpu_clocks_are_conditions(self):
         library = os.path.join(BUILD, "lib", "libfake-nvml.so")
@@ -550,7 +584,8 @@ class Energy(unittest.TestCase):
         done = self.measure("--duration=1s", "--idle=0", f"--meter=csv:{path}")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("energy     unknown", done.stdout)
-        self.assertIn("without a reading", done.stderr)
+        self.assertIn("without a reading", done.stdout)
+        self.assertNotIn("filled in", done.stderr)
 
 
 if __name__ == "__main__":

@@ -168,15 +168,39 @@ TEST(IntegrateWatts, LargeGapsAreUnknown) {
 }
 
 TEST(IntegrateWatts, FailedReadingsAreNotZeros) {
-  RailTrace trace(power_rail(), kGap);
-  feed(trace, 0, 10 * kS, 10 * kMs, [](double t) {
-    const bool failed = std::fmod(t, 0.1) > 0.045;
-    return failed ? kNoReading : 10 + 0.01 * std::sin(t);
-  });
-  EXPECT_GT(trace.failed_readings(), 400);
-  const RailEnergy energy = integrate(trace, {0, 9900 * kMs});
+  const auto trace_failing_from = [](double phase) {
+    RailTrace trace(power_rail(), kGap);
+    feed(trace, 0, 10 * kS, 10 * kMs, [&](double t) {
+      return std::fmod(t, 0.1) > phase ? kNoReading : 10 + 0.01 * std::sin(t);
+    });
+    return trace;
+  };
+  const RailTrace seldom = trace_failing_from(0.085);
+  EXPECT_GT(seldom.failed_readings(), 90);
+  const RailEnergy energy = integrate(seldom, {0, 9900 * kMs});
   EXPECT_NEAR(energy.joules.value(), 99, 0.1);
   EXPECT_EQ(energy.gap_seconds, 0);
+  // Above a fifth nobody knows, be it by ones.
+  const RailEnergy unknown = integrate(trace_failing_from(0.045), {0, 9900 * kMs});
+  EXPECT_FALSE(unknown.joules.has_value());
+  EXPECT_NE(unknown.unknown_reason.find("readings failed for"), std::string::npos);
+}
+
+TEST(RailTrace, TellsForHowLongReadingsFailed) {
+  RailTrace trace(power_rail(), kGap);
+  EXPECT_EQ(trace.failing_ns_until(kS), 0);
+  for (const auto& [t, value] : {std::pair{0, 1.0},
+                                 {10, kNoReading},
+                                 {20, kNoReading},
+                                 {40, 1.0},
+                                 {50, 1.0},
+                                 {60, kNoReading}}) {
+    trace.add({t * kMs, value});
+  }
+  EXPECT_EQ(trace.failing_ns_until(5 * kMs), 0);
+  EXPECT_EQ(trace.failing_ns_until(20 * kMs), 10 * kMs);
+  EXPECT_EQ(trace.failing_ns_until(55 * kMs), 30 * kMs);
+  EXPECT_EQ(trace.failing_ns_until(65 * kMs), 35 * kMs);  // and still does
 }
 
 TEST(IntegrateWatts, NothingReadIsUnknown) {
@@ -241,7 +265,9 @@ TEST(AlignedWindow, GoesFromTickToTick) {
   // The tick at 3 s may tell of the time before 2.5 s.
   EXPECT_EQ(window->begin_ns, 4 * kS);
   EXPECT_EQ(window->end_ns, 9 * kS);
-  EXPECT_FALSE(aligned_window(trace, {2500 * kMs, 4900 * kMs}).has_value());
+  // Fewer than five values in it are none.
+  EXPECT_TRUE(aligned_window(trace, {2500 * kMs, 8100 * kMs}).has_value());
+  EXPECT_FALSE(aligned_window(trace, {2500 * kMs, 7900 * kMs}).has_value());
 }
 
 }  // namespace

@@ -101,9 +101,10 @@ TEST(Conditions, DesktopWithIntelPstate) {
   EXPECT_EQ(conditions.cooling.at("intel_powerclamp"), 0) << "-1 is idle";
   EXPECT_EQ(conditions.celsius.at("coretemp Package id 0"), 51);
   EXPECT_FALSE(conditions.power_mode.has_value());
-  EXPECT_FALSE(misses(conditions, "power mode")) << "a PC has none";
+  EXPECT_TRUE(misses(conditions, "power mode (neither nvpmodel's nor ACPI's"));
   EXPECT_FALSE(conditions.on_battery.has_value());
   EXPECT_TRUE(misses(conditions, "NVIDIA"));
+  EXPECT_FALSE(misses(conditions, "GPU clocks"));  // said once
 }
 
 TEST(Conditions, Laptop) {
@@ -111,6 +112,7 @@ TEST(Conditions, Laptop) {
   test::fake_laptop(root);
   EXPECT_EQ(snapshot_conditions(root.path()).on_battery, true);
   EXPECT_EQ(snapshot_conditions(root.path()).power_profile, "low-power");
+  EXPECT_FALSE(misses(snapshot_conditions(root.path()), "power mode"));
   root.write("sys/class/power_supply/BAT0/status", "Charging\n");
   EXPECT_EQ(snapshot_conditions(root.path()).on_battery, false);
 }
@@ -119,12 +121,13 @@ TEST(Conditions, EmptyContainerNamesWhatIsMissing) {
   const FakeRoot root;
   const Conditions conditions = snapshot_conditions(root.path());
   EXPECT_TRUE(conditions.cpus.empty());
-  for (const char* part : {"CPU governor", "load by others", "temperatures", "throttling"})
+  for (const char* part :
+       {"CPU governor", "load by others", "temperatures", "throttling", "power mode", "GPU clocks"})
     EXPECT_TRUE(misses(conditions, part)) << part;
-  EXPECT_EQ(conditions.missing.size(), 4U);
+  EXPECT_EQ(conditions.missing.size(), 6U);
   const json text = conditions_to_json(conditions);
   EXPECT_EQ(text.size(), 1U) << text;
-  EXPECT_EQ(text["missing"].size(), 4U);
+  EXPECT_EQ(text["missing"].size(), 6U);
 }
 
 TEST(Conditions, QuotaOfAControlGroupOrOfOneAroundIt) {

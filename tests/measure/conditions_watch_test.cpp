@@ -82,6 +82,23 @@ TEST(ConditionsRange, WorstSecondOfOthers) {
   EXPECT_DOUBLE_EQ(range.most_others.value(), 1);
 }
 
+/// Of the last 0.75 s only the mean tells: the worst second is none the less no better.
+TEST(ConditionsRange, TheWorstSecondIsNoBetterThanTheMean) {
+  ConditionsRange range;
+  Conditions conditions;
+  conditions.own_ticks = 0;
+  conditions.cpu_times = CpuTimes{0, 0, 0};
+  range.add(conditions);
+  for (int quarter = 1; quarter <= 7; ++quarter) {
+    conditions.time_ns += 250'000'000;
+    conditions.cpu_times->busy += quarter > 4 ? 50 : 25;
+    conditions.cpu_times->total += 100;
+    range.add(conditions);
+  }
+  EXPECT_GT(range.others.value(), 1.1);
+  EXPECT_DOUBLE_EQ(range.most_others.value(), range.others.value());
+}
+
 TEST(ConditionsRange, Json) {
   ConditionsRange range;
   range.add(sample(0, 200'000));

@@ -48,6 +48,19 @@ TEST(CountedCalls, StopsOnTheFlagAndOnCtrlC) {
       measure_counted_calls([] { request_cancellation(); }, kEndless, 1, done, stop).iterations, 1);
 }
 
+/// Over between two readings, of which neither tells when it began and ended.
+TEST(MeteredLoad, ProgressIsThatOfTheLoadsOwnEnds) {
+  MeteredLoad load(nullptr, {.period_ns = 100 * kMs});
+  load.rest(30 * kMs);
+  load.work([] {}, 20, 1, 1);
+  load.rest(100 * kMs);
+  const MeteredRun run = load.finish();
+  EXPECT_EQ(run.recording.progress.at(run.windows.load.begin_ns), 0);
+  EXPECT_EQ(run.recording.progress.at(run.windows.load.end_ns), 20);
+  EXPECT_EQ(run.recording.progress.at(run.windows.idle_before->begin_ns), 0);
+  EXPECT_EQ(run.recording.progress.at(run.windows.idle_after->end_ns), 20);
+}
+
 TEST(MeteredLoad, TellsWhenItDidWhat) {
   MeteredLoad load(nullptr, {.period_ns = kMs});
   load.rest(20 * kMs);

@@ -58,7 +58,8 @@ TEST(Judge, AMeanThatIsNotKnown) {
   NormalNoise noise(4);
   RunEvidence evidence;
   evidence.summary = summarize(rounded(ar1_series(30, 0, 1e5, 3e4, noise)));
-  expect_reason(evidence, {"the mean is known to +-", "5 %", "--iterations"});
+  expect_reason(evidence, {"the mean of the samples, timed one by one, is known to +-", "5 %",
+                           "--iterations"});
 }
 
 TEST(Judge, SamplesThatVary) {
@@ -120,7 +121,10 @@ TEST(Judge, ALoopOfWhichLittleIsKnown) {
   expect_reason(evidence, {"too few stretches", "200 count as 10", "--iterations"});
   evidence.loop = loop_of(5);
   evidence.loop->mean_ci95_ns = Interval{4, 6};
-  expect_reason(evidence, {"the mean is known to +-20.0 % only"});
+  expect_reason(evidence,
+                {"the mean of the loop is known to +-20.0 % only", "; raise --iterations"});
+  evidence.longer = "let it run for longer";
+  expect_reason(evidence, {"% is allowed); let it run for longer"});
   evidence.loop = loop_of(5);
   evidence.loop->stretches = 1;
   expect_reason(evidence, {"too few stretches", "1 count as 1"});
@@ -162,7 +166,9 @@ TEST(Judge, ALoopThatDiffersFromItsParts) {
   auto evidence = evidence_of(quiet());
   evidence.timer_ns = 20;
   evidence.loop = loop_of(80'000);
-  expect_reason(evidence, {"one by one", "+25 %", "run again"});
+  expect_reason(evidence, {"one by one", "take 25 % more time than in the loop", "run again"});
+  evidence.loop = loop_of(125'000);
+  expect_reason(evidence, {"take 20 % less time than in the loop"});
   evidence.loop = loop_of(99'000);
   expect_valid(evidence);
   // Of some nanoseconds nobody can tell.
@@ -175,9 +181,22 @@ TEST(Judge, ALoopThatDiffersFromItsParts) {
 TEST(Judge, APercentileThatTheRunWasMadeFor) {
   auto evidence = evidence_of(quiet());
   evidence.goal = PercentileGoal{.percent = 90, .needed = 64, .independent = 63};
-  expect_reason(evidence, {"p90 needs 64", "63"});
+  evidence.longer = longer_advice({.iterations = 10, .duration_ns = 1});
+  expect_reason(evidence, {"p90 needs 64", "63; measure for longer (--duration)"});
+  EXPECT_EQ(longer_advice({.iterations = 10}), "raise --iterations");
   evidence.goal->independent = 64;
   expect_valid(evidence);
+}
+
+TEST(Text, MicrosecondsKeepTheirDigits) {
+  EXPECT_EQ(us_text(12345.678), "12345.68");
+  EXPECT_EQ(us_text(95.666), "95.67");
+  EXPECT_EQ(us_text(9.8765), "9.877");
+  EXPECT_EQ(us_text(0.0211), "0.02110");
+  EXPECT_EQ(us_text(0.0051724), "0.005172");
+  EXPECT_EQ(us_text(-0.0051724), "-0.005172");
+  EXPECT_EQ(us_text(1e-12), "0.0000000");
+  EXPECT_EQ(us_text(0), "0.00");
 }
 
 TEST(Judge, ARunThatWasCutShort) {
