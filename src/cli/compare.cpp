@@ -14,8 +14,11 @@
 #include "base/file.h"
 #include "cli/compare_files.h"
 #include "cli/flags.h"
+#include "cli/measurement_text.h"
+#include "cli/measuring_options.h"
 #include "cli/model_options.h"
 #include "cli/program.h"
+#include "cli/watched_conditions.h"
 #include "hedge/error.h"
 #include "measure/google_benchmark.h"
 #include "measure/latency.h"
@@ -39,8 +42,10 @@ constexpr const char* kExamples =
     "rounds, for each of which they are loaded anew. The ratio is the mean of the pairs' ratios\n"
     "(of their logarithms, without the twentieth at either end); below 1 A is faster. Files are\n"
     "compared by their means: those of --json and --samples, of trtexec and of Google Benchmark.\n"
-    "Intervals respect rounds and autocorrelation, and a difference is\n"
-    "called one where the 98 % interval leaves 1 out.\n";
+    "Intervals respect rounds and autocorrelation, and a difference is called one where the 98 %\n"
+    "interval leaves 1 out; of files, which were measured apart, where it leaves out 2 % around\n"
+    "it. Below 3 rounds there is no verdict. --strict makes INVALID measurements (a busy machine,\n"
+    "throttling; docs/conditions.md) exit with status 3.\n";
 
 struct Options {
   std::string a;
@@ -52,6 +57,7 @@ struct Options {
   std::string rounds = "20";
   std::string seed = "0";
   std::string benchmark_out;
+  bool strict = false;
   RecordedChoice recorded;
 };
 
@@ -159,14 +165,20 @@ class Placement {
   std::vector<std::vector<char>> padding_;
 };
 
-/// Pairs in rounds; returns the index of each round's first pair.
-std::vector<std::size_t> run_rounds(const Program& program, Contender& a, Contender& b,
+/// How many pairs, and the index of each round's first one.
+struct Rounds {
+  std::size_t pairs = 0;
+  std::vector<std::size_t> begins;
+};
+
+/// Pairs in rounds. A round that Ctrl-C cut short counts only where there is no other.
+Rounds run_rounds(const Program& program, Contender& a, Contender& b,
                                     PairedComparison<>& comparison, std::int64_t pairs,
                                     std::int64_t rounds, std::int64_t warm_up_runs,
                                     std::uint64_t seed) {
   ProgressBar progress(program, "comparing", pairs);
   Placement placement(a, b, seed);
-  std::vector<std::size_t> begins;
+  Rounds done;
   for (std::int64_t round = 0; round < rounds && !cancellation_requested(); ++round) {
     placement.draw();
     // Later rounds find clocks and caches as the ones before left them.
@@ -175,28 +187,63 @@ std::vector<std::size_t> run_rounds(const Program& program, Contender& a, Conten
       contender->load(0);
       warm_up(*contender->context, runs);
     }
+    const std::int64_t begin = pairs * round / rounds;
     const std::int64_t end = pairs * (round + 1) / rounds;
-    for (std::int64_t i = pairs * round / rounds; i < end && !cancellation_requested(); ++i) {
+    std::int64_t i = begin;
+    for (; i < end && !cancellation_requested(); ++i) {
       a.load(static_cast<std::size_t>(i));
       b.load(static_cast<std::size_t>(i));
-      if (i == pairs * round / rounds) begins.push_back(comparison.a_ns().size());
       comparison.run_pair([&] { a.context->infer(); }, [&] { b.context->infer(); });
       progress.update(i);
     }
+    if (i == end || (round == 0 && i > begin)) {
+      done.begins.push_back(static_cast<std::size_t>(begin));
+      done.pairs = static_cast<std::size_t>(i);
+    }
   }
-  if (begins.empty()) throw runtime_failure("cancelled before the first pair");
-  return begins;
+  if (done.begins.empty()) throw runtime_failure("cancelled before the first pair");
+  return done;
 }
 
 /// The samples of both for compare.py.
 void write_google_benchmark(const std::string& file, const PairedComparison<>& comparison,
-                            const Result& a, const Result& b) {
+                            std::size_t pairs, const Result& a, const Result& b) {
   const auto name = [](const char* side, const Result& result) {
     return fmt::format("{}/{}", side, std::filesystem::path(*result.model.file).stem().string());
   };
-  const NamedSamples samples[] = {{name("A", a), comparison.a_ns()},
-                                  {name("B", b), comparison.b_ns()}};
+  const NamedSamples samples[] = {{name("A", a), comparison.a_ns().first(pairs)},
+                                  {name("B", b), comparison.b_ns().first(pairs)}};
   write_file(file, google_benchmark_json(samples, a).dump(2) + "\n");
+}
+
+void print_verdict(const Program& program, const ComparisonResult& result,
+                   const Validity& validity) {
+  const bool one = result.rounds == 1;
+  const bool doubted = validity.verdict == Verdict::kInvalid &&
+                       result.verdict != ComparisonVerdict::kTooFewRounds;
+  program.print("{}{}, {} pairs in {} round{}: {}{}\n", ratio_text(result.ratio),
+                one ? " within the round" : "", result.pairs, result.rounds, one ? "" : "s",
+                to_string(result.verdict), doubted ? kOnInvalid : "");
+  program.print_text(verdict_lines(validity));
+}
+
+nlohmann::ordered_json comparison_json(const ComparisonResult& result, const Result& about,
+                                       const Result& a, const Result& b) {
+  nlohmann::ordered_json json{
+      {"schema", "hedge.comparison/1"}, {"paired", true}, {"ratio", result.ratio.ratio}};
+  if (result.ratio.interval) {
+    json["ratio_ci98"] = {result.ratio.interval->lower, result.ratio.interval->upper};
+  }
+  json["pairs"] = result.pairs;
+  json["rounds"] = result.rounds;
+  json["verdict"] = to_string(result.verdict);
+  const nlohmann::ordered_json both = result_to_json(about);
+  for (const char* key : {"validity", "warnings", "conditions"}) {
+    if (both.contains(key)) json[key] = both.at(key);
+  }
+  json["a"] = result_to_json(a);
+  json["b"] = result_to_json(b);
+  return json;
 }
 
 int compare(const Program& program, const Options& options) {
@@ -206,7 +253,7 @@ int compare(const Program& program, const Options& options) {
   }
   if (is_recorded(options.a)) {
     if (options.b.empty()) throw bad_input("nothing to compare with: give a second file of times");
-    return compare_files(program, options.a, options.b, options.recorded);
+    return compare_files(program, options.a, options.b, options.recorded, options.strict);
   }
   if (options.b.empty() && options.flags_a.empty() && options.flags_b.empty()) {
     throw bad_input("A with itself: give a second model, or flags with --a=FLAGS or --b=FLAGS");
@@ -226,29 +273,25 @@ int compare(const Program& program, const Options& options) {
   if (!options.benchmark_out.empty()) require_writable(options.benchmark_out);
   const TimerOverhead overhead = timer_overhead();
   PairedComparison<> comparison(static_cast<std::size_t>(pairs), seed);
-  const auto begins = run_rounds(program, a, b, comparison, pairs, rounds, runs, seed);
-  const ComparisonResult result = compare_samples(comparison.a_ns(), comparison.b_ns(), begins);
+  program.show_notes();
+  WatchedConditions conditions;
+  const Rounds done = run_rounds(program, a, b, comparison, pairs, rounds, runs, seed);
+  const bool cut_short = cancellation_requested();
+  Result about = make_result("compare");  // Conditions and verdict, which are those of both.
+  std::vector<std::string> serious = conditions.finish(about);
+  const ComparisonResult result = compare_samples(
+      comparison.a_ns().first(done.pairs), comparison.b_ns().first(done.pairs), done.begins);
+  about.validity = judge_comparison(result, overhead, cut_short, std::move(serious));
   const Result result_a = a.result(result.a, overhead);
   const Result result_b = b.result(result.b, overhead);
   print_side(program, "A", result_a);
   print_side(program, "B", result_b);
-  program.print("{}, {} pairs in {} rounds: {}\n", ratio_text(result.ratio), result.pairs,
-                result.rounds, to_string(result.verdict));
+  print_verdict(program, result, *about.validity);
   if (!options.benchmark_out.empty()) {
-    write_google_benchmark(options.benchmark_out, comparison, result_a, result_b);
+    write_google_benchmark(options.benchmark_out, comparison, done.pairs, result_a, result_b);
   }
-  nlohmann::ordered_json json{
-      {"schema", "hedge.comparison/1"}, {"paired", true}, {"ratio", result.ratio.ratio}};
-  if (result.ratio.interval) {
-    json["ratio_ci98"] = {result.ratio.interval->lower, result.ratio.interval->upper};
-  }
-  json["pairs"] = result.pairs;
-  json["rounds"] = result.rounds;
-  json["verdict"] = to_string(result.verdict);
-  json["a"] = result_to_json(result_a);
-  json["b"] = result_to_json(result_b);
-  program.write_json(json);
-  return cancellation_requested() ? kExitCancelled : kExitSuccess;
+  program.write_json(comparison_json(result, about, result_a, result_b));
+  return cut_short ? kExitCancelled : status_of(*about.validity, options.strict);
 }
 
 }  // namespace
@@ -280,6 +323,7 @@ int main(int argc, char** argv) {
   app.add_option("--trtexec_time", options.recorded.trtexec_time,
                  "Of files of trtexec: latency (with copies, default) or compute")
       ->type_name("NAME");
+  add_strict_flag(app, options.strict);
   program.add_json_flag("schema hedge.comparison/1");
   return program.run(argc, argv, [&] { return compare(program, options); });
 }

@@ -4,7 +4,9 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "cli/measuring_options.h"
 #include "measure/paired_comparison.h"
+#include "result/result_json.h"
 
 namespace hedge::cli {
 namespace {
@@ -39,7 +41,33 @@ nlohmann::ordered_json side(const std::string& file, const RecordedTimes& times)
       {"file", file}, {"times", times.what}, {"mean_us", times.mean_ns.mean / 1000}};
   if (times.mean_ns.count > 1) json["standard_error_us"] = times.mean_ns.standard_error / 1000;
   if (!times.samples_ns.empty()) json["samples"] = times.samples_ns.size();
+  if (times.result && times.result->validity) {
+    json["validity"] = validity_json(*times.result->validity);
+  }
   return json;
+}
+
+/// Of both together, reasons named by file; nothing where one did not say and the other is VALID.
+std::optional<Validity> validity_of(const RecordedTimes& a, const RecordedTimes& b) {
+  Validity both;
+  bool known = true;
+  for (const auto& [name, times] : {std::pair("A", &a), std::pair("B", &b)}) {
+    if (!times->result || !times->result->validity) {
+      known = false;
+      continue;
+    }
+    const Validity& validity = *times->result->validity;
+    if (validity.verdict == Verdict::kValid) continue;
+    both.verdict = Verdict::kInvalid;
+    for (const std::string& reason : validity.reasons) {
+      both.reasons.push_back(fmt::format("{}: {}", name, reason));
+    }
+    log(LogLevel::kWarning,
+        fmt::format("{} is INVALID: {}", name,
+                    validity.reasons.empty() ? "no reason is given" : validity.reasons.front()));
+  }
+  if (!known && both.verdict == Verdict::kValid) return std::nullopt;
+  return both;
 }
 
 void warn_of_lone_mean(const std::string& file, const RecordedTimes& times) {
@@ -50,7 +78,8 @@ void warn_of_lone_mean(const std::string& file, const RecordedTimes& times) {
                   file));
 }
 
-nlohmann::ordered_json compare_energies(const Program& program, const Result& a, const Result& b) {
+nlohmann::ordered_json compare_energies(const Program& program, const Result& a, const Result& b,
+                                        const char* doubt) {
   nlohmann::ordered_json json;
   if (!a.energy && !b.energy) return json;
   for (const bool net : {false, true}) {
@@ -60,8 +89,8 @@ nlohmann::ordered_json compare_energies(const Program& program, const Result& a,
       program.print("energy     {}, above 0, is not known of both\n", name);
       continue;
     }
-    program.print("{}, {}, an inference: {}\n", ratio_text(*ratio, "energy"), name,
-                  energy_verdict(*ratio));
+    program.print("{}, {}, an inference: {}{}\n", ratio_text(*ratio, "energy"), name,
+                  energy_verdict(*ratio), doubt);
     json[name] = {{"ratio", ratio->ratio}, {"verdict", energy_verdict(*ratio)}};
     if (ratio->interval)
       json[name]["ratio_ci98"] = {ratio->interval->lower, ratio->interval->upper};
@@ -84,20 +113,21 @@ std::string ratio_text(const RatioEstimate& ratio, const char* of) {
   return text;
 }
 
+nlohmann::ordered_json validity_json(const Validity& validity) {
+  Result holder = make_result("compare");
+  holder.validity = validity;
+  return result_to_json(holder).at("validity");
+}
+
 std::string_view energy_verdict(const RatioEstimate& ratio) {
-  switch (verdict_of(ratio)) {
-    case ComparisonVerdict::kAFaster:
-      return "A takes less";
-    case ComparisonVerdict::kBFaster:
-      return "B takes less";
-    case ComparisonVerdict::kNoDifference:
-      break;
-  }
-  return to_string(ComparisonVerdict::kNoDifference);
+  const ComparisonVerdict verdict = verdict_apart(ratio);
+  if (verdict == ComparisonVerdict::kAFaster) return "A takes less";
+  if (verdict == ComparisonVerdict::kBFaster) return "B takes less";
+  return to_string(verdict);
 }
 
 int compare_files(const Program& program, const std::string& a_file, const std::string& b_file,
-                  const RecordedChoice& choice) {
+                  const RecordedChoice& choice, bool strict) {
   const auto [a, b] = read_comparable_times(a_file, b_file, choice);
   const bool samples = !a.samples_ns.empty() && !b.samples_ns.empty();
   const RatioEstimate ratio =
@@ -110,26 +140,32 @@ int compare_files(const Program& program, const std::string& a_file, const std::
       log(LogLevel::kWarning, "measured under other conditions: " + difference);
     }
   }
+  const std::optional<Validity> validity = validity_of(a, b);
+  const bool invalid = validity && validity->verdict == Verdict::kInvalid;
+  const char* const doubt = invalid ? kOnInvalid : "";
   program.show_notes();
   print_side(program, "A", a_file, a);
   print_side(program, "B", b_file, b);
-  program.print("{}, {}: {}\n", ratio_text(ratio), samples ? "of trimmed means" : "of means",
-                to_string(verdict_of(ratio)));
+  program.print("{}, {}: {}{}\n", ratio_text(ratio), samples ? "of trimmed means" : "of means",
+                to_string(verdict_apart(ratio)), doubt);
   nlohmann::ordered_json energy;
-  if (a.result && b.result) energy = compare_energies(program, *a.result, *b.result);
+  if (a.result && b.result) energy = compare_energies(program, *a.result, *b.result, doubt);
   program.print(
       "note       measured apart: what changed between the two runs (clocks, temperature,\n"
-      "           neighbours) is in the ratio; hedge compare A.engine B.engine runs them in "
-      "turn\n");
+      "           neighbours) is in the ratio, and differences up to {:g} % get no verdict;\n"
+      "           hedge compare A.engine B.engine runs them in turn\n",
+      100 * kApartMargin);
   nlohmann::ordered_json json{
       {"schema", "hedge.comparison/1"}, {"paired", false}, {"ratio", ratio.ratio}};
   if (ratio.interval) json["ratio_ci98"] = {ratio.interval->lower, ratio.interval->upper};
-  json["verdict"] = to_string(verdict_of(ratio));
+  json["margin"] = kApartMargin;
+  json["verdict"] = to_string(verdict_apart(ratio));
+  if (validity) json["validity"] = validity_json(*validity);
   if (!energy.is_null()) json["energy"] = std::move(energy);
   json["a"] = side(a_file, a);
   json["b"] = side(b_file, b);
   program.write_json(json);
-  return kExitSuccess;
+  return validity ? status_of(*validity, strict) : kExitSuccess;
 }
 
 }  // namespace hedge::cli

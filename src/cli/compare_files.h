@@ -15,11 +15,16 @@ namespace hedge::cli {
 
 /// "A to B     0.9873 of the time (98 %: 0.9851 to 0.9895)", without a line end.
 [[nodiscard]] std::string ratio_text(const RatioEstimate& ratio, const char* of = "time");
-/// "A takes less", "B takes less", "no difference that this data shows": verdict_of, of energy.
+/// "A takes less", "B takes less", or why there is no verdict: verdict_apart, of energy.
 [[nodiscard]] std::string_view energy_verdict(const RatioEstimate& ratio);
+/// As in a result.
+[[nodiscard]] nlohmann::ordered_json validity_json(const Validity& validity);
+/// What follows a verdict where a measurement behind it is INVALID.
+inline constexpr const char* kOnInvalid = " (INVALID measurements)";
 
-/// Two files of recorded times; returns the exit status.
+/// Two files of recorded times; returns the exit status: kExitInvalid where a file's verdict is
+/// INVALID and `strict`.
 int compare_files(const Program& program, const std::string& a, const std::string& b,
-                  const RecordedChoice& choice);
+                  const RecordedChoice& choice, bool strict);
 
 }  // namespace hedge::cli

@@ -18,6 +18,7 @@
 #include "cli/model_options.h"
 #include "energy/power_mode_session.h"
 #include "hedge/error.h"
+#include "measure/paired_comparison.h"
 #include "measure/recorded_times.h"
 #include "result/result_json.h"
 
@@ -108,11 +109,12 @@ void print_ratio(const Program& program, const std::optional<RatioEstimate>& rat
   if (!ratio) return;
   program.print("locked to free  {:.4f} of the {}", ratio->ratio, of);
   if (const auto& range = ratio->interval) {
+    const ComparisonVerdict verdict = verdict_apart(*ratio);
     program.print(" ({:.0f} %: {:.4f} to {:.4f}): {}", 100 * kRatioConfidence, range->lower,
                   range->upper,
-                  range->upper < 1   ? less
-                  : range->lower > 1 ? more
-                                     : "no difference that this data shows");
+                  verdict == ComparisonVerdict::kAFaster   ? less
+                  : verdict == ComparisonVerdict::kBFaster ? more
+                                                           : to_string(verdict));
   }
   program.print("\n");
 }

@@ -5,25 +5,47 @@
 #include <cstdint>
 #include <random>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/cancellation.h"
 #include "base/clock.h"
 #include "measure/latency.h"
+#include "measure/timer.h"
+#include "result/result.h"
 #include "stats/ratio.h"
 #include "stats/summary.h"
 
 namespace hedge {
 
-enum class ComparisonVerdict : std::uint8_t { kAFaster, kBFaster, kNoDifference };
+enum class ComparisonVerdict : std::uint8_t {
+  kAFaster,
+  kBFaster,
+  kNoDifference,
+  kUnknown,        ///< No interval is known.
+  kTooFewRounds,   ///< Of fewer than kFewestRounds.
+  kWithinMargin,   ///< Measured apart, and within kApartMargin.
+};
 
-/// "A is faster", "B is faster", "no difference that this data shows".
+/// "A is faster", "no difference that this data shows", "no verdict: ...".
 [[nodiscard]] std::string_view to_string(ComparisonVerdict verdict) noexcept;
 
 /// A difference only where the interval of the ratio leaves 1 out: of fifty comparisons of equal
 /// contenders about one says so.
 [[nodiscard]] ComparisonVerdict verdict_of(const RatioEstimate& ratio) noexcept;
+
+/// By how much two runs of equals, measured apart, may differ beyond what their intervals say:
+/// where memory lies is drawn but once in each (1.4 % was seen), and clocks and heat are other ones.
+inline constexpr double kApartMargin = 0.02;
+
+/// Of two runs measured apart: a difference only where the interval leaves out all from
+/// 1 / (1 + kApartMargin) to 1 + kApartMargin.
+[[nodiscard]] ComparisonVerdict verdict_apart(const RatioEstimate& ratio) noexcept;
+
+/// Where memory lies is drawn anew for each round, so that fewer cannot tell it from a difference.
+inline constexpr std::size_t kFewestRounds = 3;
 
 struct ComparisonResult {
   std::size_t pairs = 0;
@@ -37,10 +59,19 @@ struct ComparisonResult {
 /// Throws bad_input when the samples are not in pairs or there are none.
 [[nodiscard]] ComparisonResult compare_samples(std::span<const std::int64_t> a_ns,
                                                std::span<const std::int64_t> b_ns);
-/// The same of pairs in rounds that begin at these pairs (ratio_over_rounds).
+/// The same of pairs in rounds that begin at these pairs (ratio_over_rounds); of fewer than
+/// kFewestRounds there is a ratio and no verdict.
 [[nodiscard]] ComparisonResult compare_samples(std::span<const std::int64_t> a_ns,
                                                std::span<const std::int64_t> b_ns,
                                                std::span<const std::size_t> begins);
+
+/// VALID, or INVALID with reasons: fewer than kFewestRounds; a timer that adds more than
+/// kMostTimerShare to the faster one's median, which draws the ratio to 1; cut short; what is
+/// serious in the conditions, for neighbours and throttling need not slow both alike. Steps and
+/// drift are none, since they meet both, nor are spread and outliers, which the interval holds.
+[[nodiscard]] Validity judge_comparison(const ComparisonResult& result,
+                                        const TimerOverhead& overhead, bool cut_short,
+                                        std::vector<std::string> serious_conditions);
 
 /// Times A and B side by side, so that whatever drifts (clocks, temperature, neighbours) meets
 /// both, and draws at random which of a pair goes first, so that neither profits from the other's

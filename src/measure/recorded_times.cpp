@@ -58,11 +58,11 @@ double number_at(const json& object, const char* key, const std::string& where) 
 
 // ---- Hedge
 
-/// Of a 95 % interval by Student's t with count - 1 degrees of freedom.
+/// Of a 95 % interval by Student's t with count - 1 degrees of freedom. It may be cut at one end.
 MeanEstimate behind(const Range& ci95, double mean, std::size_t count) {
   const double t =
       boost::math::quantile(boost::math::students_t(static_cast<double>(count - 1)), 0.975);
-  return {mean, (ci95[1] - ci95[0]) / 2 / t, count};
+  return {mean, std::max(ci95[1] - mean, mean - ci95[0]) / t, count};
 }
 
 RecordedTimes of_latency(const Result& result, const LatencyResult& latency,
@@ -281,24 +281,38 @@ std::optional<MeanEstimate> mean_estimate(const LatencyResult& latency) {
   // Batches as mean_of_series makes them of that many independent ones.
   const double count = static_cast<double>(latency.stretches.value_or(latency.count.value_or(0)));
   const double independent = count / std::max(latency.autocorrelation_time.value_or(1), 1.0);
+  const bool batched = count == 0 || count >= 20;
+  const double batches =
+      batched ? std::clamp(independent / 10, 10.0, 200.0) : std::max(count, 2.0);
   const Range& us = *latency.mean_ci95;
   return behind({us[0] * 1000, us[1] * 1000}, *latency.mean * 1000,
-                static_cast<std::size_t>(std::clamp(independent / 10, 10.0, 200.0)));
+                static_cast<std::size_t>(batches));
 }
 
+namespace {
+
+/// Of one side of energy_ratio, mJ an inference.
+std::optional<MeanEstimate> energy_estimate(const Result& result, bool net) {
+  if (!result.energy) return std::nullopt;
+  const EnergyResult& energy = *result.energy;
+  const auto& mean = net ? energy.mj_per_inference_net : energy.mj_per_inference;
+  const auto& ci95 = net ? energy.net_ci95 : energy.ci95;
+  if (!mean || !(*mean > 0)) return std::nullopt;
+  const MeanEstimate unknown{.mean = *mean, .standard_error = 0, .count = 0};
+  if (!ci95 || !result.latency_us) return unknown;
+  const auto latency = mean_estimate(telling_latency(result));
+  if (!latency || !(latency->mean > 0)) return unknown;
+  const auto count =
+      static_cast<std::size_t>(std::max<std::int64_t>(energy.distinct_samples.value_or(2), 2));
+  const MeanEstimate of_time{1, latency->standard_error / latency->mean, latency->count};
+  return product_of_means(behind(*ci95, *mean, count), of_time);
+}
+
+}  // namespace
+
 std::optional<RatioEstimate> energy_ratio(const Result& a, const Result& b, bool net) {
-  const auto estimate = [&](const Result& result) -> std::optional<MeanEstimate> {
-    if (!result.energy) return std::nullopt;
-    const EnergyResult& energy = *result.energy;
-    const auto& mean = net ? energy.mj_per_inference_net : energy.mj_per_inference;
-    const auto& ci95 = net ? energy.net_ci95 : energy.ci95;
-    if (!mean || !(*mean > 0)) return std::nullopt;
-    const auto count =
-        static_cast<std::size_t>(std::max<std::int64_t>(energy.distinct_samples.value_or(2), 2));
-    return ci95 ? behind(*ci95, *mean, count) : MeanEstimate{.mean = *mean, .count = 0};
-  };
-  const auto of_a = estimate(a);
-  const auto of_b = estimate(b);
+  const auto of_a = energy_estimate(a, net);
+  const auto of_b = energy_estimate(b, net);
   if (!of_a || !of_b) return std::nullopt;
   return ratio_of_means(*of_a, *of_b);
 }

@@ -55,8 +55,12 @@ struct RecordedChoice {
 /// Nothing where there is no mean.
 [[nodiscard]] std::optional<MeanEstimate> mean_estimate(const LatencyResult& latency);
 
-/// Energy of A over that of B, an inference: gross, or net. Student's degrees of freedom are those
-/// of the meter's distinct samples. Nothing where one is not known or not above 0.
+/// Energy of A over that of B, an inference: gross, or net. An inference's energy is power times
+/// time, W * s, so each side's relative standard error is that of power (behind the energy's own
+/// interval, which is the meter's; degrees of freedom are its distinct samples less 1) and that of
+/// the mean latency (mean_estimate of telling_latency) together: product_of_means. Of a paced load
+/// the second is an upper bound, since idle time does not follow latency. No interval where either
+/// is not known; nothing where an energy is not known or not above 0.
 [[nodiscard]] std::optional<RatioEstimate> energy_ratio(const Result& a, const Result& b, bool net);
 
 /// In what the runs behind two results differ beside the model: machine, governor, power mode,

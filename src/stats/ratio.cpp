@@ -91,4 +91,21 @@ RatioEstimate ratio_of_means(const MeanEstimate& a, const MeanEstimate& b) {
   return estimate;
 }
 
+MeanEstimate product_of_means(const MeanEstimate& a, const MeanEstimate& b) {
+  if (!(a.mean > 0) || !(b.mean > 0)) throw bad_input("a product needs means above 0");
+  MeanEstimate product{.mean = a.mean * b.mean, .standard_error = 0, .count = 0};
+  if (a.count < 2 || b.count < 2) return product;
+  const double va = std::pow(a.standard_error / a.mean, 2);
+  const double vb = std::pow(b.standard_error / b.mean, 2);
+  product.standard_error = product.mean * std::sqrt(va + vb);
+  product.count = std::min(a.count, b.count);
+  if (va + vb == 0) return product;
+  const double freedom = (va + vb) * (va + vb) /
+                         (va * va / static_cast<double>(a.count - 1) +
+                          vb * vb / static_cast<double>(b.count - 1));
+  // Never below the lesser of the two, but for the last digits.
+  product.count = std::max(product.count, static_cast<std::size_t>(freedom) + 1);
+  return product;
+}
+
 }  // namespace hedge

@@ -49,4 +49,10 @@ struct RatioEstimate {
 /// above 0.
 [[nodiscard]] RatioEstimate ratio_of_means(const MeanEstimate& a, const MeanEstimate& b);
 
+/// The product of two means that are independent of one another: squares of relative standard
+/// errors add (JCGM 100:2008, GUM, 5.1.6), and degrees of freedom are Welch's and Satterthwaite's,
+/// with those relative errors (ibid., G.4.2), rounded down. A count of 0 where either has one below
+/// 2. Throws bad_input unless both means are above 0.
+[[nodiscard]] MeanEstimate product_of_means(const MeanEstimate& a, const MeanEstimate& b);
+
 }  // namespace hedge

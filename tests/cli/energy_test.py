@@ -204,8 +204,13 @@ class Energy(unittest.TestCase):
             second = json.load(text)
         second["energy"]["mj_per_inference"] = 2 * first["energy"]["mj_per_inference"]
         second["energy"]["ci95"] = [2 * end for end in first["energy"]["ci95"]]
-        with open(paths[1], "w") as text:
-            json.dump(second, text)
+        # Of a latency that is known well, whatever the machine does now.
+        for path, result in zip(paths, (first, second)):
+            mean = result["latency_us"]["mean"]
+            result["latency_us"]["mean_ci95"] = [0.99 * mean, 1.01 * mean]
+            result["validity"] = {"verdict": "VALID"}
+            with open(path, "w") as text:
+                json.dump(result, text)
         out = os.path.join(self.machine, "compared.json")
         done = self.call("hedge", "compare", *paths, f"--json={out}")
         self.assertEqual(done.returncode, 0, done.stderr)
@@ -217,6 +222,23 @@ class Energy(unittest.TestCase):
         self.assertAlmostEqual(energy["ratio"], 0.5)
         self.assertLess(energy["ratio_ci98"][1], 0.6)
         self.assertEqual(energy["verdict"], "A takes less")
+        # What is INVALID is said, and is no success under --strict.
+        second["validity"] = {"verdict": "INVALID", "reasons": ["throttled"]}
+        with open(paths[1], "w") as text:
+            json.dump(second, text)
+        done = self.call("hedge", "compare", *paths, "--strict", f"--json={out}")
+        self.assertEqual(done.returncode, 3, done.stderr)
+        self.assertIn("B is INVALID: throttled", done.stderr)
+        self.assertIn("A takes less (INVALID measurements)", done.stdout)
+        with open(out) as text:
+            self.assertEqual(json.load(text)["validity"], {"verdict": "INVALID", "reasons": ["B: throttled"]})
+        # Without the loop's interval nobody knows.
+        del second["latency_us"]["mean_ci95"]
+        with open(paths[1], "w") as text:
+            json.dump(second, text)
+        done = self.call("hedge", "compare", *paths)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("of the energy, gross, an inference: no verdict", done.stdout)
 
     def test_wrap_around(self):
         with Counter(self.machine, watts=30, start_uj=RANGE_UJ - 40_000_000):

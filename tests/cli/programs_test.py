@@ -168,10 +168,17 @@ class Programs(unittest.TestCase):
             self.refused(self.call("hedge", "compare", self.engine, "--b=--backend=null"), "ONNX")
             done = self.call("hedge", "compare", self.engine, DEMO, "--b=--backend=null",
                              "--iterations=200", "--json=-")
+            one = self.call("hedge", "compare", self.engine, "--b=--threads=1", "--iterations=200", "--rounds=1",
+                            "--strict", "--json=-")
         finally:
             del os.environ["HEDGE_DATA"]
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(json.loads(done.stdout)["verdict"], "B is faster")
+        self.assertEqual(one.returncode, 3, one.stderr)
+        self.assertIn("within the round, 200 pairs in 1 round: no verdict from so few rounds\n", one.stderr)
+        compared = json.loads(one.stdout)
+        self.assertIn("one round: where memory lies decides; give --rounds=20", compared["validity"]["reasons"])
+        self.assertIn("after", compared["conditions"])
         out = self.check_call("hedge", "profile", f"--model={self.engine}", "--iterations=20")
         self.assertIn("sum ", out)
         self.assertIn("backend    null", self.check_call("hedge", "info"))

@@ -196,13 +196,58 @@ TEST(PairedComparison, RefusesNoPairsAndSpoiledOnes) {
 
 TEST(PairedComparison, FewPairsAndTiesShowNoDifference) {
   using Samples = std::vector<std::int64_t>;
-  EXPECT_EQ(compare_samples(Samples{1}, Samples{9}).verdict, ComparisonVerdict::kNoDifference);
+  EXPECT_EQ(compare_samples(Samples{1}, Samples{9}).verdict, ComparisonVerdict::kUnknown);
   EXPECT_EQ(compare_samples(Samples{1, 2}, Samples{9, 7}).verdict,
             ComparisonVerdict::kNoDifference);
   EXPECT_EQ(compare_samples(Samples(6, 1), Samples(6, 9)).verdict, ComparisonVerdict::kAFaster);
   EXPECT_EQ(compare_samples(Samples(6, 9), Samples(6, 1)).verdict, ComparisonVerdict::kBFaster);
   EXPECT_EQ(compare_samples(Samples(99, 7), Samples(99, 7)).verdict,
             ComparisonVerdict::kNoDifference);
+}
+
+TEST(PairedComparison, FewRoundsGiveNoVerdict) {
+  const std::vector<std::int64_t> a(90, 1000);
+  const std::vector<std::int64_t> b(90, 1100);
+  const std::vector<std::size_t> begins{0, 30, 60};
+  for (std::size_t rounds = 1; rounds <= 3; ++rounds) {
+    const auto result = compare_samples(a, b, std::span(begins).first(rounds));
+    EXPECT_EQ(result.verdict,
+              rounds < 3 ? ComparisonVerdict::kTooFewRounds : ComparisonVerdict::kAFaster);
+    EXPECT_TRUE(result.ratio.interval);
+    const Validity validity = judge_comparison(result, {}, false, {});
+    EXPECT_EQ(validity.verdict, rounds < 3 ? Verdict::kInvalid : Verdict::kValid);
+    if (rounds == 1) {
+      EXPECT_EQ(validity.reasons[0], "one round: where memory lies decides; give --rounds=20");
+    }
+  }
+}
+
+TEST(PairedComparison, IsJudgedByTimerAndConditions) {
+  ComparisonResult result;
+  result.rounds = 20;
+  result.a.p50_ns = 1000;
+  result.b.p50_ns = 400;
+  TimerOverhead overhead;
+  overhead.sample_ns = 20;
+  EXPECT_EQ(judge_comparison(result, overhead, false, {}).verdict, Verdict::kValid);
+  overhead.sample_ns = 21;
+  const Validity validity = judge_comparison(result, overhead, true, {"throttled"});
+  ASSERT_EQ(validity.reasons.size(), 3U);
+  EXPECT_NE(validity.reasons[0].find("adds 21 ns to samples of 400 ns"), std::string::npos);
+  EXPECT_NE(validity.reasons[1].find("Ctrl-C"), std::string::npos);
+  EXPECT_EQ(validity.reasons[2], "throttled");
+}
+
+TEST(PairedComparison, MeasuredApartAMarginIsLeftOut) {
+  const auto verdict = [](double lower, double upper) {
+    return verdict_apart({.ratio = (lower + upper) / 2, .interval = Interval{lower, upper}});
+  };
+  EXPECT_EQ(verdict(1.004, 1.031), ComparisonVerdict::kWithinMargin);
+  EXPECT_EQ(verdict(1.021, 1.031), ComparisonVerdict::kBFaster);
+  EXPECT_EQ(verdict(0.97, 0.981), ComparisonVerdict::kWithinMargin);
+  EXPECT_EQ(verdict(0.97, 0.980), ComparisonVerdict::kAFaster);
+  EXPECT_EQ(verdict(0.97, 1.01), ComparisonVerdict::kNoDifference);
+  EXPECT_EQ(verdict_apart({}), ComparisonVerdict::kUnknown);
 }
 
 TEST(PairedComparison, VerdictsInWords) {

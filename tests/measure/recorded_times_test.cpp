@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <fstream>
 #include <string>
 
@@ -202,6 +203,11 @@ TEST(EnergyRatio, ComesFromBothIntervals) {
   a.energy->mj_per_inference = 10;
   a.energy->ci95 = {9.9, 10.1};
   a.energy->distinct_samples = 1000;
+  a.latency_us = LatencyResult{};
+  a.latency_us->count = 2'000'000;
+  a.latency_us->mean = 50;
+  a.latency_us->mean_ci95 = {50, 50};
+  b.latency_us = a.latency_us;
   EXPECT_FALSE(energy_ratio(a, b, false));
   b.energy = a.energy;
   b.energy->mj_per_inference = 8;
@@ -213,6 +219,15 @@ TEST(EnergyRatio, ComesFromBothIntervals) {
   EXPECT_NEAR(gross->interval->lower, 1.25 * (1 - 0.01678), 0.0005);
   EXPECT_NEAR(gross->interval->upper, 1.25 * (1 + 0.01678), 0.0005);
   EXPECT_FALSE(energy_ratio(a, b, true));  // Net is known of neither.
+  // The loop's speed belongs to it: 1 % more on either side widens it by sqrt(2).
+  a.latency_us->mean_ci95 = {49.5, 50.5};
+  b.latency_us->mean_ci95 = {49.5, 50.5};
+  const auto wider = energy_ratio(a, b, false);
+  ASSERT_TRUE(wider && wider->interval);
+  EXPECT_NEAR(wider->interval->upper, 1.25 * (1 + 0.01678 * std::sqrt(2)), 0.001);
+  b.latency_us->mean_ci95.reset();
+  EXPECT_FALSE(energy_ratio(a, b, false)->interval);
+  b.latency_us = a.latency_us;
   b.energy->ci95.reset();
   ASSERT_TRUE(energy_ratio(a, b, false));
   EXPECT_FALSE(energy_ratio(a, b, false)->interval);

@@ -126,6 +126,16 @@ TEST(RatioOfMeans, AgreesWithSciPy) {
   EXPECT_NEAR(estimate.interval->lower * backward.interval->upper, 1, 0.001);
 }
 
+TEST(ProductOfMeans, AddsRelativeErrorsInSquares) {
+  const MeanEstimate product = product_of_means({6, 0.06 * 3, 11}, {2, 0.02 * 4, 11});
+  EXPECT_DOUBLE_EQ(product.mean, 12);
+  EXPECT_NEAR(product.standard_error, 12 * 0.05, kTolerance);  // 3 % and 4 %.
+  EXPECT_EQ(product.count, 19U);  // 625 / (81 / 10 + 256 / 10) = 18.5 degrees of freedom.
+  EXPECT_EQ(product_of_means({6, 0, 5}, {2, 0, 9}).count, 5U);
+  EXPECT_EQ(product_of_means({6, 0.1, 1000}, {2, 0, 0}).count, 0U);
+  EXPECT_THROW((void)product_of_means({0, 1, 5}, {2, 1, 5}), Error);
+}
+
 TEST(RatioOfMeans, KnowsWhatItDoesNotKnow) {
   EXPECT_FALSE(ratio_of_means({100, 0, 1}, {90, 1, 10}).interval);
   EXPECT_FALSE(ratio_of_means({100, 1, 10}, {90, 60, 10}).interval);  // B may be 0.
