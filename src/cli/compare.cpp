@@ -173,9 +173,8 @@ struct Rounds {
 
 /// Pairs in rounds. A round that Ctrl-C cut short counts only where there is no other.
 Rounds run_rounds(const Program& program, Contender& a, Contender& b,
-                                    PairedComparison<>& comparison, std::int64_t pairs,
-                                    std::int64_t rounds, std::int64_t warm_up_runs,
-                                    std::uint64_t seed) {
+                  PairedComparison<>& comparison, std::int64_t pairs, std::int64_t rounds,
+                  std::int64_t warm_up_runs, std::uint64_t seed) {
   ProgressBar progress(program, "comparing", pairs);
   Placement placement(a, b, seed);
   Rounds done;
@@ -219,8 +218,8 @@ void write_google_benchmark(const std::string& file, const PairedComparison<>& c
 void print_verdict(const Program& program, const ComparisonResult& result,
                    const Validity& validity) {
   const bool one = result.rounds == 1;
-  const bool doubted = validity.verdict == Verdict::kInvalid &&
-                       result.verdict != ComparisonVerdict::kTooFewRounds;
+  const bool doubted =
+      validity.verdict == Verdict::kInvalid && result.verdict != ComparisonVerdict::kTooFewRounds;
   program.print("{}{}, {} pairs in {} round{}: {}{}\n", ratio_text(result.ratio),
                 one ? " within the round" : "", result.pairs, result.rounds, one ? "" : "s",
                 to_string(result.verdict), doubted ? kOnInvalid : "");
@@ -279,8 +278,8 @@ int compare(const Program& program, const Options& options) {
   const bool cut_short = cancellation_requested();
   Result about = make_result("compare");  // Conditions and verdict, which are those of both.
   std::vector<std::string> serious = conditions.finish(about);
-  const ComparisonResult result = compare_samples(
-      comparison.a_ns().first(done.pairs), comparison.b_ns().first(done.pairs), done.begins);
+  const ComparisonResult result = compare_samples(comparison.a_ns().first(done.pairs),
+                                                  comparison.b_ns().first(done.pairs), done.begins);
   about.validity = judge_comparison(result, overhead, cut_short, std::move(serious));
   const Result result_a = a.result(result.a, overhead);
   const Result result_b = b.result(result.b, overhead);

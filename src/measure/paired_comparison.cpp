@@ -66,9 +66,9 @@ Validity judge_comparison(const ComparisonResult& result, const TimerOverhead& o
                           bool cut_short, std::vector<std::string> serious_conditions) {
   std::vector<std::string> reasons;
   if (result.verdict == ComparisonVerdict::kTooFewRounds) {
-    reasons.push_back(fmt::format(
-        "{}: where memory lies decides; give --rounds=20",
-        result.rounds == 1 ? "one round" : fmt::format("{} rounds", result.rounds)));
+    reasons.push_back(
+        fmt::format("{}: where memory lies decides; give --rounds=20",
+                    result.rounds == 1 ? "one round" : fmt::format("{} rounds", result.rounds)));
   }
   const auto fastest = static_cast<double>(std::min(result.a.p50_ns, result.b.p50_ns));
   const double timer = static_cast<double>(overhead.sample_ns);

@@ -24,9 +24,9 @@ enum class ComparisonVerdict : std::uint8_t {
   kAFaster,
   kBFaster,
   kNoDifference,
-  kUnknown,        ///< No interval is known.
-  kTooFewRounds,   ///< Of fewer than kFewestRounds.
-  kWithinMargin,   ///< Measured apart, and within kApartMargin.
+  kUnknown,       ///< No interval is known.
+  kTooFewRounds,  ///< Of fewer than kFewestRounds.
+  kWithinMargin,  ///< Measured apart, and within kApartMargin.
 };
 
 /// "A is faster", "no difference that this data shows", "no verdict: ...".
@@ -37,7 +37,8 @@ enum class ComparisonVerdict : std::uint8_t {
 [[nodiscard]] ComparisonVerdict verdict_of(const RatioEstimate& ratio) noexcept;
 
 /// By how much two runs of equals, measured apart, may differ beyond what their intervals say:
-/// where memory lies is drawn but once in each (1.4 % was seen), and clocks and heat are other ones.
+/// where memory lies is drawn but once in each (1.4 % was seen), and clocks and heat are other
+/// ones.
 inline constexpr double kApartMargin = 0.02;
 
 /// Of two runs measured apart: a difference only where the interval leaves out all from

@@ -282,8 +282,7 @@ std::optional<MeanEstimate> mean_estimate(const LatencyResult& latency) {
   const double count = static_cast<double>(latency.stretches.value_or(latency.count.value_or(0)));
   const double independent = count / std::max(latency.autocorrelation_time.value_or(1), 1.0);
   const bool batched = count == 0 || count >= 20;
-  const double batches =
-      batched ? std::clamp(independent / 10, 10.0, 200.0) : std::max(count, 2.0);
+  const double batches = batched ? std::clamp(independent / 10, 10.0, 200.0) : std::max(count, 2.0);
   const Range& us = *latency.mean_ci95;
   return behind({us[0] * 1000, us[1] * 1000}, *latency.mean * 1000,
                 static_cast<std::size_t>(batches));

@@ -100,9 +100,9 @@ MeanEstimate product_of_means(const MeanEstimate& a, const MeanEstimate& b) {
   product.standard_error = product.mean * std::sqrt(va + vb);
   product.count = std::min(a.count, b.count);
   if (va + vb == 0) return product;
-  const double freedom = (va + vb) * (va + vb) /
-                         (va * va / static_cast<double>(a.count - 1) +
-                          vb * vb / static_cast<double>(b.count - 1));
+  const double freedom =
+      (va + vb) * (va + vb) /
+      (va * va / static_cast<double>(a.count - 1) + vb * vb / static_cast<double>(b.count - 1));
   // Never below the lesser of the two, but for the last digits.
   product.count = std::max(product.count, static_cast<std::size_t>(freedom) + 1);
   return product;
