@@ -21,8 +21,9 @@ namespace hedge {
 
 /// Makes the tensor of that name, an output or one inside, the graph's last output; the first one
 /// is the net's own scores. The graph is as imported, a classifier, with types inferred. Throws
-/// bad_input: no such tensor (with the nearest name), one that feeds no output, no scores, other classes than the net's, what
-/// the net ends in, or nothing of weight behind it; names the tensors that would do.
+/// bad_input: no such tensor (with the nearest name), one that feeds no output, no scores, other
+/// classes than the net's, what the net ends in, or nothing of weight behind it; names the tensors
+/// that would do.
 void take_exit(Graph& graph, const std::string& tensor);
 
 /// Of an optimised graph whose last output is the exit: brings the stem to the front (graph/

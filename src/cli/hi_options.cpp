@@ -13,8 +13,8 @@
 #include "cli/flags.h"
 #include "data/cifar_dataset.h"
 #include "data/dataset_names.h"
-#include "hedge/error.h"
 #include "engine/engine_name.h"
+#include "hedge/error.h"
 #include "hi/decision_text.h"
 #include "hi/local_classifier.h"
 #include "hi/published.h"
@@ -51,9 +51,10 @@ DecisionFile decision_of_rule(const DecisionOptions& options, const StatedDecisi
   file.origin = fmt::format("--decision={}", options.rule);
   const Rule rule = stated.decision.rule;
   if (has_threshold(rule) && !stated.has_threshold && options.threshold.empty()) {
-    throw bad_input(fmt::format("--decision={}: needs a threshold, as --decision={}:X or "
-                                "--threshold=X; kept is where {}",
-                                options.rule, options.rule, kept_where(rule)));
+    throw bad_input(
+        fmt::format("--decision={}: needs a threshold, as --decision={}:X or "
+                    "--threshold=X; kept is where {}",
+                    options.rule, options.rule, kept_where(rule)));
   }
   return file;
 }

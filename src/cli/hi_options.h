@@ -50,13 +50,13 @@ struct ServerOptions {
 /// --server-labels, --server-model, --server-preprocess.
 void add_server_options(CLI::App& app, ServerOptions& options);
 
-/// DATASET_predictions.txt in the data folder, where --server-labels was not given. Throws bad_input
-/// where there is none.
+/// DATASET_predictions.txt in the data folder, where --server-labels was not given. Throws
+/// bad_input where there is none.
 [[nodiscard]] std::string find_server_labels(const std::string& dataset, const std::string& data);
 
 /// The file of --server-labels, the engine of --server-model (on the images of the local one, with
-/// its own preprocessing; refused where it was made for another dataset), else DATASET_predictions.txt in the data folder. Throws bad_input as
-/// these are opened.
+/// its own preprocessing; refused where it was made for another dataset), else
+/// DATASET_predictions.txt in the data folder. Throws bad_input as these are opened.
 [[nodiscard]] std::unique_ptr<Classifier> open_server(const ServerOptions& options,
                                                       const ModelOptions& local,
                                                       const Engine& engine, const Dataset& dataset);

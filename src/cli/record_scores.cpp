@@ -24,7 +24,8 @@ std::vector<int> server_answers(const Engine& engine, const Dataset& dataset,
                                 const ModelOptions& options, const std::string& stated) {
   const std::string& name = engine.info().dataset;
   const std::string file = stated.empty() ? find_server_labels(name, options.data) : stated;
-  if (stated.empty()) log(LogLevel::kInfo, fmt::format("the server's classes are those of {}", file));
+  if (stated.empty())
+    log(LogLevel::kInfo, fmt::format("the server's classes are those of {}", file));
   return read_server_labels(file, dataset, name, class_count(engine));
 }
 
@@ -36,8 +37,7 @@ ModelScores record_scores(const Program& program, const ModelOptions& options,
   auto images = open_dataset(*engine, options);
   require_same_classes(*engine, *images, options);
   const auto size = static_cast<std::int64_t>(images->size());
-  const auto count =
-      static_cast<std::size_t>(std::min(size, parse_iterations(iterations, size)));
+  const auto count = static_cast<std::size_t>(std::min(size, parse_iterations(iterations, size)));
   // Files that are refused are refused before minutes of inference.
   std::vector<int> server = server_answers(*engine, *images, options, server_labels);
   const auto dataset = decoded_ahead(std::move(images), options, static_cast<std::int64_t>(count));

@@ -63,7 +63,8 @@ void to_json(nlohmann::json& json, const EngineInfo& info) {
           {"multiply_accumulates", info.multiply_accumulates},
           {"batch", info.batch},
           {"ends_in_softmax", info.ends_in_softmax}};
-  if (!info.trained_on.empty() && info.trained_on != info.dataset) json["trained_on"] = info.trained_on;
+  if (!info.trained_on.empty() && info.trained_on != info.dataset)
+    json["trained_on"] = info.trained_on;
   if (info.preprocessing) json["preprocessing"] = *info.preprocessing;
   if (info.calibration) json["calibration"] = *info.calibration;
   if (info.exit) json["exit"] = *info.exit;

@@ -50,9 +50,10 @@ DecisionFile decision_of_text(const std::string& text) {
   const StatedDecision stated = parse_decision(text);
   const Rule rule = stated.decision.rule;
   if (!has_threshold(rule)) {
-    throw bad_input(fmt::format("{} does not look at scores, so it cannot tell when to exit; "
-                                "there are {}",
-                                name_of(rule), join_words(threshold_rules())));
+    throw bad_input(
+        fmt::format("{} does not look at scores, so it cannot tell when to exit; "
+                    "there are {}",
+                    name_of(rule), join_words(threshold_rules())));
   }
   if (rule == Rule::kLogistic) throw bad_input("logistic has coefficients; give a decision file");
   if (!stated.has_threshold) {

@@ -166,7 +166,9 @@ TEST(StemOf, RunsTheStemAlone) {
 }
 
 TEST(ParseExitDecision, ReadsRulesWithThresholds) {
-  const auto parse = [](const std::string& text) { return parse_exit_decision("--x", text, 10).decision; };
+  const auto parse = [](const std::string& text) {
+    return parse_exit_decision("--x", text, 10).decision;
+  };
   EXPECT_EQ(parse("top1:0.9"), top1(0.9));
   EXPECT_EQ(parse("margin:0"), (Decision{.rule = Rule::kMargin, .threshold = 0}));
   EXPECT_EQ(parse("entropy:1.5"), (Decision{.rule = Rule::kEntropy, .threshold = 1.5}));
