@@ -41,8 +41,12 @@ struct ExitInfo {
 
 /// What an engine says of itself: the metadata of the file.
 struct EngineInfo {
-  std::string model;      ///< "resnet8", from the file's name or --model-name.
-  std::string dataset;    ///< "cifar"; empty when none was stated.
+  std::string model;    ///< "resnet8", from the file's name or --model-name.
+  std::string dataset;  ///< "cifar"; empty when none was stated.
+  /// The dataset whose classes and preprocessing the model was made for: `dataset`, or, where that
+  /// is the user's own (folder:, npy:) or was stated anew, what the name or the file said before.
+  /// Empty: unknown.
+  std::string trained_on{};
   std::string precision;  ///< "fp32", "bf16", ...
   std::string backend;
   std::optional<PreprocessingRecipe> preprocessing;

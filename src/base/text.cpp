@@ -106,4 +106,17 @@ std::string printable(std::string_view text, std::size_t most) {
   return shown;
 }
 
+std::optional<double> parse_share(std::string_view text) {
+  double value = 0;
+  const char* const last = text.data() + text.size();
+  const auto [end, error] = std::from_chars(text.data(), last, value);
+  std::string_view rest(end, static_cast<std::size_t>(last - end));
+  if (rest.starts_with(' ')) rest.remove_prefix(1);
+  if (rest == "%") value /= 100;
+  if (error != std::errc{} || !(rest.empty() || rest == "%") || !(value >= 0 && value <= 1)) {
+    return std::nullopt;
+  }
+  return value;
+}
+
 }  // namespace hedge

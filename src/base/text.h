@@ -45,4 +45,7 @@ std::optional<Integer> parse_integer(std::string_view text, int base = 10) {
   return value;
 }
 
+/// A share of 1: "0.2" or "20%". Nothing for anything else, and outside 0 to 1.
+std::optional<double> parse_share(std::string_view text);
+
 }  // namespace hedge

@@ -21,6 +21,7 @@ struct EngineBuildOptions {
   std::string precision;
   std::string dataset;
   std::optional<PreprocessingRecipe> preprocessing;
+  std::string preprocessing_flag = "--preprocess";  ///< Of the caller's, for messages.
   std::int64_t batch = 1;
   std::map<std::string, Shape> shapes{};  ///< As ImportOptions::shapes.
   int optimization_level = 3;             ///< 0..5; larger values mean 5.

@@ -52,8 +52,31 @@ bool is_exit(const Graph& graph, ValueId exit) {
          stem_length(graph, exit) > 0 && is_earlier(graph, exit, scores);
 }
 
-/// "scores that would do: 'a' and 'b'", for the end of a message.
-std::string candidates(const Graph& graph) {
+[[noreturn]] void refuse_unknown(const Graph& graph, const std::string& tensor) {
+  if (std::ranges::find(graph.unread, tensor) != graph.unread.end()) {
+    throw bad_input(
+        fmt::format("--exit={}: feeds no output of the model, so it is left out; make it an output "
+                    "of the ONNX file; {}",
+                    printable(tensor), exit_candidates(graph)));
+  }
+  std::vector<std::string> names;
+  for (const Value& value : graph.values) {
+    if (!value.constant) names.push_back(value.name);
+  }
+  const std::string near = nearest(tensor, names);
+  throw bad_input(fmt::format(
+      "--exit={}: the model has no tensor of this name{}; {}", printable(tensor),
+      near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near), exit_candidates(graph)));
+}
+
+}  // namespace
+
+bool are_scores(const Shape& shape, std::int64_t batch) {
+  return shape.size() >= 2 && shape[0] == batch &&
+         std::count_if(shape.begin() + 1, shape.end(), [](auto extent) { return extent > 1; }) <= 1;
+}
+
+std::string exit_candidates(const Graph& graph) {
   std::vector<std::string> names;
   for (std::size_t i = 0; i < graph.values.size() && names.size() < kMostNames; ++i) {
     const auto id = static_cast<ValueId>(i);
@@ -62,24 +85,6 @@ std::string candidates(const Graph& graph) {
   if (!names.empty()) return "scores that would do: " + join_words(names);
   return "the model has no scores before its end; an early exit needs a head of its own "
          "(docs/early-exit.md)";
-}
-
-[[noreturn]] void refuse_unknown(const Graph& graph, const std::string& tensor) {
-  std::vector<std::string> names;
-  for (const Value& value : graph.values) {
-    if (!value.constant) names.push_back(value.name);
-  }
-  const std::string near = nearest(tensor, names);
-  throw bad_input(fmt::format(
-      "--exit={}: the model has no tensor of this name{}; {}", printable(tensor),
-      near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near), candidates(graph)));
-}
-
-}  // namespace
-
-bool are_scores(const Shape& shape, std::int64_t batch) {
-  return shape.size() >= 2 && shape[0] == batch &&
-         std::count_if(shape.begin() + 1, shape.end(), [](auto extent) { return extent > 1; }) <= 1;
 }
 
 std::string own_exit(const Graph& graph) {
@@ -94,7 +99,7 @@ void take_exit(Graph& graph, const std::string& tensor) {
   if (!exit) refuse_unknown(graph, tensor);
   const auto refuse = [&](const std::string& reason) {
     return bad_input(
-        fmt::format("--exit={}: {}; {}", printable(tensor), reason, candidates(graph)));
+        fmt::format("--exit={}: {}; {}", printable(tensor), reason, exit_candidates(graph)));
   };
   const ValueId scores = own_scores(graph, *exit);
   if (scores == kNoValue) throw refuse("is what the model ends in, so nothing is behind it");

@@ -16,10 +16,14 @@ namespace hedge {
 /// one that takes fewer multiply-accumulates. Empty where there is none.
 [[nodiscard]] std::string own_exit(const Graph& graph);
 
+/// "scores that would do: 'a' and 'b'", for the end of a message.
+[[nodiscard]] std::string exit_candidates(const Graph& graph);
+
 /// Makes the tensor of that name, an output or one inside, the graph's last output; the first one
 /// is the net's own scores. The graph is as imported, a classifier, with types inferred. Throws
-/// bad_input: no such tensor (with the nearest name), no scores, other classes than the net's, what
-/// the net ends in, or nothing of weight behind it; names the tensors that would do.
+/// bad_input: no such tensor (with the nearest name), one that feeds no output, no scores, other
+/// classes than the net's, what the net ends in, or nothing of weight behind it; names the tensors
+/// that would do.
 void take_exit(Graph& graph, const std::string& tensor);
 
 /// Of an optimised graph whose last output is the exit: brings the stem to the front (graph/

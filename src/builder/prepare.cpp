@@ -93,10 +93,11 @@ PreprocessingRecipe choose_recipe(const EngineName& name, const std::string& dat
                                   const EngineBuildOptions& options, const Shape& input) {
   if (options.preprocessing) return with_input_shape(*options.preprocessing, input);
   if (dataset.empty()) {
-    throw bad_input(
+    throw bad_input(fmt::format(
         "the file's name tells no dataset, so its preprocessing is unknown; state --dataset=NAME "
-        "(cifar, shapes, imagenet) or --preprocess=scale=...,mean=...,std=..., for images of your "
-        "own with --dataset=folder:DIR or --dataset=npy:X.npy,Y.npy");
+        "(cifar, shapes, imagenet) or {}=scale=...,mean=...,std=..., for images of your "
+        "own with --dataset=folder:DIR or --dataset=npy:X.npy,Y.npy",
+        options.preprocessing_flag));
   }
   // A user's images go into a model of the zoo as those do that it was trained on.
   const std::string& trained_on = is_own_dataset(dataset) ? name.dataset : dataset;
@@ -104,8 +105,9 @@ PreprocessingRecipe choose_recipe(const EngineName& name, const std::string& dat
   if (!recipe) {
     throw bad_input(
         fmt::format("no preprocessing recipe for model '{}' on dataset '{}'; state one with "
-                    "--preprocess=scale=1/255,mean=...,std=...{} (docs/preprocessing.md)",
-                    name.model, dataset, is_own_dataset(dataset) ? ",resize=...,crop=..." : ""));
+                    "{}=scale=1/255,mean=...,std=...{} (docs/preprocessing.md)",
+                    name.model, dataset, options.preprocessing_flag,
+                    is_own_dataset(dataset) ? ",resize=...,crop=..." : ""));
   }
   return scaled_to_input(*recipe, input);
 }
@@ -161,7 +163,15 @@ void check_float_layers(const Graph& graph) {
 bool find_exit(Graph& graph, const EngineName& name, const std::string& stated) {
   const bool own = stated.empty() && name.early_exit();
   const std::string tensor = own ? own_exit(graph) : stated;
-  if (tensor.empty()) return false;
+  if (tensor.empty()) {
+    if (own && graph.outputs.size() > 1) {
+      log(LogLevel::kInfo,
+          fmt::format("{} outputs, of which no one is plainly the early exit: none is taken; "
+                      "--exit=TENSOR names one ({})",
+                      graph.outputs.size(), exit_candidates(graph)));
+    }
+    return false;
+  }
   take_exit(graph, tensor);
   if (own) {
     log(LogLevel::kInfo,
@@ -234,6 +244,7 @@ PreparedModel prepare_model(const std::filesystem::path& onnx, const EngineBuild
                   .timing_cache = options.timing_cache},
         .info = {.model = name.model,
                  .dataset = absolute_dataset(dataset),
+                 .trained_on = is_own_dataset(dataset) ? name.dataset : dataset,
                  .precision = precision,
                  .backend = std::string(backend.name()),
                  .preprocessing = choose_recipe(name, dataset, options, graph.input_type(0).shape),

@@ -11,12 +11,14 @@
 #include "base/cancellation.h"
 #include "base/naming.h"
 #include "cli/flags.h"
+#include "cli/hi_options.h"
 #include "cli/measurement_text.h"
 #include "cli/watched_conditions.h"
 #include "data/label_file.h"
 #include "data/scores_file.h"
 #include "hedge/error.h"
 #include "hi/early_exit.h"
+#include "hi/recorded_classifier.h"
 #include "measure/accuracy.h"
 #include "measure/latency_result.h"
 #include "measure/regimes.h"
@@ -49,8 +51,15 @@ struct Observed {
   std::vector<float> net_scores;
 };
 
+/// Throws bad_input naming the flag; warns of a file that was fitted on another model.
+Decision exit_decision(const std::string& flag, const std::string& text, const Engine& engine) {
+  const DecisionFile file = parse_exit_decision(flag, text, class_count(engine));
+  warn_of_other_model(file, text, engine.info().model);
+  return file.decision;
+}
+
 /// Throws bad_input naming the flag.
-EarlyExitPolicy policy_of(const EarlyExitOptions& options, int classes) {
+EarlyExitPolicy policy_of(const EarlyExitOptions& options, const Engine& engine) {
   const bool offloads = options.offload_at_exit || !options.net_decision.empty();
   if (options.offload_at_exit && !options.net_decision.empty()) {
     throw bad_input("--net-decision: is never asked with --offload-at-exit; give one of them");
@@ -62,17 +71,18 @@ EarlyExitPolicy policy_of(const EarlyExitOptions& options, int classes) {
     throw bad_input(
         "--server-labels: nothing is offloaded without --offload-at-exit or --net-decision");
   }
-  EarlyExitPolicy policy{.exit = parse_exit_decision("--exit-decision", options.decision, classes),
+  EarlyExitPolicy policy{.exit = exit_decision("--exit-decision", options.decision, engine),
                          .offload_at_exit = options.offload_at_exit};
   if (!options.net_decision.empty()) {
-    policy.net = parse_exit_decision("--net-decision", options.net_decision, classes);
+    policy.net = exit_decision("--net-decision", options.net_decision, engine);
   }
   return policy;
 }
 
 std::vector<int> server_answers(const EarlyExitJob& job, int classes) {
   const std::string& file = job.options.server_labels;
-  return file.empty() ? std::vector<int>() : read_labels(file, job.dataset.size(), classes);
+  if (file.empty()) return {};
+  return read_server_labels(file, job.dataset, job.engine.info().dataset, classes);
 }
 
 class Run {
@@ -82,7 +92,7 @@ class Run {
         job_(job),
         prepare_(preprocessing_of(job.engine)),
         classes_(class_count(job.engine)),
-        policy_(policy_of(job.options, classes_)),
+        policy_(policy_of(job.options, job.engine)),
         server_(server_answers(job, classes_)),
         context_(
             job.engine.create_context({.threads = thread_count(job.model.threads), .batch = 1})),
@@ -374,9 +384,6 @@ void add_early_exit_options(CLI::App& app, EarlyExitOptions& options) {
 
 void require_exit_decision(const EarlyExitOptions& options) {
   if (!options.decision.empty()) return;
-  if (!options.exit_scores.empty()) {
-    throw bad_input("--exit-scores: goes with --exit-decision (any: the scores are the same)");
-  }
   if (options.offload_at_exit || !options.net_decision.empty() || !options.server_labels.empty()) {
     throw bad_input(
         "--offload-at-exit, --net-decision and --server-labels: go with --exit-decision");

@@ -24,10 +24,10 @@
 #include "cli/program.h"
 #include "cli/scored_images.h"
 #include "data/cifar_dataset.h"
-#include "data/label_file.h"
 #include "hedge/error.h"
 #include "hi/decision_file.h"
 #include "hi/fit_report.h"
+#include "hi/recorded_classifier.h"
 
 namespace hedge::cli {
 namespace {
@@ -111,7 +111,8 @@ ScoredImages run_model(const Program& program, const Options& options) {
   ScoredImages input;
   const std::string& server_labels = options.recorded.server_labels;
   if (!server_labels.empty()) {
-    input.server = read_labels(server_labels, images->size(), class_count(*engine));
+    input.server =
+        read_server_labels(server_labels, *images, engine->info().dataset, class_count(*engine));
     input.server.resize(static_cast<std::size_t>(count));
   }
   const auto dataset = decoded_ahead(std::move(images), options.model, count);

@@ -7,6 +7,7 @@
 
 #include "cli/model_options.h"
 #include "engine/classifier.h"
+#include "engine/engine_name.h"
 #include "hi/decision_file.h"
 #include "hi/score_features.h"
 
@@ -25,6 +26,14 @@ void add_decision_options(CLI::App& app, DecisionOptions& options);
 /// What the engine's scores are.
 [[nodiscard]] ScoreKind score_kind_of(const Engine& engine);
 
+/// The engine's model, precision (which --precision overrides) and dataset: where it runs on the
+/// user's own images, the one that it was made for.
+[[nodiscard]] EngineName trained_name(const EngineInfo& info, const std::string& stated_precision);
+
+/// Warns of a decision file, called `name`, that was fitted on another model.
+void warn_of_other_model(const DecisionFile& file, const std::string& name,
+                         const std::string& model);
+
 /// The decision for an engine: of the file, by the rule, else the coefficients published for its
 /// model, dataset and precision (which --precision overrides). Throws bad_input naming the flag:
 /// flags that exclude each other, a rule without its threshold, one that cannot judge such scores,
@@ -41,9 +50,13 @@ struct ServerOptions {
 /// --server-labels, --server-model, --server-preprocess.
 void add_server_options(CLI::App& app, ServerOptions& options);
 
+/// DATASET_predictions.txt in the data folder, where --server-labels was not given. Throws
+/// bad_input where there is none.
+[[nodiscard]] std::string find_server_labels(const std::string& dataset, const std::string& data);
+
 /// The file of --server-labels, the engine of --server-model (on the images of the local one, with
-/// its own preprocessing), else DATASET_predictions.txt in the data folder. Throws bad_input as
-/// these are opened.
+/// its own preprocessing; refused where it was made for another dataset), else
+/// DATASET_predictions.txt in the data folder. Throws bad_input as these are opened.
 [[nodiscard]] std::unique_ptr<Classifier> open_server(const ServerOptions& options,
                                                       const ModelOptions& local,
                                                       const Engine& engine, const Dataset& dataset);

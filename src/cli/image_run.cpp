@@ -95,7 +95,9 @@ Result ImageRun::measure(std::int64_t batch, const Look& look) {
       warm_up_calls([&] { context->infer(); }, parse_warm_up(measuring_.warm_up));
   timers.preprocess.clear();
   const ProcessUsage begin = process_usage();
+  running_ = context.get();
   run_images(*context, {iterations_, counted(), batch}, timers, look);
+  running_ = nullptr;
   const ProcessUsage used = process_usage() - begin;
   const auto samples = timers.infer.samples_ns();
 

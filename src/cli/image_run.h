@@ -32,6 +32,11 @@ class ImageRun {
   /// Images that `look` will see, unless Ctrl-C comes before.
   [[nodiscard]] std::int64_t counted() const;
   [[nodiscard]] int classes() const { return classes_; }
+  /// For `look`, of the images that it sees: those of another output, an early exit's. The outputs
+  /// have as many scores as the first.
+  [[nodiscard]] std::span<const float> scores_of(std::size_t output, std::size_t count) const {
+    return running_->output(output).first(count);
+  }
   /// Everything but accuracy. The samples of the decisions are kept until the next call.
   [[nodiscard]] Result measure(std::int64_t batch, const Look& look);
   [[nodiscard]] std::span<const std::int64_t> decide_ns() const { return decide_ns_; }
@@ -60,6 +65,7 @@ class ImageRun {
   int classes_;
   std::int64_t iterations_;
   TimerOverhead overhead_;
+  const ExecutionContext* running_ = nullptr;  ///< During measure().
   std::vector<std::int64_t> decide_ns_;
 };
 

@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/cancellation.h"
 #include "base/file.h"
+#include "base/naming.h"
 #include "cli/early_exit_mode.h"
 #include "cli/flags.h"
 #include "cli/image_run.h"
@@ -18,6 +20,7 @@
 #include "data/label_file.h"
 #include "data/scores_file.h"
 #include "hedge/error.h"
+#include "hi/early_exit.h"
 #include "measure/accuracy.h"
 #include "measure/samples_file.h"
 #include "result/result_json.h"
@@ -51,14 +54,17 @@ struct Measured {
   Result result;
   std::vector<int> predictions;
   std::vector<float> scores;
+  std::vector<float> exit_scores;
 };
 
 class Run {
  public:
+  /// Throws bad_input where the exit's scores are wanted of an engine without one.
   Run(const Program& program, const Options& options, const Engine& engine, const Dataset& dataset)
       : program_(program),
         options_(options),
         dataset_(dataset),
+        exit_(exit_wanted(options, engine)),
         images_(program, options.model, options.measuring, options.iterations, engine, dataset) {}
 
   Measured measure(std::int64_t batch) {
@@ -68,6 +74,7 @@ class Run {
                                           .expected_images = counted});
     Measured measured;
     if (!options_.scores.empty()) measured.scores.reserve(counted * classes);
+    if (exit_) measured.exit_scores.reserve(counted * classes);
     measured.result = images_.measure(
         batch, [&](std::int64_t first, std::span<const float> scores, LatencyRecorder<>& decide) {
           // Arg-max and counting, of the whole batch.
@@ -77,8 +84,11 @@ class Run {
               accuracy.add(dataset_.label(index), scores.subspan(at, classes));
             }
           });
-          if (options_.scores.empty()) return;
-          measured.scores.insert(measured.scores.end(), scores.begin(), scores.end());
+          const auto keep = [](std::vector<float>& all, std::span<const float> seen) {
+            all.insert(all.end(), seen.begin(), seen.end());
+          };
+          if (!options_.scores.empty()) keep(measured.scores, scores);
+          if (exit_) keep(measured.exit_scores, images_.scores_of(*exit_, scores.size()));
         });
     set_accuracy(accuracy, measured.result);
     const auto predictions = accuracy.predictions();
@@ -94,9 +104,16 @@ class Run {
   }
 
  private:
+  /// The number of the output whose scores --exit-scores wants.
+  static std::optional<std::size_t> exit_wanted(const Options& options, const Engine& engine) {
+    if (options.early_exit.exit_scores.empty()) return std::nullopt;
+    return naming(options.model.model, [&] { return require_exit(engine).output; });
+  }
+
   const Program& program_;
   const Options& options_;
   const Dataset& dataset_;
+  std::optional<std::size_t> exit_;
   ImageRun images_;
 };
 
@@ -176,6 +193,10 @@ int measure_all(const Program& program, const Options& options) {
   if (!options.predictions.empty()) write_labels(options.predictions, measured.predictions);
   if (!options.scores.empty()) {
     write_scores(options.scores, measured.scores, static_cast<std::size_t>(class_count(*engine)));
+  }
+  if (!measured.exit_scores.empty()) {
+    write_scores(options.early_exit.exit_scores, measured.exit_scores,
+                 static_cast<std::size_t>(class_count(*engine)));
   }
   program.write_json_text(results_to_text(results));
   if (cancellation_requested()) return kExitCancelled;

@@ -139,6 +139,7 @@ std::shared_ptr<const Engine> open_engine(const ModelOptions& options) {
                                            .precision = options.precision,
                                            .dataset = options.dataset,
                                            .preprocessing = stated_recipe(options.preprocess),
+                                           .preprocessing_flag = options.preprocess_flag,
                                            .shapes = parse_shapes(options.shape),
                                            .threads = thread_count(options.threads),
                                            .timing_cache = {},

@@ -20,6 +20,7 @@ struct ModelOptions {
   std::string precision;
   std::string dataset;
   std::string preprocess;
+  std::string preprocess_flag = "--preprocess";  ///< That states `preprocess`, for messages.
   std::string data;
   std::string labels;
   std::string threads = "1";

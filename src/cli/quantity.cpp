@@ -83,17 +83,9 @@ double parse_bytes(const std::string& flag, const std::string& text) {
 }
 
 double parse_share(const std::string& flag, const std::string& text) {
-  double value = 0;
-  const char* const last = text.data() + text.size();
-  const auto [end, error] = std::from_chars(text.data(), last, value);
-  std::string_view rest(end, static_cast<std::size_t>(last - end));
-  if (rest.starts_with(' ')) rest.remove_prefix(1);
-  if (rest == "%") value /= 100;
-  if (error != std::errc{} || !(rest.empty() || rest == "%") || !(value >= 0 && value <= 1)) {
-    throw bad_input(
-        fmt::format("{}={}: give a share of 1, as 0.2 or 20%", flag, printable(text, 40)));
-  }
-  return value;
+  if (const auto share = hedge::parse_share(text)) return *share;
+  throw bad_input(
+      fmt::format("{}={}: give a share of 1, as 0.2 or 20%", flag, printable(text, 40)));
 }
 
 std::string seconds_text(double seconds) {

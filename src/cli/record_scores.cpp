@@ -1,20 +1,45 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/record_scores.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <filesystem>
 #include <utility>
+#include <vector>
 
 #include "base/cancellation.h"
+#include "base/log.h"
+#include "cli/flags.h"
 #include "cli/hi_options.h"
+#include "hedge/error.h"
+#include "hi/recorded_classifier.h"
 #include "measure/latency.h"
 
 namespace hedge::cli {
 
-ModelScores record_scores(const Program& program, const ModelOptions& options) {
+namespace {
+
+std::vector<int> server_answers(const Engine& engine, const Dataset& dataset,
+                                const ModelOptions& options, const std::string& stated) {
+  const std::string& name = engine.info().dataset;
+  const std::string file = stated.empty() ? find_server_labels(name, options.data) : stated;
+  if (stated.empty())
+    log(LogLevel::kInfo, fmt::format("the server's classes are those of {}", file));
+  return read_server_labels(file, dataset, name, class_count(engine));
+}
+
+}  // namespace
+
+ModelScores record_scores(const Program& program, const ModelOptions& options,
+                          const std::string& iterations, const std::string& server_labels) {
   const auto engine = open_engine(options);
   auto images = open_dataset(*engine, options);
   require_same_classes(*engine, *images, options);
-  const std::size_t count = images->size();
+  const auto size = static_cast<std::int64_t>(images->size());
+  const auto count = static_cast<std::size_t>(std::min(size, parse_iterations(iterations, size)));
+  // Files that are refused are refused before minutes of inference.
+  std::vector<int> server = server_answers(*engine, *images, options, server_labels);
   const auto dataset = decoded_ahead(std::move(images), options, static_cast<std::int64_t>(count));
   const auto context =
       engine->create_context({.threads = thread_count(options.threads), .batch = 1});
@@ -24,9 +49,7 @@ ModelScores record_scores(const Program& program, const ModelOptions& options) {
   scored.source = std::filesystem::path(options.model).filename().string();
   scored.model = engine->info().model;
   scored.kind = score_kind_of(*engine);
-  recorded.name.model = engine->info().model;
-  recorded.name.dataset = engine->info().dataset;
-  recorded.name.precision = engine->info().precision;
+  recorded.name = trained_name(engine->info(), options.precision);
   scored.scores.columns = static_cast<std::size_t>(class_count(*engine));
   scored.scores.values.reserve(count * scored.scores.columns);
   scored.labels.reserve(count);
@@ -47,9 +70,10 @@ ModelScores record_scores(const Program& program, const ModelOptions& options) {
   double total_ns = 0;
   for (const std::int64_t ns : timer.samples_ns()) total_ns += static_cast<double>(ns);
   recorded.complete = scored.labels.size() == count;
-  if (!scored.labels.empty()) {
-    recorded.mean_seconds = total_ns * 1e-9 / static_cast<double>(scored.labels.size());
-  }
+  if (scored.labels.empty()) throw runtime_failure("no image was run");
+  recorded.mean_seconds = total_ns * 1e-9 / static_cast<double>(scored.labels.size());
+  server.resize(scored.labels.size());
+  scored.server = std::move(server);
   return recorded;
 }
 

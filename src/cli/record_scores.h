@@ -10,14 +10,18 @@ namespace hedge::cli {
 
 /// What a model gives for the images of its dataset, run here.
 struct ModelScores {
-  ScoredImages images;          ///< Without the server's classes.
+  ScoredImages images;
   double mean_seconds = 0;      ///< Of infer().
   std::size_t input_bytes = 0;  ///< Of an image as 8-bit pixels.
   EngineName name{};            ///< Model, dataset and precision as the engine states them.
   bool complete = false;        ///< False where Ctrl-C cut it short.
 };
 
-/// Every image of the dataset once. Throws as open_engine and open_dataset.
-[[nodiscard]] ModelScores record_scores(const Program& program, const ModelOptions& options);
+/// The first `iterations` images ("all": every one), each once, with the server's classes of them:
+/// of `server_labels`, else as find_server_labels, which is said. Throws as open_engine,
+/// open_dataset, read_server_labels, and runtime_failure where Ctrl-C came before the first image.
+[[nodiscard]] ModelScores record_scores(const Program& program, const ModelOptions& options,
+                                        const std::string& iterations,
+                                        const std::string& server_labels);
 
 }  // namespace hedge::cli

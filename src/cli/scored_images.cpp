@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/naming.h"
+#include "cli/hi_options.h"
 #include "data/label_file.h"
 #include "hedge/error.h"
 
@@ -76,6 +77,7 @@ DecisionFile read_decision_for(const std::string& path, const ScoredImages& imag
     }
     require_decidable(file.decision, images.kind);
   });
+  warn_of_other_model(file, path, images.model);
   return file;
 }
 

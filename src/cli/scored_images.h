@@ -40,7 +40,8 @@ struct ScoredImages {
                                               const std::string& labels_file);
 
 /// A decision with a threshold for these scores. Throws bad_input with the file's name: another
-/// number of classes, a rule without threshold, one that cannot judge such scores.
+/// number of classes, a rule without threshold, one that cannot judge such scores. Warns of
+/// one that was fitted on another model.
 [[nodiscard]] DecisionFile read_decision_for(const std::string& path, const ScoredImages& images);
 
 }  // namespace hedge::cli

@@ -12,7 +12,6 @@
 #include "base/text.h"
 #include "cli/record_scores.h"
 #include "cli/sweep_report.h"
-#include "data/label_file.h"
 #include "hedge/error.h"
 #include "hi/decision_file.h"
 #include "hi/published.h"
@@ -148,25 +147,13 @@ void rank_all(const SweepOptions& options, const ScoredImages& images, SweepData
 }
 
 SweepData run_model(const Program& program, const SweepOptions& options) {
-  const std::string& server_labels = options.recorded.server_labels;
-  // Files that are refused are refused before minutes of inference.
-  (void)read_labels(server_labels, kMostClasses);
-  ModelScores recorded = record_scores(program, options.model);
-  ScoredImages& scored = recorded.images;
-  const std::size_t images = scored.images();
+  const std::string iterations = options.iterations.empty() ? "all" : options.iterations;
+  const ModelScores recorded =
+      record_scores(program, options.model, iterations, options.recorded.server_labels);
   SweepData data{.model = recorded.name,
                  .run = {recorded.mean_seconds, recorded.input_bytes},
                  .complete = recorded.complete};
-  if (images == 0) throw runtime_failure("no image was run");
-  scored.server = read_labels(server_labels, scored.classes());
-  if (scored.server.size() < images || (recorded.complete && scored.server.size() != images)) {
-    throw bad_input(
-        fmt::format("{}: {} lines for a dataset of {} images; one class a line, in the "
-                    "order of the images, is needed",
-                    server_labels, scored.server.size(), images));
-  }
-  scored.server.resize(images);
-  rank_all(options, scored, data);
+  rank_all(options, recorded.images, data);
   return data;
 }
 
@@ -174,15 +161,18 @@ SweepData run_model(const Program& program, const SweepOptions& options) {
 
 SweepData read_sweep_data(const Program& program, const SweepOptions& options) {
   const ScoredImagesOptions& recorded = options.recorded;
-  if (recorded.server_labels.empty()) {
-    throw bad_input("--server-labels: give the server's classes, one a line for each image");
-  }
   if (recorded.scores.empty() == options.model.model.empty()) {
     throw bad_input("give either --scores=FILE with --labels=FILE, or --model=ENGINE to run here");
   }
   if (!options.model.model.empty()) {
     if (!recorded.logits && !recorded.softmax) return run_model(program, options);
     throw bad_input("--logits, --softmax: say what is in --scores=FILE; the model knows its own");
+  }
+  if (recorded.server_labels.empty()) {
+    throw bad_input("--server-labels: give the server's classes, one a line for each image");
+  }
+  if (!options.iterations.empty()) {
+    throw bad_input("--iterations: is for running a model; with --scores its scores are there");
   }
   SweepData data;
   rank_all(options, read_scored_images(recorded, options.model.labels), data);

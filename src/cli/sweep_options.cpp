@@ -59,6 +59,13 @@ void add_sweep_options(CLI::App& app, SweepOptions& options) {
   app.get_option("--labels")
       ->description("With --scores: the true classes, one a line. With --model: as in inference");
   add_scored_images_options(app, options.recorded);
+  app.get_option("--server-labels")
+      ->description(
+          "The server's classes, one a line (default with --model: DATASET_predictions.txt in the "
+          "data folder)");
+  app.add_option("--iterations", options.iterations,
+                 "Images that the model runs on; 0 or all: the whole dataset (default all)")
+      ->type_name("N");
   app.add_option("--decisions", options.decisions,
                  "Of logistic, top1, margin, entropy, energy (default: all that there are)")
       ->type_name("NAME[,NAME...]");

@@ -15,6 +15,7 @@ namespace hedge::cli {
 struct SweepOptions {
   ModelOptions model;  ///< Its `labels` are --labels.
   ScoredImagesOptions recorded;
+  std::string iterations;  ///< Of --model; empty: every image.
 
   std::string decisions;  ///< Empty: all that there are.
   std::vector<std::string> decision_files;

@@ -63,6 +63,8 @@ void to_json(nlohmann::json& json, const EngineInfo& info) {
           {"multiply_accumulates", info.multiply_accumulates},
           {"batch", info.batch},
           {"ends_in_softmax", info.ends_in_softmax}};
+  if (!info.trained_on.empty() && info.trained_on != info.dataset)
+    json["trained_on"] = info.trained_on;
   if (info.preprocessing) json["preprocessing"] = *info.preprocessing;
   if (info.calibration) json["calibration"] = *info.calibration;
   if (info.exit) json["exit"] = *info.exit;
@@ -71,6 +73,7 @@ void to_json(nlohmann::json& json, const EngineInfo& info) {
 void from_json(const nlohmann::json& json, EngineInfo& info) {
   json.at("model").get_to(info.model);
   json.at("dataset").get_to(info.dataset);
+  info.trained_on = json.value("trained_on", info.dataset);
   json.at("precision").get_to(info.precision);
   json.at("backend").get_to(info.backend);
   json.at("source_file").get_to(info.source_file);

@@ -97,6 +97,8 @@ struct Graph {
   std::vector<Node> nodes;
   std::vector<GraphInput> inputs;
   std::vector<ValueId> outputs;
+  /// Names of the file's tensors that feed nothing and were left out on import, for messages.
+  std::vector<std::string> unread{};
 
   ValueId add_value(std::string value_name, TensorType type = {});
   ValueId add_constant(std::string value_name, Tensor tensor);

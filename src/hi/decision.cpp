@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "base/text.h"
@@ -58,6 +59,29 @@ double uniform(std::uint64_t seed, std::uint64_t image) noexcept {
   return static_cast<double>(z >> 11U) * 0x1p-53;
 }
 
+/// hedge sweep writes thresholds 1e-9 beside the first and the last confidence.
+constexpr double kBeside = 1e-6;
+
+void require_reachable(const Decision& decision) {
+  if (!has_threshold(decision.rule)) return;
+  const double threshold = decision.threshold;
+  const bool any = decision.rule == Rule::kEnergy;
+  const bool nats = decision.rule == Rule::kEntropy;
+  const double most = any || nats ? std::numeric_limits<double>::max() : 1 + kBeside;
+  const double least = any ? -most : -kBeside;
+  if (threshold >= least && threshold <= most) return;
+  throw bad_input(fmt::format("'{}' is no threshold of {}{}", threshold, name_of(decision.rule),
+                              any    ? ""
+                              : nats ? ", which is 0 or more (nats)"
+                                     : ", which is between 0 and 1"));
+}
+
+void require_pairs(const Decision& decision) {
+  if (decision.features.size() == decision.weights.size()) return;
+  throw bad_input(fmt::format("{} features, but {} weights", decision.features.size(),
+                              decision.weights.size()));
+}
+
 }  // namespace
 
 std::string_view name_of(Rule rule) noexcept {
@@ -68,6 +92,12 @@ std::string_view name_of(Feature feature) noexcept {
 }
 Rule rule_named(std::string_view name) {
   return named_in(kRules, name, "decision");
+}
+std::optional<Rule> find_rule(std::string_view name) noexcept {
+  for (const auto& [rule, known] : kRules) {
+    if (known == name) return rule;
+  }
+  return std::nullopt;
 }
 Feature feature_named(std::string_view name) {
   return named_in(kFeatures, name, "feature");
@@ -141,14 +171,27 @@ bool Decision::keep(const ScoreFeatures& scores, std::uint64_t image) const {
   }
 }
 
+void require_sensible(const Decision& decision) {
+  require_reachable(decision);
+  if (!(decision.share >= 0 && decision.share <= 1)) {
+    throw bad_input(fmt::format("'{}' is no share, which is from 0 to 1", decision.share));
+  }
+  if (!(decision.temperature > 0)) {
+    throw bad_input(fmt::format("'{}' is no temperature, which is above 0", decision.temperature));
+  }
+  require_pairs(decision);
+  for (std::size_t i = 0; i < decision.features.size(); ++i) {
+    const auto end = decision.features.begin() + static_cast<std::ptrdiff_t>(i);
+    if (std::find(decision.features.begin(), end, *end) == end) continue;
+    throw bad_input(fmt::format("feature {} is there twice", name_of(*end)));
+  }
+}
+
 void require_decidable(const Decision& decision, ScoreKind kind) {
   if (decision.rule == Rule::kOracle) {
     throw bad_input("oracle: needs the true class; it is a bound, no decision");
   }
-  if (decision.features.size() != decision.weights.size()) {
-    throw bad_input(fmt::format("{} features, but {} weights", decision.features.size(),
-                                decision.weights.size()));
-  }
+  require_pairs(decision);
   const bool energy = decision.rule == Rule::kEnergy ||
                       std::find(decision.features.begin(), decision.features.end(),
                                 Feature::kEnergy) != decision.features.end();

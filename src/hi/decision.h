@@ -35,6 +35,7 @@ enum class Rule : std::uint8_t {
 /// Throws bad_input with the names that there are.
 [[nodiscard]] Rule rule_named(std::string_view name);
 [[nodiscard]] Feature feature_named(std::string_view name);
+[[nodiscard]] std::optional<Rule> find_rule(std::string_view name) noexcept;
 /// The rules that look at scores and have a threshold.
 [[nodiscard]] std::span<const Rule> score_rules() noexcept;
 [[nodiscard]] bool has_threshold(Rule rule) noexcept;
@@ -69,6 +70,12 @@ struct Decision {
   /// which needs labels. `image` is the number of the image, for kRandom.
   [[nodiscard]] bool keep(const ScoreFeatures& scores, std::uint64_t image = 0) const;
 };
+
+/// Throws bad_input where nobody can have meant it: a threshold beyond what the rule's scores reach
+/// (probability, top1 and margin 0 to 1, entropy 0 or more; a sweep's thresholds just beside its
+/// first and last confidence pass), a share outside 0 to 1, a temperature that is not above 0, a
+/// feature that is there twice, features and weights that do not pair.
+void require_sensible(const Decision& decision);
 
 /// Throws bad_input where a decision cannot judge such scores: energy, as the rule or a feature,
 /// without logits; the oracle; features and weights that do not pair.

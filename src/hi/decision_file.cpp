@@ -58,17 +58,12 @@ void read_regression(const json& object, Decision& decision) {
   for (const json& weight : list(object, "weights")) {
     decision.weights.push_back(number(weight, "weights"));
   }
-  if (decision.features.size() != decision.weights.size()) {
-    throw bad_input(fmt::format("{} features, but {} weights", decision.features.size(),
-                                decision.weights.size()));
-  }
 }
 
 Decision decision_from_json(const json& object) {
   Decision decision;
   decision.rule = rule_named(text(member(object, "rule"), "rule"));
   decision.temperature = number_or(object, "temperature", 1);
-  if (!(decision.temperature > 0)) throw bad_input("'temperature' is not above 0");
   switch (decision.rule) {
     case Rule::kLogistic:
       read_regression(object, decision);
@@ -81,7 +76,6 @@ Decision decision_from_json(const json& object) {
       break;
     case Rule::kRandom:
       decision.share = number(member(object, "share"), "share");
-      if (decision.share < 0 || decision.share > 1) throw bad_input("'share' is not from 0 to 1");
       if (const auto seed = object.find("seed"); seed != object.end()) {
         decision.seed = naming("seed", [&] { return json_integer<std::uint64_t>(*seed); });
       }
@@ -89,6 +83,7 @@ Decision decision_from_json(const json& object) {
     default:
       break;
   }
+  require_sensible(decision);
   return decision;
 }
 

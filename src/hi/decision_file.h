@@ -26,7 +26,7 @@ struct DecisionFile {
 };
 
 /// Throws bad_input with `name` in front: no JSON, another schema, a field that is missing, no
-/// number, out of range; features and weights of different number.
+/// number, out of range; what require_sensible refuses.
 [[nodiscard]] DecisionFile decision_from_text(std::string_view text, const std::string& name);
 [[nodiscard]] DecisionFile read_decision(const std::filesystem::path& path);
 [[nodiscard]] std::string decision_to_text(const DecisionFile& file);

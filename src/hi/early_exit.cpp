@@ -4,8 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -14,17 +12,10 @@
 #include "base/tensor.h"
 #include "base/text.h"
 #include "hedge/error.h"
-#include "hi/decision_file.h"
+#include "hi/decision_text.h"
 
 namespace hedge {
 namespace {
-
-const ExitInfo& require_exit(const Engine& engine) {
-  if (engine.info().exit) return *engine.info().exit;
-  throw bad_input(
-      "the engine has no early exit; build one with build_engine --exit=TENSOR, from a model with "
-      "scores before its end");
-}
 
 EarlyExitContext& require_parts(const Engine& engine, ExecutionContext& context) {
   (void)require_exit(engine);
@@ -55,51 +46,35 @@ std::vector<std::string> threshold_rules() {
   return names;
 }
 
-/// Thresholds that any scores can reach and any can miss.
-bool is_sensible(Rule rule, double threshold) {
-  if (!std::isfinite(threshold)) return false;
-  if (rule == Rule::kTop1 || rule == Rule::kMargin) return threshold >= 0 && threshold <= 1;
-  return rule != Rule::kEntropy || threshold >= 0;
+DecisionFile decision_of_text(const std::string& text) {
+  const StatedDecision stated = parse_decision(text);
+  const Rule rule = stated.decision.rule;
+  if (!has_threshold(rule)) {
+    throw bad_input(
+        fmt::format("{} does not look at scores, so it cannot tell when to exit; "
+                    "there are {}",
+                    name_of(rule), join_words(threshold_rules())));
+  }
+  if (rule == Rule::kLogistic) throw bad_input("logistic has coefficients; give a decision file");
+  if (!stated.has_threshold) {
+    throw bad_input(fmt::format("a threshold is missing; write {}:THRESHOLD", name_of(rule)));
+  }
+  DecisionFile file;
+  file.decision = stated.decision;
+  return file;
 }
 
-/// Nothing where the text begins with no name of a rule.
-std::optional<Decision> threshold_decision(const std::string& text) {
-  const std::size_t colon = text.find(':');
-  const std::string word = text.substr(0, colon);
-  const auto rules = score_rules();
-  const auto rule = std::ranges::find_if(rules, [&](Rule r) { return name_of(r) == word; });
-  if (rule == rules.end()) return std::nullopt;
-  if (*rule == Rule::kLogistic) {
-    throw bad_input("logistic has coefficients; give a decision file");
-  }
-  if (colon == std::string::npos) {
-    throw bad_input(fmt::format("a threshold is missing; write {}:THRESHOLD", word));
-  }
-  const std::string number = text.substr(colon + 1);
-  double threshold = 0;
-  const char* const end = number.data() + number.size();
-  const auto [stop, error] = std::from_chars(number.data(), end, threshold);
-  if (error != std::errc{} || stop != end || !is_sensible(*rule, threshold)) {
-    throw bad_input(fmt::format("'{}' is no threshold of {}{}", printable(number, 40), word,
-                                *rule == Rule::kEnergy    ? ""
-                                : *rule == Rule::kEntropy ? ", which is 0 or more (nats)"
-                                                          : ", which is between 0 and 1"));
-  }
-  return Decision{.rule = *rule, .threshold = threshold};
-}
-
-Decision decision_of_file(const std::string& file, int classes) {
-  const DecisionFile read = read_decision(file);
+DecisionFile decision_of_file(const std::string& file, int classes) {
+  DecisionFile read = read_decision(file);
   if (read.classes != 0 && read.classes != classes) {
     throw bad_input(
         fmt::format("{}: is for {} classes, but the exit has {}", file, read.classes, classes));
   }
-  const auto rules = score_rules();
-  if (std::ranges::find(rules, read.decision.rule) == rules.end()) {
+  if (!has_threshold(read.decision.rule)) {
     throw bad_input(fmt::format("{}: {} does not look at scores, so it cannot tell when to exit",
                                 file, name_of(read.decision.rule)));
   }
-  return read.decision;
+  return read;
 }
 
 class StemContext final : public ExecutionContext {
@@ -126,6 +101,13 @@ class StemContext final : public ExecutionContext {
 
 }  // namespace
 
+const ExitInfo& require_exit(const Engine& engine) {
+  if (engine.info().exit) return *engine.info().exit;
+  throw bad_input(
+      "the engine has no early exit; build one with build_engine --exit=TENSOR, from a model with "
+      "scores before its end");
+}
+
 EarlyExit::EarlyExit(const Engine& engine, ExecutionContext& context, const EarlyExitPolicy& policy)
     : context_(context),
       parts_(require_parts(engine, context)),
@@ -145,9 +127,9 @@ AnswerSource EarlyExit::run(std::uint64_t image) {
   return !net_ || net_->keep(net_scores_, image) ? AnswerSource::kNet : AnswerSource::kServer;
 }
 
-Decision parse_exit_decision(const std::string& flag, const std::string& text, int classes) {
+DecisionFile parse_exit_decision(const std::string& flag, const std::string& text, int classes) {
   try {
-    if (const auto decision = threshold_decision(text)) return *decision;
+    if (is_decision_text(text)) return decision_of_text(text);
     std::error_code error;
     if (!std::filesystem::exists(text, error)) {
       throw bad_input(

@@ -9,7 +9,7 @@
 #include <string>
 
 #include "hedge/engine.h"
-#include "hi/decision.h"
+#include "hi/decision_file.h"
 #include "hi/fast_decision.h"
 
 namespace hedge {
@@ -31,6 +31,9 @@ struct EarlyExitPolicy {
   /// offloaded. Nothing: it is always kept.
   std::optional<Decision> net{};
 };
+
+/// Of an engine with an early exit. Throws bad_input where there is none, saying how to build one.
+[[nodiscard]] const ExitInfo& require_exit(const Engine& engine);
 
 /// Runs a net with an early exit image by image, by a policy.
 class EarlyExit {
@@ -62,11 +65,12 @@ class EarlyExit {
 };
 
 /// RULE:THRESHOLD (top1:0.9, margin:0.5, entropy:0.3, energy:-4) or the name of a decision file, as
-/// a decision on the scores of an exit with that many classes. Throws bad_input beginning with
+/// a decision on the scores of an exit with that many classes; of a file with what it says of
+/// itself. Throws bad_input beginning with
 /// `flag`: no such rule, no or no sensible threshold, a rule that does not look at scores, and as
 /// read_decision.
-[[nodiscard]] Decision parse_exit_decision(const std::string& flag, const std::string& text,
-                                           int classes);
+[[nodiscard]] DecisionFile parse_exit_decision(const std::string& flag, const std::string& text,
+                                               int classes);
 
 /// A context that runs the stem alone: infer() is run_stem(), output(0) are the exit's scores. For
 /// measuring what an image costs that exits. Throws bad_input as EarlyExit.

@@ -48,9 +48,8 @@ std::string RecordedClassifier::description() const {
   return fmt::format("{} (recorded)", name_);
 }
 
-RecordedClassifier read_recorded_classifier(const std::filesystem::path& path,
-                                            const Dataset& dataset, const std::string& dataset_name,
-                                            int classes) {
+std::vector<int> read_server_labels(const std::filesystem::path& path, const Dataset& dataset,
+                                    const std::string& dataset_name, int classes) {
   std::vector<int> answers = read_labels(path, classes);
   if (answers.size() != dataset.size() && dataset_name == "imagenet" &&
       answers.size() == kImagenetImages) {
@@ -62,7 +61,13 @@ RecordedClassifier read_recorded_classifier(const std::filesystem::path& path,
                     "the images, is needed",
                     path.string(), answers.size(), dataset.size()));
   }
-  return {std::move(answers), path.string()};
+  return answers;
+}
+
+RecordedClassifier read_recorded_classifier(const std::filesystem::path& path,
+                                            const Dataset& dataset, const std::string& dataset_name,
+                                            int classes) {
+  return {read_server_labels(path, dataset, dataset_name, classes), path.string()};
 }
 
 }  // namespace hedge

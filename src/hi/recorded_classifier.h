@@ -23,9 +23,14 @@ class RecordedClassifier final : public Classifier {
   std::string name_;
 };
 
-/// Reads the answers for `dataset`, classes from 0 to `classes` - 1. Of ImageNet also those of the
-/// whole validation set, line N for image N, where only some of its images are there. Throws
-/// bad_input as read_labels does, also on another number of lines.
+/// The server's classes of the images of `dataset`, in their order, from 0 to `classes` - 1. Of
+/// ImageNet also those of the whole validation set, line N for image N, where only some of its
+/// images are there. Throws bad_input as read_labels does, also on another number of lines.
+[[nodiscard]] std::vector<int> read_server_labels(const std::filesystem::path& path,
+                                                  const Dataset& dataset,
+                                                  const std::string& dataset_name, int classes);
+
+/// read_server_labels as a server.
 [[nodiscard]] RecordedClassifier read_recorded_classifier(const std::filesystem::path& path,
                                                           const Dataset& dataset,
                                                           const std::string& dataset_name,

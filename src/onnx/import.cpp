@@ -131,6 +131,7 @@ class Importer {
     for (const std::string& output : proto.output()) {
       const bool read = read_.contains(output) && !output.empty();
       dead = dead && !read;
+      if (!read && !output.empty()) graph_.unread.push_back(printable(output));
       node.outputs.push_back(read ? define(output, graph_.add_value(printable(output))) : kNoValue);
     }
     if (node.op == nullptr || dead) return;

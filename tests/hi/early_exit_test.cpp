@@ -166,7 +166,9 @@ TEST(StemOf, RunsTheStemAlone) {
 }
 
 TEST(ParseExitDecision, ReadsRulesWithThresholds) {
-  const auto parse = [](const std::string& text) { return parse_exit_decision("--x", text, 10); };
+  const auto parse = [](const std::string& text) {
+    return parse_exit_decision("--x", text, 10).decision;
+  };
   EXPECT_EQ(parse("top1:0.9"), top1(0.9));
   EXPECT_EQ(parse("margin:0"), (Decision{.rule = Rule::kMargin, .threshold = 0}));
   EXPECT_EQ(parse("entropy:1.5"), (Decision{.rule = Rule::kEntropy, .threshold = 1.5}));
@@ -193,7 +195,7 @@ TEST(ParseExitDecision, ReadsDecisionFiles) {
   const auto file = (folder.path() / "d.json").string();
   const auto parse = [&](const std::string& content, int classes) {
     std::ofstream(file) << content;
-    return parse_exit_decision("--x", file, classes);
+    return parse_exit_decision("--x", file, classes).decision;
   };
   const std::string margin =
       R"({"schema": "hedge.decision/1", "rule": "margin", "threshold": 0.25, "classes": 10})";
