@@ -21,14 +21,14 @@ std::string interval_text(const std::optional<Range>& range, double scale, int d
 /// Energy of one call with its interval in the same unit.
 std::string per_call_text(double millijoules, const std::optional<Range>& range) {
   const double joules = millijoules * 1e-3;
-  if (!range) return joules_text(joules);
-  return fmt::format("{} [{}, {}]", joules_text(joules), joules_text((*range)[0] * 1e-3),
-                     joules_text((*range)[1] * 1e-3));
+  if (!range) return fine_joules_text(joules);
+  return fmt::format("{} [{}, {}]", fine_joules_text(joules), fine_joules_text((*range)[0] * 1e-3),
+                     fine_joules_text((*range)[1] * 1e-3));
 }
 
 }  // namespace
 
-std::string joules_text(double joules) {
+std::string fine_joules_text(double joules) {
   struct Unit {
     double size;
     const char* name;

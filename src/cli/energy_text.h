@@ -8,7 +8,7 @@
 namespace hedge::cli {
 
 /// Joules with four digits: "12.35 mJ", "431 uJ".
-[[nodiscard]] std::string joules_text(double joules);
+[[nodiscard]] std::string fine_joules_text(double joules);
 /// "an inference", "a decision".
 [[nodiscard]] std::string one_of(const std::string& unit);
 

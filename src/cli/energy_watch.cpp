@@ -67,7 +67,7 @@ void EnergyWatch::draw(std::int64_t now_ns) {
   const auto watts = load_.recent_watts(std::min(kMeanOver_ns, now_ns - begin_ns_));
   std::string power = "? W";
   if (watts && rate > 0) {
-    power = fmt::format("{:.3f} W  {} each", *watts, joules_text(*watts / rate));
+    power = fmt::format("{:.3f} W  {} each", *watts, fine_joules_text(*watts / rate));
   }
   fmt::print(stderr, "\r\033[K{:.1f} {}s/s  {}  {:.0f} s", rate, unit_, power,
              static_cast<double>(now_ns - begin_ns_) * 1e-9);

@@ -286,7 +286,12 @@ class Simulation(unittest.TestCase):
         self.refused(("--decision=tpo1",), "--decision", "top1")
         self.refused(("--decision=random",), "random:0.3")
         self.refused(("--decision=random:1.5",), "1.5")
-        self.refused(("--decision=top1:0.5", "--threshold=1"), "only random")
+        self.refused(("--decision=top1:0.5", "--threshold=1"), "--threshold")
+        self.refused(("--decision=top1:2",), "is no threshold of top1")
+        offloaded = [[line for line in self.call(*flags, "--iterations=50").stdout.splitlines() if "offloaded" in line]
+                     for flags in (("--decision=top1:0.8",), ("--decision=top1", "--threshold=0.8"))]
+        self.assertTrue(offloaded[0])
+        self.assertEqual(*offloaded)
         self.refused(("--decision=never", "--threshold=1"), "--threshold=1", "never has none")
         self.refused(("--decision=top1", "--threshold=x"), "--threshold=x", "number")
         self.refused(("--decision=energy", "--threshold=1"), "--decision=energy", "ends in softmax")
@@ -308,10 +313,10 @@ class Simulation(unittest.TestCase):
         self.refused((f"--decision-file={self.scores}",), self.scores, "no decision file")
         # Of another model it is taken with a warning; a threshold can be stated in its place.
         other = self.decision("other.json", rule="top1", threshold=0.8, model="resnet56")
-        done = self.call(f"--decision-file={other}", "--iterations=50", "--threshold=2")
+        done = self.call(f"--decision-file={other}", "--iterations=50", "--threshold=1")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("was made for resnet56", done.stderr)
-        self.assertIn("50 of 50", done.stdout)
+        self.refused((f"--decision-file={other}", "--threshold=2"), "threshold")
 
     def test_imagenet_at_full_precision(self):
         """A net of ten classes under a name of ImageNet: the coefficients are looked for first."""
