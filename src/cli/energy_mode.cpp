@@ -200,9 +200,9 @@ void EnergyMode::warn_of_late_readings(const MeteredRun& run, Result& result) co
   const std::int64_t readings = (run.end.steady_ns - run.begin.steady_ns) / settings_.period_ns;
   const auto late = static_cast<double>(run.recording.late_readings);
   if (!meter_ || late <= kMatters * static_cast<double>(readings)) return;
-  result.warnings.push_back(
-      fmt::format("{} of {} readings of the meter came late; all CPUs are busy",
-                  run.recording.late_readings, readings));
+  result.warnings.push_back(fmt::format(
+      "{} of {} readings of the meter came late: it answers slowly, or all CPUs are busy",
+      run.recording.late_readings, readings));
   log(LogLevel::kWarning, result.warnings.back());
 }
 
