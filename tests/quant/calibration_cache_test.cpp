@@ -57,6 +57,12 @@ TEST(CalibrationCache, TakesLineEndsOfWindows) {
   EXPECT_NE(cache.find("a"), nullptr);
 }
 
+TEST(CalibrationCache, ComesBackWhateverLineEndsItHad) {
+  const auto cache = parse_calibration_cache("TRT-8602-EntropyCalibration2\r\r\r\na: 3c010a14");
+  EXPECT_EQ(cache.header, "TRT-8602-EntropyCalibration2");
+  EXPECT_EQ(to_text(parse_calibration_cache(to_text(cache))), to_text(cache));
+}
+
 TEST(CalibrationCache, RefusesWhatIsNone) {
   expect_refused("", "no tensor");
   expect_refused("hello\na: 3c010a14\n", "TRT-8602");
