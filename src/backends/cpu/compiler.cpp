@@ -110,7 +110,7 @@ std::shared_ptr<const Plan> Compiler::run() {
   for (std::size_t i = 0; i < graph_.outputs.size(); ++i) {
     if (i != exit) place_output(i);
   }
-  lay_out_arena(*plan_);
+  lay_out_plan(*plan_, kAlignment);
   for (const dnnl::memory& memory : plan_->weights)
     plan_->weight_bytes += memory.get_desc().get_size();
   return plan_;

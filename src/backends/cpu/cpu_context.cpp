@@ -16,8 +16,6 @@
 namespace hedge::cpu {
 namespace {
 
-constexpr std::size_t kAlignment = 64;
-
 std::shared_ptr<std::byte> allocate_zeroed(std::size_t bytes) {
   const std::size_t rounded =
       (std::max<std::size_t>(bytes, 1) + kAlignment - 1) / kAlignment * kAlignment;

@@ -11,22 +11,11 @@
 
 #include "backends/cpu/dnnl_compat.h"
 #include "backends/cpu/kernels/kernel.h"
+#include "engine/arena.h"
 #include "engine/reference_layer.h"
 #include "graph/graph.h"
 
 namespace hedge::cpu {
-
-/// Where the bytes of an argument are when the plan runs.
-struct Buffer {
-  enum class Place : std::uint8_t {
-    kArena,    ///< `offset` bytes into the context's arena.
-    kInput,    ///< The caller's input.
-    kOutput,   ///< Output number `offset`.
-    kWeights,  ///< Constant number `offset` of the plan, shared by all contexts.
-  };
-  Place place = Place::kArena;
-  std::size_t offset = 0;
-};
 
 struct Argument {
   int id = 0;  ///< DNNL_ARG_SRC, ...; of no meaning to our own kernels, nor is desc.
@@ -45,12 +34,6 @@ struct Step {
   std::vector<Argument> arguments{};
   std::int64_t multiply_accumulates = 0;
   std::string precision{};  ///< "int8"; empty: that of the plan.
-};
-
-/// A stretch of memory that one or more values use (views and in-place results share one).
-struct Storage {
-  std::size_t bytes = 0;
-  Buffer buffer;
 };
 
 /// For each kind of convolution in the net, the implementation to take (oneDNN's own name of it).
@@ -81,7 +64,7 @@ struct Plan {
   std::size_t weight_bytes = 0;
   std::size_t input_elements = 0;
   std::vector<std::size_t> output_elements;
-  std::size_t stem_steps = 0;  ///< The first steps, which an early exit's scores need.
+  std::size_t stem_steps = 0;              ///< The first steps, which an early exit's scores need.
   std::vector<SlowLayer> slow_layers;      ///< By their operators' reference implementations.
   std::vector<SlowLayer> emulated_layers;  ///< In floating point what should be in integers.
 };
@@ -97,8 +80,7 @@ struct Plan {
 [[nodiscard]] std::map<std::string, std::vector<std::string>> convolution_tactics(
     const Graph& graph, const PlanOptions& options);
 
-/// Gives arena offsets to all storages of Place::kArena: two share bytes only if no step needs
-/// both. Sets Plan::arena_bytes.
-void lay_out_arena(Plan& plan);
+/// Of the arena and of each value in it: a line of the caches.
+inline constexpr std::size_t kAlignment = 64;
 
 }  // namespace hedge::cpu

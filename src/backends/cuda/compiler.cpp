@@ -4,10 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
-#include "engine/arena.h"
 #include "graph/operators/operator.h"
 #include "graph/post_op.h"
 #include "graph/query.h"
@@ -21,29 +19,6 @@ Layout input_layout(const Graph& graph) {
   const GraphInput& input = graph.inputs.at(0);
   const Layout outer = row_major(graph.input_type(0).shape, ElementType::kFloat32);
   return input.permutation.empty() ? outer : transposed(outer, input.permutation);
-}
-
-void lay_out(Plan& plan) {
-  constexpr std::size_t kNever = std::numeric_limits<std::size_t>::max();
-  std::vector<ArenaBlock> lives(plan.storages.size(), ArenaBlock{.first = kNever});
-  for (std::size_t i = 0; i < plan.steps.size(); ++i) {
-    for (const Argument& argument : plan.steps[i].arguments) {
-      ArenaBlock& block = lives[argument.storage];
-      block.first = std::min(block.first, i);
-      block.last = std::max(block.last, i);
-    }
-  }
-  std::vector<ArenaBlock> blocks;
-  std::vector<Storage*> storages;
-  for (std::size_t i = 0; i < lives.size(); ++i) {
-    Storage& storage = plan.storages[i];
-    if (lives[i].first == kNever || storage.buffer.place != Buffer::Place::kArena) continue;
-    lives[i].bytes = storage.bytes;
-    blocks.push_back(lives[i]);
-    storages.push_back(&storage);
-  }
-  plan.arena_bytes = lay_out_arena(blocks, kAlignment);
-  for (std::size_t i = 0; i < blocks.size(); ++i) storages[i]->buffer.offset = blocks[i].offset;
 }
 
 void require_supported(const Graph& graph) {
@@ -93,7 +68,7 @@ std::shared_ptr<const Plan> Compiler::run() {
     if (!done_[i]) compile(graph_.nodes[i]);
   }
   place_outputs();
-  lay_out(*plan_);
+  lay_out_plan(*plan_, kAlignment);
   return plan_;
 }
 

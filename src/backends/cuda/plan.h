@@ -10,22 +10,11 @@
 
 #include "backends/cuda/kernels/convolution.h"
 #include "backends/cuda/kernels/elements.h"
+#include "engine/arena.h"
 #include "engine/reference_layer.h"
 #include "graph/graph.h"
 
 namespace hedge::cuda {
-
-/// Where the bytes of an argument are when the plan runs.
-struct Buffer {
-  enum class Place : std::uint8_t {
-    kArena,    ///< `offset` bytes into the context's arena.
-    kInput,    ///< The caller's input.
-    kOutput,   ///< Output number `offset`.
-    kWeights,  ///< `offset` bytes into the plan's weights, shared by all contexts.
-  };
-  Place place = Place::kArena;
-  std::size_t offset = 0;
-};
 
 struct Argument {
   std::size_t storage = 0;  ///< Index into Plan::storages.
@@ -54,12 +43,6 @@ struct Step {
   HostKernel host{};  ///< Set where `device` is not.
   std::vector<Argument> arguments{};
   std::int64_t multiply_accumulates = 0;
-};
-
-/// A stretch of memory that one or more values use (views and in-place results share one).
-struct Storage {
-  std::size_t bytes = 0;
-  Buffer buffer;
 };
 
 /// For each kind of convolution in the net, how its work is cut up (tactic_text).
