@@ -74,6 +74,12 @@ TEST(TakeExit, NamesTheNearestTensorAndThoseThatWouldDo) {
   expect_mentions(far, {"scores that would do: ", " and '" + name + "'"});
 }
 
+TEST(TakeExit, SaysWhereATensorWasLeftOut) {
+  Graph graph = early_exit_net();
+  graph.unread = {"aux"};
+  expect_mentions(refusal(graph, "aux"), {"--exit=aux: feeds no output of the model"});
+}
+
 TEST(TakeExit, RefusesWhatIsNoScores) {
   const Graph graph = early_exit_net();
   const std::string activation = graph.value(graph.nodes[0].outputs[0]).name;

@@ -128,6 +128,13 @@ class Simulation(unittest.TestCase):
         self.assertIn("run here", text)
         self.assertEqual(live["hi"]["images"], 2000)
 
+    def test_server_of_other_images(self):
+        other = os.path.join(self.root, "resnet20w_cifar.onnx")
+        shutil.copy(STRONG, other)
+        arguments = (*TOP1, "--iterations=20", f"--server-model={other}")
+        self.refused(arguments, other, "is for dataset cifar", "the images are those of shapes", server=False)
+        self.simulate(*arguments, "--server-preprocess=scale=0.00392156862745098", server=False)
+
     def test_bounds(self):
         shares = {}
         for rule in ("always", "never", "random:0.25", "oracle"):

@@ -346,6 +346,9 @@ class Sweep(unittest.TestCase):
         result = self.result(*arguments, *costs)
         self.assertEqual(result["all_local"]["correct"], result["all_server"]["correct"])
         self.assertLessEqual(abs(result["all_local"]["correct"] - 8949), 2)
+        # Where nothing is said they are looked for beside the images.
+        shutil.copy(labels, os.path.join(data, "shapes_predictions.txt"))
+        self.assertEqual(self.result(*arguments[:2], *costs)["all_server"], result["all_server"])
         figures = {f["name"]: f for f in result["costs"]["figures"]}
         self.assertEqual(figures["upload"]["value"], "3072 bytes")
         self.assertIn("timed in this run", figures["local latency"]["source"])

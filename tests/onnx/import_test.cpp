@@ -192,7 +192,9 @@ TEST(Import, ALastOutputThatNobodyReads) {
   ModelBuilder b(11);  // No sizes: as many even parts as there are outputs.
   b.input("x", {1, 6}).output("y");
   add_int(b.node("Split", {"x"}, {"unread", "y", "unread too"}), "axis", 1);
-  EXPECT_EQ(run(b.import(), {1, 2, 3, 4, 5, 6}), (std::vector<float>{3, 4}));
+  const Graph graph = b.import();
+  EXPECT_EQ(graph.unread, (std::vector<std::string>{"unread", "unread too"}));
+  EXPECT_EQ(run(graph, {1, 2, 3, 4, 5, 6}), (std::vector<float>{3, 4}));
 }
 
 // ---- what is refused
