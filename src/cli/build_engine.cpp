@@ -214,7 +214,8 @@ void add_options(CLI::App& app, Options& options) {
                  "The engine (default: the model's name with _PRECISION.engine)")
       ->type_name("FILE");
   add_precision_options(app, options.precision);
-  app.add_option("--backend", options.backend, "cpu, cuda, null (hedge info lists them)")
+  app.add_option("--backend", options.backend,
+                 "One of those that `hedge info` lists (default: the fastest)")
       ->type_name("NAME");
   app.add_option("--dataset", options.dataset,
                  "cifar, shapes, imagenet, folder:DIR, npy:X.npy,Y.npy (default: as the name says)")
