@@ -176,6 +176,10 @@ class Reader {
     if (!value.is_array() || value.size() != range.size())
       fail(path, "a list of two numbers", value);
     for (std::size_t i = 0; i < range.size(); ++i) get(value[i], element(path, i), range[i]);
+    if (range[0] > range[1]) {
+      throw bad_input(fmt::format("{}: {}: the lower end, {}, is above the upper end, {}", source_,
+                                  path, range[0], range[1]));
+    }
   }
   template <class T>
   void get(const json& value, const std::string& path, std::vector<T>& list) const {

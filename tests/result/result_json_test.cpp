@@ -572,6 +572,8 @@ TEST(ResultJson, RefusesWrongTypesWithTheirPath) {
                 "r.json: latency_us.ci95.p50: a list of two numbers is needed, found array"},
            Case{R"({"latency_us": {"ci95": {"p50": [1, true]}}})",
                 "r.json: latency_us.ci95.p50[1]: a number is needed, found boolean"},
+           Case{R"({"latency_us": {"ci95": {"p50": [2, 1]}}})",
+                "r.json: latency_us.ci95.p50: the lower end, 2, is above the upper end, 1"},
            Case{R"({"latency_us": []})", "r.json: latency_us: an object is needed, found array"},
            Case{R"({"config": {"batch": 1.5}})",
                 "r.json: config.batch: a whole number is needed, found number"},
