@@ -73,11 +73,18 @@ struct Epilogue {
   PostOpParameters post_ops[kMostPostOps];
 };
 
+/// How the last kernel of an inference tells the host that all is done, outputs included.
+struct Completion {
+  std::uint32_t* counter = nullptr;  ///< On the GPU: inferences done. Null: nobody is told.
+  std::uint32_t* word = nullptr;     ///< Page-locked memory of the host: the same number.
+};
+
 /// Where a kernel is launched.
 struct Launch {
   cudaStream_t stream = nullptr;
   /// Begin while the stream's kernel before it still runs (Hopper on).
   bool overlap = false;
+  Completion completion{};  ///< Set for kernels that can tell (Kernel::tells), where they are last.
 };
 
 /// A plane of pixels and a window over it. Channels as stored: whole granules.
