@@ -68,7 +68,7 @@ void require_gpu(const Backend& backend, const GpuOptions& options) {
   if (flags.empty() || backend.is_gpu()) return;
   throw bad_input(
       fmt::format("{}: only for backends on a GPU, which {} is not: leave {} out, or build the "
-                  "engine with --backend=cuda",
+                  "engine with --backend of one (hedge info lists them)",
                   join_words(flags), backend.name(), flags.size() == 1 ? "it" : "them"));
 }
 

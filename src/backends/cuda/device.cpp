@@ -89,7 +89,10 @@ std::optional<std::string> unavailable_reason() {
   if (status == cudaErrorNoDevice || (status == cudaSuccess && devices == 0)) {
     return "there is no NVIDIA GPU, or CUDA_VISIBLE_DEVICES hides it";
   }
-  if (status != cudaSuccess) return fmt::format("CUDA: {}", cudaGetErrorString(status));
+  if (status != cudaSuccess) {
+    return fmt::format("the NVIDIA driver does not work: {} ({}); nvidia-smi may say more",
+                       cudaGetErrorString(status), cudaGetErrorName(status));
+  }
   int major = 0;
   int minor = 0;
   (void)cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, 0);
