@@ -69,10 +69,9 @@ class GpuFlags(unittest.TestCase):
             self.assertNotIn("building", done.stderr)
 
     def test_sides_of_a_comparison(self):
-        for side in ("--a", "--b"):
-            done = call("hedge", "compare", self.engine, f"--a=--data={self.data}",
-                        f"--b=--data={self.data}", f"{side}=--data={self.data} --memory=mapped")
-            self.refused(done, "--memory")
+        plain = f"--data={self.data}"
+        for a, b in ((plain + " --memory=mapped", plain), (plain, plain + " --memory=mapped")):
+            self.refused(call("hedge", "compare", self.engine, f"--a={a}", f"--b={b}"), "--memory")
 
     def test_unknown_names_are_refused_with_those_there_are(self):
         self.refused(call("measurements", *self.model("--wait=never")), "--wait=never",

@@ -56,6 +56,7 @@ CudaContext::CudaContext(std::shared_ptr<const LoadedPlan> loaded,
     : CudaContext(settings, std::move(loaded)) {
   make_borders();
   bind();
+  take_scores();
   prepare();
 }
 
@@ -178,12 +179,26 @@ cudaError_t CudaContext::enqueue_copy_out() {
   return cudaSuccess;
 }
 
+bool CudaContext::copies_out() const {
+  return std::any_of(outputs_.begin(), outputs_.end(),
+                     [](const Border& output) { return output.mode == MemoryMode::kPinned; });
+}
+
+bool CudaContext::last_step_tells() const {
+  return !copies_out() && !steps_.empty() && steps_.back().step->device.tells;
+}
+
+/// The scores come with the word where the last step writes them, and nothing else is written.
+void CudaContext::take_scores() {
+  const bool alone = outputs_.size() == 1 && outputs_[0].mode == MemoryMode::kMapped;
+  if (!alone || !last_step_tells()) return;
+  waiter_->take_scores(
+      {reinterpret_cast<float*>(outputs_[0].host.get()), outputs_[0].bytes / sizeof(float)});
+}
+
 /// The host is told behind everything, by the last step where that can tell.
 cudaError_t CudaContext::enqueue_steps(const Completion& completion) {
-  const bool copies = std::any_of(outputs_.begin(), outputs_.end(), [](const Border& output) {
-    return output.mode == MemoryMode::kPinned;
-  });
-  const bool last_tells = !copies && !steps_.empty() && steps_.back().step->device.tells;
+  const bool last_tells = last_step_tells();
   bool after_kernel = false;  // Only a kernel can let its successor begin.
   for (BoundStep& step : steps_) {
     Launch launch{stream_.get(), loaded_->overlap && after_kernel};
@@ -194,7 +209,7 @@ cudaError_t CudaContext::enqueue_steps(const Completion& completion) {
   if (const cudaError_t status = enqueue_copy_out(); status != cudaSuccess) return status;
   if (last_tells || completion.word == nullptr) return cudaSuccess;
   return launch_completion(
-      {stream_.get(), loaded_->overlap && after_kernel && !copies, completion});
+      {stream_.get(), loaded_->overlap && after_kernel && !copies_out(), completion});
 }
 
 cudaError_t CudaContext::enqueue_all() {

@@ -77,6 +77,9 @@ class CudaContext final : public ExecutionContext, public GpuContext, public Lay
   static void CUDART_CB call_host(void* data);
   [[nodiscard]] cudaError_t enqueue_copy_in();
   [[nodiscard]] cudaError_t enqueue_copy_out();
+  [[nodiscard]] bool copies_out() const;
+  [[nodiscard]] bool last_step_tells() const;
+  void take_scores();
   [[nodiscard]] cudaError_t enqueue_steps(const Completion& completion);
   [[nodiscard]] cudaError_t enqueue_all();
   [[nodiscard]] cudaError_t enqueue_profiled();

@@ -5,6 +5,7 @@
 #include <sched.h>
 
 #include <atomic>
+#include <bit>
 
 #include "base/clock.h"
 #include "hedge/error.h"
@@ -42,7 +43,25 @@ Waiter::Waiter(WaitMode mode, bool by_word, std::chrono::nanoseconds limit)
   }
 }
 
+void Waiter::take_scores(std::span<float> output) {
+  if (completion_.word == nullptr) return;
+  scores_ = pinned_memory(output.size() * sizeof(std::uint64_t));
+  completion_.scores = reinterpret_cast<std::uint64_t*>(scores_.get());
+  output_ = output;
+}
+
+bool Waiter::told_scores() const {
+  for (std::size_t i = 0; i < output_.size(); ++i) {
+    const std::uint64_t score =
+        std::atomic_ref(completion_.scores[i]).load(std::memory_order_relaxed);
+    if (number_of(score) != inferences_) return false;
+    output_[i] = std::bit_cast<float>(static_cast<std::uint32_t>(score));
+  }
+  return true;
+}
+
 bool Waiter::told() const {
+  if (completion_.scores != nullptr) return told_scores();
   return std::atomic_ref(*completion_.word).load(std::memory_order_acquire) == inferences_;
 }
 

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <span>
 
 #include "backends/cuda/device.h"
 #include "backends/cuda/kernels/elements.h"
@@ -20,6 +21,11 @@ class Waiter {
   /// `by_word`: see completion(); without effect with kBlock.
   Waiter(WaitMode mode, bool by_word, std::chrono::nanoseconds limit);
 
+  /// The last kernel writes all that there is of outputs, and stores them with the number of the
+  /// inference in place of the word; the waiter puts them here. Before the first inference; nothing
+  /// where it is no word that is looked at.
+  void take_scores(std::span<float> output);
+
   /// What an inference's last kernel must tell; empty where nothing is to be told.
   [[nodiscard]] const Completion& completion() const { return completion_; }
   /// After each inference whose last kernel tells.
@@ -31,6 +37,7 @@ class Waiter {
 
  private:
   [[nodiscard]] bool told() const;
+  [[nodiscard]] bool told_scores() const;
   /// Between two looks.
   void pause() const;
   /// Whether the driver says that the stream is done.
@@ -41,7 +48,8 @@ class Waiter {
   WaitMode mode_;
   std::int64_t limit_ns_;
   std::int64_t begin_ns_ = 0;  ///< Of this wait; 0: nobody has looked at the clock yet.
-  Memory counter_, word_;
+  Memory counter_, word_, scores_;
+  std::span<float> output_;
   Completion completion_{};
   std::uint32_t inferences_ = 0;
   Event done_;  ///< Of kBlock.

@@ -77,11 +77,19 @@ __device__ inline void wait_for_predecessor() {
 __device__ inline std::uint32_t next_completion(const Completion& completion) {
   return completion.counter == nullptr ? 0 : *completion.counter + 1;
 }
+/// Score `index`, where the completion takes them; any thread.
+__device__ inline void tell_score(const Completion& completion, std::uint32_t number, int index,
+                                  float score) {
+  const std::uint64_t bits = std::uint64_t{number} << 32U | __float_as_uint(score);
+  asm volatile("st.relaxed.sys.global.u64 [%0], %1;" ::"l"(completion.scores + index), "l"(bits)
+               : "memory");
+}
 /// By one thread, after everything that the host will read: what this thread has seen of others is
 /// ordered before the word, too.
 __device__ inline void tell_completion(const Completion& completion, std::uint32_t number) {
   if (completion.counter == nullptr) return;
   *completion.counter = number;
+  if (completion.scores != nullptr) return;
   __threadfence_system();
   *const_cast<volatile std::uint32_t*>(completion.word) = number;
 }

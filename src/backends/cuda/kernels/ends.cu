@@ -140,7 +140,7 @@ __global__ void __launch_bounds__(kHeadThreads)
   __shared__ float means[kMostHeadChannels];
   __shared__ float scores[kMostHeadClasses];
   let_successor_begin();
-  const std::uint32_t number = threadIdx.x == 0 ? next_completion(completion) : 0;
+  const std::uint32_t number = threadIdx.x < kWarp ? next_completion(completion) : 0;
   const int granules = p.stored_c / kG;
   const int strips = kHeadThreads / granules;
   const int g = threadIdx.x % granules;
@@ -188,7 +188,11 @@ __global__ void __launch_bounds__(kHeadThreads)
   }
   for (int k = lane; k < p.classes; k += kWarp) {
     const float value = p.softmax ? expf(scores[k] - largest) / total : scores[k];
-    store(y, p.result_type, static_cast<std::size_t>(blockIdx.x) * p.classes + k, value);
+    if (completion.scores != nullptr) {
+      tell_score(completion, number, k, value);
+    } else {
+      store(y, p.result_type, static_cast<std::size_t>(blockIdx.x) * p.classes + k, value);
+    }
   }
   __syncwarp();
   if (lane == 0) tell_completion(completion, number);
