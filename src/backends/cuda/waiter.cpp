@@ -53,7 +53,7 @@ void Waiter::take_scores(std::span<float> output) {
 bool Waiter::told_scores() const {
   for (std::size_t i = 0; i < output_.size(); ++i) {
     const std::uint64_t score =
-        std::atomic_ref(completion_.scores[i]).load(std::memory_order_relaxed);
+        std::atomic_ref(completion_.scores[i]).load(std::memory_order_acquire);
     if (number_of(score) != inferences_) return false;
     output_[i] = std::bit_cast<float>(static_cast<std::uint32_t>(score));
   }
