@@ -4,16 +4,24 @@
 #include <dlfcn.h>
 #include <pthread.h>
 
+#include <atomic>
 #include <cstdlib>
 
 namespace {
 
 std::atomic<bool> counting{false};
 std::atomic<int> allocations{0};
+std::atomic<int> own_allocations{0};
+thread_local bool is_counter = false;
 std::atomic<int> locks{0};
 
 void count(std::atomic<int>& counter) {
   if (counting.load(std::memory_order_relaxed)) counter.fetch_add(1, std::memory_order_relaxed);
+}
+
+void count_allocation() {
+  count(allocations);
+  if (is_counter) count(own_allocations);
 }
 
 template <class Function>
@@ -30,24 +38,24 @@ void* __libc_realloc(void*, std::size_t);
 void* __libc_memalign(std::size_t, std::size_t);
 
 void* malloc(std::size_t bytes) {
-  count(allocations);
+  count_allocation();
   return __libc_malloc(bytes);
 }
 void* calloc(std::size_t n, std::size_t bytes) {
-  count(allocations);
+  count_allocation();
   return __libc_calloc(n, bytes);
 }
 void* realloc(void* block, std::size_t bytes) {
-  count(allocations);
+  count_allocation();
   return __libc_realloc(block, bytes);
 }
 int posix_memalign(void** block, std::size_t alignment, std::size_t bytes) {
-  count(allocations);
+  count_allocation();
   *block = __libc_memalign(alignment, bytes);
   return *block == nullptr ? 12 : 0;
 }
 void* aligned_alloc(std::size_t alignment, std::size_t bytes) {
-  count(allocations);
+  count_allocation();
   return __libc_memalign(alignment, bytes);
 }
 int pthread_mutex_lock(pthread_mutex_t* mutex) {
@@ -71,13 +79,16 @@ namespace hedge::test {
 
 void begin_counting() {
   allocations = 0;
+  own_allocations = 0;
   locks = 0;
+  is_counter = true;
   counting = true;
 }
 
 HeapCounts end_counting() {
   counting = false;
-  return {allocations.load(), locks.load()};
+  is_counter = false;
+  return {allocations.load(), own_allocations.load(), locks.load()};
 }
 
 }  // namespace hedge::test

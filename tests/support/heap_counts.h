@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <atomic>
-
 namespace hedge::test {
 
 /// Calls of malloc and its kin, and of the functions that lock mutexes, by all threads. Link
@@ -10,6 +8,7 @@ namespace hedge::test {
 /// which have a malloc of their own.
 struct HeapCounts {
   int allocations = 0;
+  int own_allocations = 0;  ///< Of these, by the thread that counts.
   int locks = 0;
 };
 
