@@ -64,10 +64,36 @@ struct EngineInfo {
   std::optional<ExitInfo> exit{};                ///< Of engines with an early exit.
 };
 
+/// How the host waits for a GPU.
+enum class WaitMode : std::uint8_t {
+  kSpin,   ///< Looks again and again: soonest to know, and a CPU is busy all the while.
+  kYield,  ///< Likewise, but offers the CPU to other threads between two looks.
+  kBlock,  ///< Sleeps until the driver wakes it.
+};
+
+/// Where input and outputs of a GPU's context lie, and how they get there (docs/cuda.md).
+enum class MemoryMode : std::uint8_t {
+  kAuto,             ///< What is fastest for this GPU and these sizes.
+  kMapped,           ///< Page-locked memory of the host, used by the GPU where it is.
+  kManaged,          ///< Managed memory, attached to the context's stream.
+  kManagedOriginal,  ///< Managed memory, attached once as the original does.
+  kPinned,           ///< Page-locked memory of the host, copied by infer().
+  kDevice,           ///< The GPU's memory; copied by copy_in() and copy_out() alone.
+};
+
+/// What only backends on a GPU can be asked for; empty: the backend's own choice.
+struct GpuOptions {
+  std::optional<WaitMode> wait{};      ///< Default: kSpin.
+  std::optional<MemoryMode> memory{};  ///< Default: kAuto.
+  std::optional<bool> cuda_graph{};    ///< Default: true. False: launches layer by layer.
+  bool operator==(const GpuOptions&) const = default;
+};
+
 /// How an engine is to be run.
 struct ContextOptions {
   int threads = 1;
   std::int64_t batch = 0;  ///< Images of one inference; 0 means as built.
+  GpuOptions gpu{};
 };
 
 /// Bytes held, as far as the backend can tell.
@@ -83,14 +109,30 @@ class ExecutionContext {
   /// The first input, written by the caller before infer(): batch x image, row-major.
   [[nodiscard]] virtual std::span<float> input() = 0;
   [[nodiscard]] virtual std::size_t output_count() const = 0;
-  /// Scores, batch x classes, readable after infer().
+  /// Scores, batch x classes, readable after infer() (MemoryMode::kDevice: after copy_out()).
   [[nodiscard]] virtual std::span<const float> output(std::size_t index) const = 0;
   /// Runs the net. No allocation, no lock, unless warnings() says so. This one indirect call is the
   /// only dispatch in the timed region.
   virtual void infer() = 0;
+  /// With MemoryMode::kDevice the input reaches infer(), and its outputs the host, by these two
+  /// alone; in all other modes infer() does it, and these do nothing.
+  virtual void copy_in() {}
+  virtual void copy_out() {}
   [[nodiscard]] virtual MemoryUse memory() const = 0;
   /// What a reader of its latency should know, a line each: layers that have no fast kernel.
   [[nodiscard]] virtual std::vector<std::string> warnings() const { return {}; }
+};
+
+/// An ability of contexts on a GPU (ask with dynamic_cast): what became of GpuOptions.
+class GpuContext {
+ public:
+  struct Execution {
+    bool cuda_graph = false;  ///< A captured graph is replayed.
+    std::string memory_mode;  ///< "pinned", or "pinned input, mapped output" where they differ.
+    std::string wait;         ///< "spin", "yield", "block".
+  };
+  virtual ~GpuContext() = default;
+  [[nodiscard]] virtual Execution execution() const = 0;
 };
 
 /// An ability that some contexts have (ask with dynamic_cast): the time of each layer.
@@ -135,7 +177,8 @@ class Engine {
 
   [[nodiscard]] virtual const EngineInfo& info() const = 0;
   /// Contexts with the same options share their weights. Throws bad_input when the engine cannot be
-  /// run so (a batch that it fixes), runtime_failure when the library refuses.
+  /// run so (a batch that it fixes, GpuOptions without a GPU), runtime_failure when the library
+  /// refuses.
   [[nodiscard]] virtual std::unique_ptr<ExecutionContext> create_context(
       const ContextOptions& options) const = 0;
 };

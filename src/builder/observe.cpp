@@ -129,7 +129,7 @@ void observe(const Graph& graph, const Backend& backend, const std::vector<Value
   }
   const auto model = backend.load(engine.sections, info, {.threads = 1, .batch = kObservedBatch});
   run_images(
-      run, kObservedBatch, what, [&] { return model->create_context(); }, make_visitor);
+      run, kObservedBatch, what, [&] { return model->create_context({}); }, make_visitor);
 }
 
 }  // namespace hedge

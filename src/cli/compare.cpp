@@ -34,6 +34,7 @@ constexpr const char* kExamples =
     "  hedge compare old.engine new.engine\n"
     "  hedge compare resnet8_shapes.onnx --a=--precision=fp32 --b=--precision=bf16\n"
     "  hedge compare net.engine --b=\"--threads=2\" --iterations=20000\n"
+    "  hedge compare net.engine --b=--memory=pinned     on a GPU; also --wait and --no-cuda-graph\n"
     "  hedge compare monday.json tuesday.json\n"
     "  hedge compare times.json latest.json          of trtexec --exportTimes, or Google "
     "Benchmark\n"
@@ -66,7 +67,7 @@ struct Contender {
   ModelOptions options;
   std::string batch_text;
   std::int64_t batch = 1;
-  int threads = 1;
+  ContextOptions how;
   std::shared_ptr<const Engine> engine;
   std::unique_ptr<Dataset> dataset;
   std::unique_ptr<ExecutionContext> context;
@@ -76,6 +77,7 @@ struct Contender {
             const std::string& iterations) {
     CLI::App app;
     add_model_options(app, options);
+    add_gpu_options(app, options.gpu);
     add_decode_options(app, options);
     app.add_option("--batch", batch_text);
     try {
@@ -91,11 +93,11 @@ struct Contender {
                       parse_iterations(iterations, static_cast<std::int64_t>(dataset->size())));
     prepare = preprocessing_of(*engine);
     batch = batch_of(*engine, batch_text);
-    threads = thread_count(options.threads);
+    how = context_options(options, batch);
   }
 
   /// Compiles and allocates anew.
-  void create() { context = engine->create_context({.threads = threads, .batch = batch}); }
+  void create() { context = engine->create_context(how); }
 
   /// The same image in each place of the batch.
   void load(std::size_t index) {
@@ -104,6 +106,7 @@ struct Contender {
     const std::size_t size = input.size() / static_cast<std::size_t>(batch);
     for (std::size_t at = 0; at < input.size(); at += size)
       (*prepare)(image, input.subspan(at, size));
+    context->copy_in();
   }
 
   [[nodiscard]] Result result(const Summary& summary, const TimerOverhead& overhead) const {

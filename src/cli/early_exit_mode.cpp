@@ -94,8 +94,7 @@ class Run {
         classes_(class_count(job.engine)),
         policy_(policy_of(job.options, job.engine)),
         server_(server_answers(job, classes_)),
-        context_(
-            job.engine.create_context({.threads = thread_count(job.model.threads), .batch = 1})),
+        context_(job.engine.create_context(context_options(job.model, 1))),
         early_(naming(job.model.model, [&] { return EarlyExit(job.engine, *context_, policy_); })),
         observed_(job.iterations) {}
 

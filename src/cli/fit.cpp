@@ -230,6 +230,7 @@ int fit(const Program& program, const Options& options) {
 std::vector<const CLI::Option*> add_run_options(CLI::App& app, Options& options) {
   const std::size_t common = app.get_options().size();
   add_model_options(app, options.model);
+  add_gpu_options(app, options.model.gpu);
   add_decode_options(app, options.model);
   app.remove_option(app.get_option("--decode-overlap"));  // Nothing is timed.
   app.get_option("--threads")

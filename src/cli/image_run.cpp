@@ -82,13 +82,13 @@ std::int64_t ImageRun::counted() const {
 }
 
 Result ImageRun::measure(std::int64_t batch, const Look& look) {
-  const auto context =
-      engine_.create_context({.threads = thread_count(model_.threads), .batch = batch});
+  const auto context = engine_.create_context(context_options(model_, batch));
   overhead_ = timer_overhead();
   const std::int64_t inferences = (iterations_ + batch - 1) / batch;
   Timers timers(inferences * batch, inferences);
 
   load_batch(dataset_, prepare_, 0, batch, context->input(), timers.preprocess);
+  context->copy_in();
   program_.show_notes();
   WatchedConditions conditions;
   const WarmUp warm_up =
@@ -131,10 +131,12 @@ void ImageRun::run_images(ExecutionContext& context, const Extent& extent, Timer
   for (std::int64_t first = 0; first < extent.iterations; first += extent.batch) {
     if (cancellation_requested()) break;
     load_batch(dataset_, prepare_, first, extent.batch, context.input(), timers.preprocess);
+    context.copy_in();
     timers.infer.time([&] { context.infer(); });
     progress.update(first);
     const std::int64_t last = std::min(first + extent.batch, extent.counted);
     if (first >= last) continue;  // Nothing is decided in later rounds.
+    context.copy_out();
     look(first, context.output(0).first(static_cast<std::size_t>(last - first) * classes),
          timers.decide);
   }

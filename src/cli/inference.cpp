@@ -217,6 +217,7 @@ int main(int argc, char** argv) {
   Options options;
   CLI::App& app = program.app();
   add_model_options(app, options.model);
+  add_gpu_options(app, options.model.gpu);
   add_decode_options(app, options.model);
   add_image_run_options(app, options.iterations, options.measuring);
   app.add_option("--batch", options.batches,

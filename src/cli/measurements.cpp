@@ -91,8 +91,7 @@ int measure(const Program& program, const Options& options) {
   require_batch_within(options.max_batch_size, {batch});
   const auto dataset = open_dataset(*engine, options.model);
   const auto images = static_cast<std::int64_t>(dataset->size());
-  auto context =
-      engine->create_context({.threads = thread_count(options.model.threads), .batch = batch});
+  auto context = engine->create_context(context_options(options.model, batch));
   if (options.model.stem) {
     context = naming(options.model.model, [&] { return stem_of(*engine, std::move(context)); });
   }
@@ -103,6 +102,7 @@ int measure(const Program& program, const Options& options) {
   for (std::size_t at = 0; at < input.size(); at += image_size) {
     prepare(image, input.subspan(at, image_size));
   }
+  context->copy_in();
   const MeasuredModel model{*engine, *context, options.model, batch};
   const MeasuringOptions& measuring = options.measuring;
   if (options.energy) {
@@ -125,6 +125,7 @@ int main(int argc, char** argv) {
   Options options;
   CLI::App& app = program.app();
   add_model_options(app, options.model);
+  add_gpu_options(app, options.model.gpu);
   add_plan_options(app, options.measuring);
   add_warm_up_option(app, options.measuring);
   add_paced_options(app, options.measuring);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -18,6 +19,7 @@
 #include "data/recipes.h"
 #include "engine/backend.h"
 #include "engine/engine_name.h"
+#include "engine/gpu_options.h"
 #include "hedge/error.h"
 #include "measure/validity.h"
 #include "result/machine.h"
@@ -103,6 +105,19 @@ void add_model_options(CLI::App& app, ModelOptions& options) {
       ->type_name("N");
 }
 
+void add_gpu_options(CLI::App& app, GpuFlags& flags) {
+  app.add_option("--wait", flags.wait,
+                 "How the host waits for a GPU: spin (default), yield, block (the CPU sleeps)")
+      ->type_name("NAME");
+  app.add_option(
+         "--memory", flags.memory,
+         "Where a GPU's input and output lie: auto (default), mapped, pinned (copied by the "
+         "graph), managed, managed-original, device (copies not timed); docs/cuda.md")
+      ->type_name("NAME");
+  app.add_flag("--no-cuda-graph", flags.no_cuda_graph,
+               "Launch a GPU's layers one by one, to see what the graph saves");
+}
+
 std::optional<PreprocessingRecipe> stated_recipe(const std::string& preprocess) {
   if (preprocess.empty()) return std::nullopt;
   return parse_recipe(preprocess);
@@ -131,10 +146,36 @@ int thread_count(const std::string& text) {
   return threads;
 }
 
+GpuOptions gpu_options(const GpuFlags& flags) {
+  GpuOptions options;
+  if (!flags.wait.empty()) options.wait = parse_wait_mode(flags.wait);
+  if (!flags.memory.empty()) options.memory = parse_memory_mode(flags.memory);
+  if (flags.no_cuda_graph) options.cuda_graph = false;
+  return options;
+}
+
+ContextOptions context_options(const ModelOptions& options, std::int64_t batch) {
+  return {
+      .threads = thread_count(options.threads), .batch = batch, .gpu = gpu_options(options.gpu)};
+}
+
+namespace {
+
+/// Of an ONNX file before it is built, which may take minutes.
+void require_gpu_of(const ModelOptions& options) {
+  const GpuOptions gpu = gpu_options(options.gpu);
+  const std::string extension = to_lower(std::filesystem::path(options.model).extension().string());
+  if (extension != ".onnx" || gpu == GpuOptions{}) return;
+  require_gpu(options.backend.empty() ? default_backend() : require_backend(options.backend), gpu);
+}
+
+}  // namespace
+
 std::shared_ptr<const Engine> open_engine(const ModelOptions& options) {
   if (options.model.empty()) {
     throw bad_input("no model given; state one with --model=FILE.engine or --model=FILE.onnx");
   }
+  require_gpu_of(options);
   auto engine = open_model(options.model, {.backend = options.backend,
                                            .precision = options.precision,
                                            .dataset = options.dataset,
@@ -145,6 +186,7 @@ std::shared_ptr<const Engine> open_engine(const ModelOptions& options) {
                                            .timing_cache = {},
                                            // A run is not where a user looks for new files.
                                            .int8 = {.data = options.data, .write_cache = false}});
+  require_gpu(require_backend(engine->info().backend), gpu_options(options.gpu));
   if (engine->info().preprocessing) {
     warn_of_overridden_keys(options.preprocess, *engine->info().preprocessing);
   }
@@ -260,6 +302,12 @@ Result describe_run(const std::string& program, const Engine& engine,
   result.machine = collect_machine_facts();
   result.config.threads = thread_count(options.threads);
   result.config.batch = batch;
+  if (const auto* gpu = dynamic_cast<const GpuContext*>(&context)) {
+    const GpuContext::Execution execution = gpu->execution();
+    result.config.cuda_graph = execution.cuda_graph;
+    result.config.memory_mode = execution.memory_mode;
+    result.config.wait = execution.wait;
+  }
   if (options.stem) result.config.flags["part"] = "stem";
   if (info.preprocessing) result.config.flags["preprocess"] = to_string(*info.preprocessing);
   return result;
@@ -274,11 +322,18 @@ MemoryResult memory_result(const ExecutionContext& context) {
 }
 
 std::string model_line(const Result& result) {
-  return fmt::format("model      {} on {}, {}, backend {}, batch {}, {} thread{}\n",
-                     result.model.name.value_or("?"), result.model.dataset.value_or("no dataset"),
-                     result.model.precision.value_or("?"), result.model.backend.value_or("?"),
-                     *result.config.batch, *result.config.threads,
-                     *result.config.threads == 1 ? "" : "s");
+  const RunConfig& config = result.config;
+  std::string text =
+      fmt::format("model      {} on {}, {}, backend {}, batch {}, {} thread{}\n",
+                  result.model.name.value_or("?"), result.model.dataset.value_or("no dataset"),
+                  result.model.precision.value_or("?"), result.model.backend.value_or("?"),
+                  *config.batch, *config.threads, *config.threads == 1 ? "" : "s");
+  if (config.cuda_graph && config.memory_mode && config.wait) {
+    text += fmt::format("gpu        {}, memory {}, wait {}\n",
+                        *config.cuda_graph ? "CUDA graph" : "no CUDA graph", *config.memory_mode,
+                        *config.wait);
+  }
+  return text;
 }
 
 std::string exit_line(const EngineInfo& info) {

@@ -13,6 +13,13 @@
 
 namespace hedge::cli {
 
+/// Flags about how a GPU runs a model, as texts; empty: not given.
+struct GpuFlags {
+  std::string wait;
+  std::string memory;
+  bool no_cuda_graph = false;
+};
+
 /// The flags of all programs that run a model.
 struct ModelOptions {
   std::string model;
@@ -27,10 +34,13 @@ struct ModelOptions {
   std::string shape;
   std::string decode_threads;
   bool decode_overlap = false;
+  GpuFlags gpu;
   bool stem = false;  ///< Of a net with an early exit, what runs is the part up to there.
 };
 
 void add_model_options(CLI::App& app, ModelOptions& options);
+/// --wait, --memory and --no-cuda-graph, for programs that run inferences.
+void add_gpu_options(CLI::App& app, GpuFlags& flags);
 /// --decode-threads and --decode-overlap, for programs that go through a whole dataset.
 void add_decode_options(CLI::App& app, ModelOptions& options);
 /// --precision and the original's --fp16, --int8, --fp8, --best, --noTF32 beside it.
@@ -42,6 +52,12 @@ void add_shape_option(CLI::App& app, std::string& shape);
 
 [[nodiscard]] int thread_count(const std::string& text);
 
+/// Throws bad_input where a flag has no such value.
+[[nodiscard]] GpuOptions gpu_options(const GpuFlags& flags);
+/// As the flags say, with another batch.
+[[nodiscard]] ContextOptions context_options(const ModelOptions& options, std::int64_t batch);
+
+/// Throws bad_input, too, where flags are for a GPU and the model's backend has none.
 [[nodiscard]] std::shared_ptr<const Engine> open_engine(const ModelOptions& options);
 /// Warns where --preprocess states a layout or a size that gave way to the model's.
 void warn_of_overridden_keys(const std::string& preprocess, const PreprocessingRecipe& used);
@@ -74,6 +90,7 @@ void require_same_classes(const Engine& engine, const Dataset& dataset,
 [[nodiscard]] MemoryResult memory_result(const ExecutionContext& context);
 
 // Lines for people, ending in a line end.
+/// On a GPU with a second line: how it runs.
 [[nodiscard]] std::string model_line(const Result& result);
 /// Of an engine with an early exit: where it is, what it costs and what lies at the cut.
 [[nodiscard]] std::string exit_line(const EngineInfo& info);

@@ -91,8 +91,7 @@ int profile(const Program& program, const Options& options) {
   const std::int64_t batch = parse_count("--batch", options.batch, 1, 4096);
   const std::int64_t runs = parse_count("--iterations", options.iterations, 1, 100'000'000);
   const auto engine = open_engine(options.model);
-  const auto context =
-      engine->create_context({.threads = thread_count(options.model.threads), .batch = batch});
+  const auto context = engine->create_context(context_options(options.model, batch));
   auto* profiler = dynamic_cast<LayerProfiler*>(context.get());
   if (profiler == nullptr) {
     throw bad_input(
@@ -130,6 +129,7 @@ int main(int argc, char** argv) {
   Options options;
   CLI::App& app = program.app();
   add_model_options(app, options.model);
+  add_gpu_options(app, options.model.gpu);
   app.add_option("--iterations", options.iterations, "Runs (default 1000)")->type_name("N");
   app.add_option("--batch", options.batch, "Images of one inference (default 1)")->type_name("N");
   program.add_json_flag("schema hedge.profile/1");

@@ -41,8 +41,7 @@ ModelScores record_scores(const Program& program, const ModelOptions& options,
   // Files that are refused are refused before minutes of inference.
   std::vector<int> server = server_answers(*engine, *images, options, server_labels);
   const auto dataset = decoded_ahead(std::move(images), options, static_cast<std::int64_t>(count));
-  const auto context =
-      engine->create_context({.threads = thread_count(options.threads), .batch = 1});
+  const auto context = engine->create_context(context_options(options, 1));
   const Preprocessing prepare = preprocessing_of(*engine);
   ModelScores recorded;
   ScoredImages& scored = recorded.images;
@@ -54,6 +53,7 @@ ModelScores record_scores(const Program& program, const ModelOptions& options,
   scored.scores.values.reserve(count * scored.scores.columns);
   scored.labels.reserve(count);
   prepare(dataset->image(0), context->input());
+  context->copy_in();
   for (int i = 0; i < 10; ++i) context->infer();  // Out of the mean: the first ones are slow.
   LatencyRecorder<> timer(count);
   ProgressBar progress(program, "recording scores", static_cast<std::int64_t>(count));
@@ -61,7 +61,9 @@ ModelScores record_scores(const Program& program, const ModelOptions& options,
     const Image image = dataset->image(i);
     recorded.input_bytes = image.pixels.size();
     prepare(image, context->input());
+    context->copy_in();
     timer.time([&] { context->infer(); });
+    context->copy_out();
     const auto scores = context->output(0);
     scored.scores.values.insert(scored.scores.values.end(), scores.begin(), scores.end());
     scored.labels.push_back(image.label);

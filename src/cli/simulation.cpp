@@ -187,6 +187,7 @@ int main(int argc, char** argv) {
   Options options;
   CLI::App& app = program.app();
   add_model_options(app, options.model);
+  add_gpu_options(app, options.model.gpu);
   add_decode_options(app, options.model);
   add_decision_options(app, options.decision);
   add_server_options(app, options.server);

@@ -55,6 +55,7 @@ void add_bounds(CLI::App& app, SweepOptions& options) {
 
 void add_sweep_options(CLI::App& app, SweepOptions& options) {
   add_model_options(app, options.model);
+  add_gpu_options(app, options.model.gpu);
   add_decode_options(app, options.model);
   app.get_option("--labels")
       ->description("With --scores: the true classes, one a line. With --model: as in inference");

@@ -45,7 +45,9 @@ struct BackendEngine {
 class CompiledModel {
  public:
   virtual ~CompiledModel() = default;
-  [[nodiscard]] virtual std::unique_ptr<ExecutionContext> create_context() const = 0;
+  /// By the same options as load(), but for `gpu`, which is the context's own.
+  [[nodiscard]] virtual std::unique_ptr<ExecutionContext> create_context(
+      const GpuOptions& gpu) const = 0;
 };
 
 /// One way of executing graphs. Lives in a module `libhedge-backend-<name>.so` that exports
@@ -61,6 +63,8 @@ class Backend {
   /// Among the available ones the highest is the default; negative: only when named.
   [[nodiscard]] virtual int priority() const = 0;
   [[nodiscard]] virtual std::string_view default_precision() const = 0;
+  /// Whether contexts take GpuOptions; where not, none reach the backend.
+  [[nodiscard]] virtual bool is_gpu() const { return false; }
 
   /// `graph` is optimised (passes/optimize.h). Throws bad_input: a precision that this machine or
   /// backend lacks (with the advice), layers that it cannot run (all their names).

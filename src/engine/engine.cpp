@@ -7,6 +7,7 @@
 
 #include "engine/backend.h"
 #include "engine/container.h"
+#include "engine/gpu_options.h"
 
 namespace hedge {
 namespace {
@@ -24,7 +25,8 @@ class ContainerEngine final : public Engine {
     if (effective.batch == 0) effective.batch = container_.info.batch;
     if (effective.batch < 1) throw bad_input(fmt::format("a batch of {} images", effective.batch));
     if (effective.threads < 1) throw bad_input(fmt::format("{} threads", effective.threads));
-    return compiled(effective)->create_context();
+    require_gpu(backend_, options.gpu);
+    return compiled(effective)->create_context(options.gpu);
   }
 
  private:

@@ -90,6 +90,8 @@ class StemContext final : public ExecutionContext {
     return context_->output(index == 0 ? output_ : context_->output_count());
   }
   void infer() override { parts_.run_stem(); }
+  void copy_in() override { context_->copy_in(); }
+  void copy_out() override { context_->copy_out(); }
   [[nodiscard]] MemoryUse memory() const override { return context_->memory(); }
   [[nodiscard]] std::vector<std::string> warnings() const override { return context_->warnings(); }
 

@@ -2,12 +2,10 @@
 // infer() allocates nothing and takes no lock: malloc and the mutex functions are counted while it
 // runs. A program of its own, because it replaces those functions for the whole process.
 
-#include <dlfcn.h>
 #include <gtest/gtest.h>
 #include <pthread.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
@@ -19,69 +17,9 @@
 #include "hi/split_mix.h"
 #include "support/early_exit_nets.h"
 #include "support/engines.h"
+#include "support/heap_counts.h"
 #include "support/nets.h"
 #include "support/quantized.h"
-
-namespace {
-
-std::atomic<bool> counting{false};
-std::atomic<int> allocations{0};
-std::atomic<int> locks{0};
-
-void count(std::atomic<int>& counter) {
-  if (counting.load(std::memory_order_relaxed)) counter.fetch_add(1, std::memory_order_relaxed);
-}
-
-template <class Function>
-Function* next(const char* name) {
-  return reinterpret_cast<Function*>(dlsym(RTLD_NEXT, name));
-}
-
-}  // namespace
-
-extern "C" {
-void* __libc_malloc(std::size_t);
-void* __libc_calloc(std::size_t, std::size_t);
-void* __libc_realloc(void*, std::size_t);
-void* __libc_memalign(std::size_t, std::size_t);
-
-void* malloc(std::size_t bytes) {
-  count(allocations);
-  return __libc_malloc(bytes);
-}
-void* calloc(std::size_t n, std::size_t bytes) {
-  count(allocations);
-  return __libc_calloc(n, bytes);
-}
-void* realloc(void* block, std::size_t bytes) {
-  count(allocations);
-  return __libc_realloc(block, bytes);
-}
-int posix_memalign(void** block, std::size_t alignment, std::size_t bytes) {
-  count(allocations);
-  *block = __libc_memalign(alignment, bytes);
-  return *block == nullptr ? 12 : 0;
-}
-void* aligned_alloc(std::size_t alignment, std::size_t bytes) {
-  count(allocations);
-  return __libc_memalign(alignment, bytes);
-}
-int pthread_mutex_lock(pthread_mutex_t* mutex) {
-  static auto* real = next<int(pthread_mutex_t*)>("pthread_mutex_lock");
-  count(locks);
-  return real(mutex);
-}
-int pthread_rwlock_rdlock(pthread_rwlock_t* lock) {
-  static auto* real = next<int(pthread_rwlock_t*)>("pthread_rwlock_rdlock");
-  count(locks);
-  return real(lock);
-}
-int pthread_rwlock_wrlock(pthread_rwlock_t* lock) {
-  static auto* real = next<int(pthread_rwlock_t*)>("pthread_rwlock_wrlock");
-  count(locks);
-  return real(lock);
-}
-}
 
 namespace hedge {
 namespace {
@@ -91,13 +29,11 @@ namespace {
 /// number of threads changes between two of oneDNN's layers.
 void expect_none(ExecutionContext& context, bool library_threads = false) {
   context.infer();
-  allocations = 0;
-  locks = 0;
-  counting = true;
-  for (int i = 0; i < 10; ++i) context.infer();
-  counting = false;
-  EXPECT_TRUE(library_threads || allocations.load() == 0) << allocations.load();
-  EXPECT_EQ(locks.load(), 0);
+  const test::HeapCounts counts = test::counts_of([&] {
+    for (int i = 0; i < 10; ++i) context.infer();
+  });
+  EXPECT_TRUE(library_threads || counts.allocations == 0) << counts.allocations;
+  EXPECT_EQ(counts.locks, 0);
 }
 
 TEST(Infer, AllocatesNothingAndLocksNothing) {
@@ -124,14 +60,12 @@ TEST(OnlinePolicy, AllocatesNothing) {
                               OnlinePolicy(HedgePolicy({.experts = 64})),
                               OnlinePolicy(UpperConfidencePolicy({.memory = 500}))}) {
     SplitMix64 random(1);
-    allocations = 0;
-    counting = true;
+    test::begin_counting();
     for (int i = 0; i < 2000; ++i) {
       const double confidence = random.uniform();
       if (policy.offload(confidence)) policy.feedback(random.uniform() < confidence);
     }
-    counting = false;
-    EXPECT_EQ(allocations.load(), 0);
+    EXPECT_EQ(test::end_counting().allocations, 0);
     EXPECT_GT(policy.tally().images, policy.tally().offloads);
   }
 }
@@ -198,11 +132,9 @@ TEST(Infer, AllocatesNothingInThePartsOfAnEarlyExit) {
     context->infer();
     const std::vector<float> image = test::noise(early.input().size(), 1);
     std::copy(image.begin(), image.end(), early.input().begin());
-    allocations = 0;
-    locks = 0;
     bool exited = false;
     bool continued = false;
-    counting = true;
+    test::begin_counting();
     for (int i = 0; i < 10; ++i) {
       // Brighter images are surer.
       for (std::size_t at = 0; at < image.size(); ++at) {
@@ -210,22 +142,23 @@ TEST(Infer, AllocatesNothingInThePartsOfAnEarlyExit) {
       }
       (early.run() == AnswerSource::kExit ? exited : continued) = true;
     }
-    counting = false;
+    const test::HeapCounts counts = test::end_counting();
     EXPECT_TRUE(exited && continued) << precision;
-    EXPECT_EQ(allocations.load(), 0) << precision;
-    EXPECT_EQ(locks.load(), 0) << precision;
+    EXPECT_EQ(counts.allocations, 0) << precision;
+    EXPECT_EQ(counts.locks, 0) << precision;
   }
 }
 
 TEST(Infer, TheCountersCount) {
-  counting = true;
-  ::free(::malloc(10));
   pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-  pthread_mutex_lock(&mutex);
-  counting = false;
+  const test::HeapCounts counts = test::counts_of([&] {
+    void* volatile block = ::malloc(10);  // A compiler may leave out what nobody sees.
+    ::free(block);
+    pthread_mutex_lock(&mutex);
+  });
   pthread_mutex_unlock(&mutex);
-  EXPECT_GE(allocations.load(), 1);
-  EXPECT_GE(locks.load(), 1);
+  EXPECT_GE(counts.allocations, 1);
+  EXPECT_GE(counts.locks, 1);
 }
 
 /// The decision on an image is as much in the hot path as infer(): in each of its ways.
@@ -237,14 +170,12 @@ TEST(FastDecision, AllocatesNothingAndLocksNothing) {
           Decision{.rule = Rule::kTop1, .threshold = 0.001, .temperature = 2},
           Decision{.rule = Rule::kRandom}, Decision{.rule = Rule::kNever}}) {
       const FastDecision fast(decision, kind);
-      allocations = 0;
-      locks = 0;
       int kept = 0;
-      counting = true;
-      for (std::uint64_t image = 0; image < 10; ++image) kept += fast.keep(scores, image) ? 1 : 0;
-      counting = false;
-      EXPECT_EQ(allocations.load(), 0) << name_of(decision.rule);
-      EXPECT_EQ(locks.load(), 0) << name_of(decision.rule);
+      const test::HeapCounts counts = test::counts_of([&] {
+        for (std::uint64_t image = 0; image < 10; ++image) kept += fast.keep(scores, image) ? 1 : 0;
+      });
+      EXPECT_EQ(counts.allocations, 0) << name_of(decision.rule);
+      EXPECT_EQ(counts.locks, 0) << name_of(decision.rule);
       EXPECT_EQ(kept == 10 || kept == 0, decision.rule != Rule::kRandom);
     }
   }

@@ -104,7 +104,8 @@ std::optional<std::size_t> exit_output(const EngineInfo& info) {
 class CpuModel final : public CompiledModel, public std::enable_shared_from_this<CpuModel> {
  public:
   explicit CpuModel(std::shared_ptr<const Plan> plan) : plan_(std::move(plan)) {}
-  [[nodiscard]] std::unique_ptr<ExecutionContext> create_context() const override {
+  [[nodiscard]] std::unique_ptr<ExecutionContext> create_context(
+      const GpuOptions& /*gpu*/) const override {
     // The context keeps the model alive, so that the engine finds it again for the next one.
     std::shared_ptr<const Plan> plan(shared_from_this(), plan_.get());
     if (plan->stem_steps > 0) return std::make_unique<CpuEarlyExitContext>(std::move(plan));

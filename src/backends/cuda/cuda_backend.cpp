@@ -7,6 +7,7 @@
 
 #include "backends/cuda/cuda_context.h"
 #include "backends/cuda/device.h"
+#include "backends/cuda/memory_choice.h"
 #include "backends/cuda/plan.h"
 #include "backends/cuda/tuner.h"
 #include "base/log.h"
@@ -46,10 +47,10 @@ json describe_layers(const Plan& plan, const std::string& precision) {
 class CudaModel final : public CompiledModel, public std::enable_shared_from_this<CudaModel> {
  public:
   explicit CudaModel(std::shared_ptr<const LoadedPlan> loaded) : loaded_(std::move(loaded)) {}
-  [[nodiscard]] std::unique_ptr<ExecutionContext> create_context() const override {
+  [[nodiscard]] std::unique_ptr<ExecutionContext> create_context(
+      const GpuOptions& gpu) const override {
     // The context keeps the model alive, so that the engine finds it again for the next one.
-    return std::make_unique<CudaContext>(
-        std::shared_ptr<const LoadedPlan>(shared_from_this(), loaded_.get()));
+    return cuda::make_context({shared_from_this(), loaded_.get()}, gpu);
   }
 
  private:
@@ -65,6 +66,7 @@ class CudaBackend final : public Backend {
   [[nodiscard]] std::string description() const override { return description_of(gpu()); }
   [[nodiscard]] int priority() const override { return 20; }
   [[nodiscard]] std::string_view default_precision() const override { return "fp16"; }
+  [[nodiscard]] bool is_gpu() const override { return true; }
 
   [[nodiscard]] BackendEngine build(const Graph& graph,
                                     const BuildOptions& options) const override {

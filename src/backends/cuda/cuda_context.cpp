@@ -3,18 +3,19 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <exception>
+#include <tuple>
 #include <utility>
 
+#include "backends/cuda/kernels/completion.h"
+#include "engine/gpu_options.h"
 #include "hedge/error.h"
 
 namespace hedge::cuda {
 namespace {
 
-/// Up to so many bytes kernels read and write the host's memory themselves: a copy of its own costs
-/// more than the way over the bus.
-constexpr std::size_t kMostMapped = 64 * 1024;
 /// Programmatic dependent launch.
 constexpr int kOverlapMajor = 9;
 
@@ -32,25 +33,66 @@ std::shared_ptr<const LoadedPlan> load_plan(std::shared_ptr<const Plan> plan) {
   return loaded;
 }
 
-CudaContext::Border CudaContext::border(std::size_t bytes) {
-  return {pinned_memory(bytes), bytes > kMostMapped ? device_memory(bytes) : nullptr, bytes};
+ExecutionSettings settings_of(const GpuOptions& options) {
+  ExecutionSettings settings;
+  settings.wait = options.wait.value_or(settings.wait);
+  settings.memory = options.memory.value_or(settings.memory);
+  settings.cuda_graph = options.cuda_graph.value_or(settings.cuda_graph);
+  return settings;
 }
 
-CudaContext::CudaContext(std::shared_ptr<const LoadedPlan> loaded)
+CudaContext::CudaContext(const ExecutionSettings& settings,
+                         std::shared_ptr<const LoadedPlan> loaded)
     : loaded_(std::move(loaded)),
+      settings_(settings),
       stream_(new_stream()),
       arena_(device_memory(loaded_->plan->arena_bytes)),
-      input_(border(loaded_->plan->input_elements * sizeof(float))),
-      warnings_(loaded_->warnings) {
-  for (const std::size_t elements : loaded_->plan->output_elements) {
-    outputs_.push_back(border(elements * sizeof(float)));
-  }
+      host_failure_(std::make_unique<std::string>()),
+      warnings_(loaded_->warnings) {}
+
+/// Delegates, so that the destructor runs where this throws.
+CudaContext::CudaContext(std::shared_ptr<const LoadedPlan> loaded,
+                         const ExecutionSettings& settings)
+    : CudaContext(settings, std::move(loaded)) {
+  make_borders();
   bind();
+  take_scores();
   prepare();
 }
 
 CudaContext::~CudaContext() {
-  (void)cudaStreamSynchronize(stream_.get());
+  if (waiter_ && waiter_->gave_up()) {
+    leave_everything();
+  } else {
+    (void)cudaStreamSynchronize(stream_.get());
+  }
+}
+
+/// The GPU may still use all this, and the driver would wait for it before it frees any.
+void CudaContext::leave_everything() {
+  (void)new auto(std::make_tuple(std::move(loaded_), std::move(stream_), std::move(arena_),
+                                 std::move(input_), std::move(outputs_), std::move(waiter_),
+                                 std::move(staging_), std::move(steps_), std::move(host_failure_),
+                                 std::move(graph_), std::move(events_), std::move(profile_graph_)));
+}
+
+void CudaContext::make_borders() {
+  const Plan& plan = *loaded_->plan;
+  const auto border = [&](Direction direction, std::size_t elements) {
+    return make_border(settings_.memory, direction, elements * sizeof(float), stream_.get());
+  };
+  input_ = border(Direction::kIn, plan.input_elements);
+  for (const std::size_t elements : plan.output_elements) {
+    outputs_.push_back(border(Direction::kOut, elements));
+  }
+  // The host may not touch managed memory before the driver knows that the stream is done.
+  waiter_.emplace(settings_.wait, !is_managed(settings_.memory), settings_.limit);
+  if (settings_.memory == MemoryMode::kManagedOriginal &&
+      device_attribute(cudaDevAttrConcurrentManagedAccess) == 0) {
+    warnings_.emplace_back(
+        "memory managed-original: kernels write what is attached to the host, which CUDA does not "
+        "allow on this GPU; the original does so, --memory=managed does not");
+  }
 }
 
 std::byte* CudaContext::address_of(const Storage& storage) const {
@@ -82,7 +124,7 @@ void CudaContext::bind() {
 void CudaContext::bind_host(BoundStep& bound) {
   const HostKernel& kernel = bound.step->host;
   bound.host.kernel = &kernel;
-  bound.host.failure = &host_failure_;
+  bound.host.failure = host_failure_.get();
   for (const std::size_t bytes : kernel.bytes) {
     staging_.push_back(pinned_memory(bytes));
     bound.host.buffers.push_back(staging_.back().get());
@@ -117,49 +159,73 @@ cudaError_t CudaContext::enqueue_host(BoundStep& bound) {
   return cudaSuccess;
 }
 
-cudaError_t CudaContext::enqueue(BoundStep& bound, bool overlap) {
+cudaError_t CudaContext::enqueue(BoundStep& bound, const Launch& launch) {
   const Step& step = *bound.step;
   if (step.host.run != nullptr) return enqueue_host(bound);
-  return step.device.launch(step.device.parameters.get(), bound.buffers.data(),
-                            {stream_.get(), overlap});
+  return step.device.launch(step.device.parameters.get(), bound.buffers.data(), launch);
 }
 
 cudaError_t CudaContext::enqueue_copy_in() {
-  if (!input_.device) return cudaSuccess;
-  return cudaMemcpyAsync(input_.device.get(), input_.host.get(), input_.bytes,
-                         cudaMemcpyHostToDevice, stream_.get());
+  if (input_.mode != MemoryMode::kPinned) return cudaSuccess;
+  return enqueue_copy(input_, Direction::kIn, stream_.get());
 }
 
 cudaError_t CudaContext::enqueue_copy_out() {
   for (const Border& output : outputs_) {
-    if (!output.device) continue;
-    const cudaError_t status = cudaMemcpyAsync(output.host.get(), output.device.get(), output.bytes,
-                                               cudaMemcpyDeviceToHost, stream_.get());
+    if (output.mode != MemoryMode::kPinned) continue;
+    const cudaError_t status = enqueue_copy(output, Direction::kOut, stream_.get());
     if (status != cudaSuccess) return status;
   }
   return cudaSuccess;
 }
 
-cudaError_t CudaContext::enqueue_all() {
-  if (const cudaError_t status = enqueue_copy_in(); status != cudaSuccess) return status;
+bool CudaContext::copies_out() const {
+  return std::any_of(outputs_.begin(), outputs_.end(),
+                     [](const Border& output) { return output.mode == MemoryMode::kPinned; });
+}
+
+bool CudaContext::last_step_tells() const {
+  return !copies_out() && !steps_.empty() && steps_.back().step->device.tells;
+}
+
+/// The scores come with the word where the last step writes them, and nothing else is written.
+void CudaContext::take_scores() {
+  const bool alone = outputs_.size() == 1 && outputs_[0].mode == MemoryMode::kMapped;
+  if (!alone || !last_step_tells()) return;
+  waiter_->take_scores(
+      {reinterpret_cast<float*>(outputs_[0].host.get()), outputs_[0].bytes / sizeof(float)});
+}
+
+/// The host is told behind everything, by the last step where that can tell.
+cudaError_t CudaContext::enqueue_steps(const Completion& completion) {
+  const bool last_tells = last_step_tells();
   bool after_kernel = false;  // Only a kernel can let its successor begin.
   for (BoundStep& step : steps_) {
-    const cudaError_t status = enqueue(step, loaded_->overlap && after_kernel);
-    if (status != cudaSuccess) return status;
+    Launch launch{stream_.get(), loaded_->overlap && after_kernel};
+    if (last_tells && &step == &steps_.back()) launch.completion = completion;
+    if (const cudaError_t status = enqueue(step, launch); status != cudaSuccess) return status;
     after_kernel = step.step->host.run == nullptr;
   }
-  return enqueue_copy_out();
+  if (const cudaError_t status = enqueue_copy_out(); status != cudaSuccess) return status;
+  if (last_tells || completion.word == nullptr) return cudaSuccess;
+  return launch_completion(
+      {stream_.get(), loaded_->overlap && after_kernel && !copies_out(), completion});
+}
+
+cudaError_t CudaContext::enqueue_all() {
+  if (const cudaError_t status = enqueue_copy_in(); status != cudaSuccess) return status;
+  return enqueue_steps(waiter_->completion());
 }
 
 /// A run step by step loads the kernels and shows what is wrong; only then is it captured.
 void CudaContext::prepare() {
-  check(enqueue_all(), "the first run");
-  wait();
+  infer();  // No graph yet.
+  if (!settings_.cuda_graph) return;
   cudaError_t status = cudaSuccess;
   graph_ = capture(stream_.get(), status, [&] { return enqueue_all(); });
   if (graph_) {
     check(cudaGraphUpload(graph_.get(), stream_.get()), "uploading the graph");
-    return wait();
+    return waiter_->wait_for_stream(stream_.get());
   }
   warnings_.push_back(
       fmt::format("the inference was not captured as a CUDA graph ({}); its {} steps are launched "
@@ -167,18 +233,49 @@ void CudaContext::prepare() {
                   cudaGetErrorString(status), steps_.size()));
 }
 
-void CudaContext::wait() {
-  cudaError_t status = cudaErrorNotReady;
-  while (status == cudaErrorNotReady) status = cudaStreamQuery(stream_.get());
-  check(status, "an inference");
-  if (!host_failure_.empty()) [[unlikely]] {
-    throw runtime_failure(std::exchange(host_failure_, {}));
-  }
+void CudaContext::throw_host_failure() {
+  if (host_failure_->empty()) [[likely]]
+    return;
+  throw runtime_failure(std::exchange(*host_failure_, {}));
 }
 
 void CudaContext::infer() {
   check(graph_ ? cudaGraphLaunch(graph_.get(), stream_.get()) : enqueue_all(), "an inference");
-  wait();
+  waiter_->wait_for_inference(stream_.get());
+  throw_host_failure();
+}
+
+void CudaContext::copy_in() {
+  if (input_.mode != MemoryMode::kDevice) return;
+  check(enqueue_copy(input_, Direction::kIn, stream_.get()), "copying the input");
+  waiter_->wait_for_stream(stream_.get());
+}
+
+void CudaContext::copy_out() {
+  bool copied = false;
+  for (const Border& output : outputs_) {
+    if (output.mode != MemoryMode::kDevice) continue;
+    check(enqueue_copy(output, Direction::kOut, stream_.get()), "copying an output");
+    copied = true;
+  }
+  if (copied) waiter_->wait_for_stream(stream_.get());
+}
+
+GpuContext::Execution CudaContext::execution() const {
+  const std::string input(to_string(input_.mode));
+  const bool same = std::all_of(outputs_.begin(), outputs_.end(),
+                                [&](const Border& output) { return output.mode == input_.mode; });
+  std::string memory = input;
+  if (!same) {
+    const bool mixed = std::any_of(outputs_.begin(), outputs_.end(), [&](const Border& output) {
+      return output.mode != outputs_.front().mode;
+    });
+    memory = fmt::format("{} input, {} output", input,
+                         mixed ? "mapped or pinned" : to_string(outputs_.front().mode));
+  }
+  return {.cuda_graph = graph_ != nullptr,
+          .memory_mode = memory,
+          .wait = std::string(to_string(settings_.wait))};
 }
 
 std::span<float> CudaContext::input() {
@@ -211,7 +308,7 @@ cudaError_t CudaContext::enqueue_profiled() {
       capturing == cudaStreamCaptureStatusNone ? cudaEventRecordDefault : cudaEventRecordExternal;
   for (std::size_t i = 0; i <= steps_.size(); ++i) {
     cudaError_t status = cudaEventRecordWithFlags(events_[i].get(), stream_.get(), flags);
-    if (status == cudaSuccess && i < steps_.size()) status = enqueue(steps_[i], false);
+    if (status == cudaSuccess && i < steps_.size()) status = enqueue(steps_[i], {stream_.get()});
     if (status != cudaSuccess) return status;
   }
   return enqueue_copy_out();
@@ -235,7 +332,8 @@ void CudaContext::infer_profiled(std::span<std::int64_t> layer_ns) {
   if (events_.empty()) prepare_profile();
   check(profile_graph_ ? cudaGraphLaunch(profile_graph_.get(), stream_.get()) : enqueue_profiled(),
         "a profiled inference");
-  wait();
+  waiter_->wait_for_stream(stream_.get());
+  throw_host_failure();
   for (std::size_t i = 0; i < steps_.size(); ++i) {
     float milliseconds = 0;
     check(cudaEventElapsedTime(&milliseconds, events_[i].get(), events_[i + 1].get()),

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "backends/cuda/border.h"
 #include "backends/cuda/device.h"
 #include "backends/cuda/plan.h"
+#include "backends/cuda/waiter.h"
 #include "hedge/engine.h"
 
 namespace hedge::cuda {
@@ -20,19 +24,29 @@ struct LoadedPlan {
 };
 [[nodiscard]] std::shared_ptr<const LoadedPlan> load_plan(std::shared_ptr<const Plan> plan);
 
-/// Runs a plan: once step by step, then as a captured graph that is replayed. The caller's input
-/// and outputs are page-locked memory of the host; small ones are read and written by kernels where
-/// they are, large ones are copied as part of the graph.
-class CudaContext final : public ExecutionContext, public LayerProfiler {
+/// How a context runs.
+struct ExecutionSettings {
+  WaitMode wait = WaitMode::kSpin;
+  MemoryMode memory = MemoryMode::kAuto;  ///< By the size of each border.
+  bool cuda_graph = true;
+  std::chrono::nanoseconds limit = std::chrono::minutes(2);  ///< Of one inference.
+};
+[[nodiscard]] ExecutionSettings settings_of(const GpuOptions& options);
+
+/// Runs a plan: once step by step, then as a captured graph that is replayed.
+class CudaContext final : public ExecutionContext, public GpuContext, public LayerProfiler {
  public:
-  explicit CudaContext(std::shared_ptr<const LoadedPlan> loaded);
+  explicit CudaContext(std::shared_ptr<const LoadedPlan> loaded,
+                       const ExecutionSettings& settings = {});
   ~CudaContext() override;
 
   [[nodiscard]] std::span<float> input() override;
   [[nodiscard]] std::size_t output_count() const override { return outputs_.size(); }
   [[nodiscard]] std::span<const float> output(std::size_t index) const override;
-  /// The host spins until the GPU is done.
   void infer() override;
+  void copy_in() override;
+  void copy_out() override;
+  [[nodiscard]] Execution execution() const override;
   [[nodiscard]] MemoryUse memory() const override;
   [[nodiscard]] std::vector<std::string> warnings() const override { return warnings_; }
 
@@ -41,13 +55,8 @@ class CudaContext final : public ExecutionContext, public LayerProfiler {
   void infer_profiled(std::span<std::int64_t> layer_ns) override;
 
  private:
-  /// The caller's memory, and where kernels see it.
-  struct Border {
-    Memory host;
-    Memory device;  ///< Null: kernels use the host's.
-    std::size_t bytes = 0;
-    [[nodiscard]] std::byte* seen() const { return device ? device.get() : host.get(); }
-  };
+  CudaContext(const ExecutionSettings& settings, std::shared_ptr<const LoadedPlan> loaded);
+
   struct HostCall {
     const HostKernel* kernel = nullptr;
     std::vector<std::byte*> buffers;  ///< Page-locked.
@@ -59,30 +68,37 @@ class CudaContext final : public ExecutionContext, public LayerProfiler {
     HostCall host;
   };
 
-  [[nodiscard]] static Border border(std::size_t bytes);
+  void make_borders();
   [[nodiscard]] std::byte* address_of(const Storage& storage) const;
   void bind();
   void bind_host(BoundStep& bound);
-  [[nodiscard]] cudaError_t enqueue(BoundStep& bound, bool overlap);
+  [[nodiscard]] cudaError_t enqueue(BoundStep& bound, const Launch& launch);
   [[nodiscard]] cudaError_t enqueue_host(BoundStep& bound);
   static void CUDART_CB call_host(void* data);
   [[nodiscard]] cudaError_t enqueue_copy_in();
   [[nodiscard]] cudaError_t enqueue_copy_out();
+  [[nodiscard]] bool copies_out() const;
+  [[nodiscard]] bool last_step_tells() const;
+  void take_scores();
+  [[nodiscard]] cudaError_t enqueue_steps(const Completion& completion);
   [[nodiscard]] cudaError_t enqueue_all();
   [[nodiscard]] cudaError_t enqueue_profiled();
   void prepare();
   void prepare_profile();
-  void wait();
+  void throw_host_failure();
+  void leave_everything();
 
   std::shared_ptr<const LoadedPlan> loaded_;
+  ExecutionSettings settings_;
   Stream stream_;
   Memory arena_;
   Border input_;
   std::vector<Border> outputs_;
+  std::optional<Waiter> waiter_;
   std::vector<Memory> staging_;
   std::vector<BoundStep> steps_;
+  std::unique_ptr<std::string> host_failure_;
   std::vector<std::string> warnings_;
-  std::string host_failure_;
   ExecutableGraph graph_;          ///< Null: steps are launched one by one.
   std::vector<Event> events_;      ///< Of infer_profiled: before each step, and after the last.
   ExecutableGraph profile_graph_;  ///< Likewise.

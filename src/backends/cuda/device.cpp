@@ -2,6 +2,7 @@
 #include "backends/cuda/device.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
@@ -16,9 +17,6 @@ constexpr int kLeastMajor = 8;
 
 std::string advice_for(cudaError_t status) {
   switch (status) {
-    case cudaErrorMemoryAllocation:
-      return "; the GPU's memory does not suffice: end other programs on it, or take a smaller "
-             "--batch";
     case cudaErrorIllegalAddress:
     case cudaErrorLaunchFailure:
     case cudaErrorECCUncorrectable:
@@ -35,6 +33,16 @@ std::string advice_for(cudaError_t status) {
   }
 }
 
+Error out_of_memory(std::string_view what, std::size_t wanted, std::size_t free,
+                    std::size_t total) {
+  const auto megabytes = [](std::size_t bytes) { return static_cast<double>(bytes) / 1e6; };
+  (void)cudaGetLastError();
+  return runtime_failure(fmt::format(
+      "CUDA: out of memory: {:.1f} MB of {} wanted, {:.1f} of {:.1f} MB are free; end other "
+      "programs, or take a smaller --batch",
+      megabytes(wanted), what, megabytes(free), megabytes(total)));
+}
+
 }  // namespace
 
 void check(cudaError_t status, std::string_view what) {
@@ -43,6 +51,20 @@ void check(cudaError_t status, std::string_view what) {
   (void)cudaGetLastError();
   throw runtime_failure(fmt::format("CUDA: {}: {} ({}){}", what, cudaGetErrorString(status),
                                     cudaGetErrorName(status), advice_for(status)));
+}
+
+void check_allocation(cudaError_t status, std::size_t bytes) {
+  if (status != cudaErrorMemoryAllocation) return check(status, "the GPU's memory");
+  std::size_t free = 0;
+  std::size_t total = 0;
+  (void)cudaMemGetInfo(&free, &total);
+  throw out_of_memory("the GPU's memory", bytes, free, total);
+}
+
+int device_attribute(cudaDeviceAttr attribute) {
+  int value = 0;
+  check(cudaDeviceGetAttribute(&value, attribute, 0), "an attribute of the GPU");
+  return value;
 }
 
 std::string version_text(int version) {
@@ -67,7 +89,10 @@ std::optional<std::string> unavailable_reason() {
   if (status == cudaErrorNoDevice || (status == cudaSuccess && devices == 0)) {
     return "there is no NVIDIA GPU, or CUDA_VISIBLE_DEVICES hides it";
   }
-  if (status != cudaSuccess) return fmt::format("CUDA: {}", cudaGetErrorString(status));
+  if (status != cudaSuccess) {
+    return fmt::format("the NVIDIA driver does not work: {} ({}); nvidia-smi may say more",
+                       cudaGetErrorString(status), cudaGetErrorName(status));
+  }
   int major = 0;
   int minor = 0;
   (void)cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, 0);
@@ -99,17 +124,26 @@ std::string description_of(const Gpu& gpu) {
 Memory device_memory(std::size_t bytes) {
   void* data = nullptr;
   const std::size_t size = std::max<std::size_t>(bytes, 1);
-  check(cudaMalloc(&data, size), fmt::format("{} bytes of the GPU's memory", size));
+  check_allocation(cudaMalloc(&data, size), size);
   Memory memory(static_cast<std::byte*>(data), [](std::byte* p) { cudaFree(p); });
   check(cudaMemset(data, 0, size), "zeroing memory");
+  // Streams that do not wait for the default one must not overtake it.
+  check(cudaStreamSynchronize(nullptr), "zeroing memory");
   return memory;
 }
 
 Memory pinned_memory(std::size_t bytes) {
   void* data = nullptr;
   const std::size_t size = std::max<std::size_t>(bytes, 1);
-  check(cudaHostAlloc(&data, size, cudaHostAllocPortable | cudaHostAllocMapped),
-        fmt::format("{} bytes of page-locked memory", size));
+  const cudaError_t status =
+      cudaHostAlloc(&data, size, cudaHostAllocPortable | cudaHostAllocMapped);
+  if (status == cudaErrorMemoryAllocation) {
+    const auto pages = [](int name) { return static_cast<std::size_t>(sysconf(name)); };
+    throw out_of_memory("page-locked memory of the host", size,
+                        pages(_SC_AVPHYS_PAGES) * pages(_SC_PAGESIZE),
+                        pages(_SC_PHYS_PAGES) * pages(_SC_PAGESIZE));
+  }
+  check(status, "page-locked memory");
   std::memset(data, 0, size);
   return {static_cast<std::byte*>(data), [](std::byte* p) { cudaFreeHost(p); }};
 }

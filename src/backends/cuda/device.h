@@ -30,6 +30,12 @@ struct Gpu {
 /// "12.2"
 [[nodiscard]] std::string version_text(int version);
 
+/// Of the GPU that is used.
+[[nodiscard]] int device_attribute(cudaDeviceAttr attribute);
+
+/// As check(), of memory of the GPU: says how much was wanted and how much is free.
+void check_allocation(cudaError_t status, std::size_t bytes);
+
 using Memory = std::shared_ptr<std::byte>;
 /// Zeroed. Throws runtime_failure where there is not so much.
 [[nodiscard]] Memory device_memory(std::size_t bytes);

@@ -166,6 +166,7 @@ bool Compiler::add_head(const Node& pool) {
   add_step(dense.name,
            fmt::format("{} hedge:head + Gemm{}", pool.op->name, head.softmax ? " + Softmax" : ""),
            run_head, head, {argument(y), argument(x), add_floats(rows), add_floats(bias)});
+  plan_->steps.back().device.tells = head.batch == 1;
   produce(last->outputs[0], y);
   return true;
 }

@@ -26,6 +26,7 @@ struct Kernel {
   cudaError_t (*launch)(const void* parameters, std::byte* const* buffers,
                         const Launch& launch) = nullptr;
   std::shared_ptr<const void> parameters;
+  bool tells = false;  ///< It heeds Launch::completion.
 };
 
 /// A layer that the host computes, between copies there and back.

@@ -43,7 +43,8 @@ class NullModel final : public CompiledModel {
  public:
   NullModel(EngineInfo info, std::int64_t batch) : info_(std::move(info)), batch_(batch) {}
 
-  [[nodiscard]] std::unique_ptr<ExecutionContext> create_context() const override {
+  [[nodiscard]] std::unique_ptr<ExecutionContext> create_context(
+      const GpuOptions& /*gpu*/) const override {
     std::vector<std::vector<float>> outputs;
     for (const Binding& binding : info_.outputs) {
       std::vector<float> scores(elements(binding, info_.batch, batch_), 0.F);

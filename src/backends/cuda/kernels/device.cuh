@@ -72,6 +72,28 @@ __device__ inline void wait_for_predecessor() {
 #endif
 }
 
+/// The number of this inference. May be asked for before wait_for_predecessor, so that the way to
+/// memory is over by then: the host begins no inference before it has seen the number of the last.
+__device__ inline std::uint32_t next_completion(const Completion& completion) {
+  return completion.counter == nullptr ? 0 : *completion.counter + 1;
+}
+/// Score `index`, where the completion takes them; any thread.
+__device__ inline void tell_score(const Completion& completion, std::uint32_t number, int index,
+                                  float score) {
+  const std::uint64_t bits = std::uint64_t{number} << 32U | __float_as_uint(score);
+  asm volatile("st.relaxed.sys.global.u64 [%0], %1;" ::"l"(completion.scores + index), "l"(bits)
+               : "memory");
+}
+/// By one thread, after everything that the host will read: what this thread has seen of others is
+/// ordered before the word, too.
+__device__ inline void tell_completion(const Completion& completion, std::uint32_t number) {
+  if (completion.counter == nullptr) return;
+  *completion.counter = number;
+  if (completion.scores != nullptr) return;
+  __threadfence_system();
+  *const_cast<volatile std::uint32_t*>(completion.word) = number;
+}
+
 /// The functions of one number; out of line, since most nets need none of them. As
 /// apply_activation of graph/post_op.h, NaNs included.
 static __device__ __noinline__ float activate(PostOpParameters::Kind kind, float alpha, float beta,

@@ -133,12 +133,14 @@ __device__ inline float warp_largest(float x) {
 /// A block an image.
 template <class Element>
 __global__ void __launch_bounds__(kHeadThreads)
-    classify(const Head p, void* y, const void* x, const float* weights, const float* bias) {
+    classify(const Head p, void* y, const void* x, const float* weights, const float* bias,
+             const Completion completion) {
   constexpr int kG = kLanes<Element>;
   __shared__ float parts[kHeadThreads * kG];
   __shared__ float means[kMostHeadChannels];
   __shared__ float scores[kMostHeadClasses];
   let_successor_begin();
+  const std::uint32_t number = threadIdx.x < kWarp ? next_completion(completion) : 0;
   const int granules = p.stored_c / kG;
   const int strips = kHeadThreads / granules;
   const int g = threadIdx.x % granules;
@@ -186,8 +188,14 @@ __global__ void __launch_bounds__(kHeadThreads)
   }
   for (int k = lane; k < p.classes; k += kWarp) {
     const float value = p.softmax ? expf(scores[k] - largest) / total : scores[k];
-    store(y, p.result_type, static_cast<std::size_t>(blockIdx.x) * p.classes + k, value);
+    if (completion.scores != nullptr) {
+      tell_score(completion, number, k, value);
+    } else {
+      store(y, p.result_type, static_cast<std::size_t>(blockIdx.x) * p.classes + k, value);
+    }
   }
+  __syncwarp();
+  if (lane == 0) tell_completion(completion, number);
 }
 
 }  // namespace
@@ -215,7 +223,7 @@ cudaError_t launch_head(const Head& head, void* y, const void* x, const float* w
                         const float* bias, const Launch& launch) {
   return with_element(head.type, [&](auto zero) {
     return launch_kernel(classify<decltype(zero)>, dim3(static_cast<unsigned>(head.batch)),
-                         kHeadThreads, 0, launch, head, y, x, weights, bias);
+                         kHeadThreads, 0, launch, head, y, x, weights, bias, launch.completion);
   });
 }
 

@@ -31,7 +31,8 @@ struct Head {
 };
 inline constexpr int kMostHeadChannels = 1024;
 inline constexpr int kMostHeadClasses = 256;
-/// `weights` are [classes][used_c], `bias` [classes] or null; floats.
+/// `weights` are [classes][used_c], `bias` [classes] or null; floats. Tells the host where the
+/// batch is 1.
 [[nodiscard]] cudaError_t launch_head(const Head& head, void* y, const void* x,
                                       const float* weights, const float* bias,
                                       const Launch& launch);

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backends/cuda/border.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "engine/gpu_options.h"
+#include "hedge/error.h"
+
+namespace hedge::cuda {
+namespace {
+
+/// Up to so many bytes kernels read and write the host's memory themselves: a copy of its own costs
+/// more than the way over the bus.
+constexpr std::size_t kMostMapped = 64 * 1024;
+
+Memory managed_memory(std::size_t bytes, unsigned flags) {
+  void* data = nullptr;
+  check_allocation(cudaMallocManaged(&data, std::max<std::size_t>(bytes, 1), flags), bytes);
+  return {static_cast<std::byte*>(data), [](std::byte* p) { cudaFree(p); }};
+}
+
+/// Where the GPU cannot share it with the host at the same time (Tegra), the host may touch it
+/// while nothing runs on this stream, whatever runs on others.
+Memory attached_to(cudaStream_t stream, std::size_t bytes) {
+  Memory memory = managed_memory(bytes, cudaMemAttachHost);
+  std::memset(memory.get(), 0, bytes);
+  check(cudaStreamAttachMemAsync(stream, memory.get(), 0, cudaMemAttachSingle),
+        "attaching managed memory");
+  check(cudaStreamSynchronize(stream), "attaching managed memory");
+  return memory;
+}
+
+/// The original's calls, one by one; it took the third as prefetching.
+Memory attached_as_the_original(Direction direction, std::size_t bytes) {
+  const bool in = direction == Direction::kIn;
+  Memory memory = managed_memory(bytes, in ? cudaMemAttachGlobal : cudaMemAttachHost);
+  std::memset(memory.get(), 0, bytes);
+  check(cudaStreamAttachMemAsync(nullptr, memory.get(), 0,
+                                 in ? cudaMemAttachGlobal : cudaMemAttachHost),
+        "attaching managed memory");
+  check(cudaStreamSynchronize(nullptr), "attaching managed memory");
+  return memory;
+}
+
+}  // namespace
+
+MemoryMode mode_by_size(std::size_t bytes) {
+  return bytes > kMostMapped ? MemoryMode::kPinned : MemoryMode::kMapped;
+}
+
+Border make_border(MemoryMode mode, Direction direction, std::size_t bytes, cudaStream_t stream) {
+  if (mode == MemoryMode::kAuto) mode = mode_by_size(bytes);
+  Border border{.mode = mode, .bytes = bytes, .host = nullptr, .device = nullptr};
+  if (is_managed(mode)) {
+    if (device_attribute(cudaDevAttrManagedMemory) == 0) {
+      throw bad_input(fmt::format(
+          "--memory={}: this GPU has no managed memory; use --memory=pinned", to_string(mode)));
+    }
+    border.host = mode == MemoryMode::kManaged ? attached_to(stream, bytes)
+                                               : attached_as_the_original(direction, bytes);
+    return border;
+  }
+  border.host = pinned_memory(bytes);
+  if (mode != MemoryMode::kMapped) border.device = device_memory(bytes);
+  return border;
+}
+
+cudaError_t enqueue_copy(const Border& border, Direction direction, cudaStream_t stream) {
+  if (!border.device) return cudaSuccess;
+  return direction == Direction::kIn
+             ? cudaMemcpyAsync(border.device.get(), border.host.get(), border.bytes,
+                               cudaMemcpyHostToDevice, stream)
+             : cudaMemcpyAsync(border.host.get(), border.device.get(), border.bytes,
+                               cudaMemcpyDeviceToHost, stream);
+}
+
+}  // namespace hedge::cuda

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Flags about how a GPU runs a model, where there is none. HEDGE_BUILD is the build folder,
+HEDGE_SOURCE the checkout."""
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+BUILD = os.environ["HEDGE_BUILD"]
+DEMO = os.path.join(os.environ["HEDGE_SOURCE"], "models", "resnet8_shapes.onnx")
+FLAGS = ["--wait=spin", "--memory=pinned", "--no-cuda-graph"]
+
+
+def call(name, *arguments):
+    return subprocess.run([os.path.join(BUILD, name), *arguments], text=True, capture_output=True,
+                          check=False)
+
+
+class GpuFlags(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.root = tempfile.mkdtemp()
+        cls.data = os.path.join(cls.root, "data")
+        cls.engine = os.path.join(cls.root, "resnet8_shapes_fp32.engine")
+        for arguments in (["hedge", "make-data", "shapes", cls.data],
+                          ["build_engine", f"--onnx={DEMO}", f"--engine={cls.engine}",
+                           "--backend=cpu", "--builderOptimizationLevel=0",
+                           "--timing_cache=" + os.path.join(cls.root, "timing.cache")]):
+            done = call(*arguments)
+            assert done.returncode == 0, done.stderr
+
+    @classmethod
+    def tearDownClass(cls):
+        shutil.rmtree(cls.root)
+
+    def refused(self, done, *words):
+        self.assertEqual(done.returncode, 2, done.stderr)
+        errors = [line for line in done.stderr.splitlines() if ": error: " in line]
+        self.assertEqual(len(errors), 1, done.stderr)
+        for word in words:
+            self.assertIn(word, errors[0])
+
+    def model(self, *arguments, model=None):
+        return [f"--model={model or self.engine}", f"--data={self.data}", *arguments]
+
+    def test_every_program_refuses_what_it_would_ignore(self):
+        """The backend has no GPU: exit status 2, and one line that names the flag."""
+        programs = {"measurements": ["--iterations=10"], "inference": ["--iterations=10"],
+                    "simulation": ["--iterations=10", "--server-model=" + self.engine],
+                    "hedge-profile": ["--iterations=10"],
+                    "hedge-fit": ["--iterations=100"], "hedge-sweep": ["--iterations=100"]}
+        for program, arguments in programs.items():
+            for flag in FLAGS:
+                with self.subTest(program=program, flag=flag):
+                    self.refused(call(program, *self.model(*arguments, flag)),
+                                 flag.split("=")[0] + ":", "cpu", "--backend")
+
+    def test_all_flags_are_named_at_once(self):
+        self.refused(call("measurements", *self.model(*FLAGS)),
+                     "--wait, --memory and --no-cuda-graph")
+
+    def test_an_onnx_file_is_refused_before_it_is_built(self):
+        for backend in ("cpu", "null"):
+            done = call("measurements", *self.model("--wait=block", f"--backend={backend}",
+                                                    model=DEMO))
+            self.refused(done, "--wait", backend)
+            self.assertNotIn("building", done.stderr)
+
+    def test_sides_of_a_comparison(self):
+        plain = f"--data={self.data}"
+        for a, b in ((plain + " --memory=mapped", plain), (plain, plain + " --memory=mapped")):
+            self.refused(call("hedge", "compare", self.engine, f"--a={a}", f"--b={b}"), "--memory")
+
+    def test_unknown_names_are_refused_with_those_there_are(self):
+        self.refused(call("measurements", *self.model("--wait=never")), "--wait=never",
+                     "spin, yield and block")
+        self.refused(call("measurements", *self.model("--memory=shared")), "--memory=shared",
+                     "managed-original")
+
+    def test_a_program_that_infers_nothing_does_not_take_them(self):
+        self.assertEqual(call("hedge-preview", *self.model("--wait=spin")).returncode, 2)
+
+    def test_results_of_a_cpu_say_nothing_about_a_gpu(self):
+        path = os.path.join(self.root, "result.json")
+        done = call("measurements", *self.model("--iterations=10", "--warmup=1", f"--json={path}"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertNotIn("\ngpu ", done.stdout)
+        with open(path) as text:
+            config = json.load(text)["config"]
+        for key in ("cuda_graph", "memory_mode", "wait"):
+            self.assertNotIn(key, config)
+
+
+if __name__ == "__main__":
+    unittest.main()
