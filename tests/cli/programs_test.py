@@ -261,7 +261,8 @@ class Programs(unittest.TestCase):
         with open(os.path.join(BUILD, "CMakeCache.txt")) as cache:
             flags = next(line.split("=", 1)[1].strip() for line in cache if line.startswith("CMAKE_CXX_FLAGS:"))
         environment = {**os.environ, "MAKEFLAGS": f"-j{os.cpu_count()}", "CXXFLAGS": flags,
-                       "CMAKE_CXX_COMPILER_LAUNCHER": f"{sys.executable};{launcher}",
+                       "CMAKE_CXX_COMPILER_LAUNCHER": f"{sys.executable};-I;-S;{launcher}",
+                       "CMAKE_CUDA_COMPILER_LAUNCHER": f"{sys.executable};-I;-S;{launcher}",
                        "HEDGE_REUSE_BUILD": os.path.realpath(BUILD), "HEDGE_REUSE_LOG": log,
                        "HEDGE_REUSE_SOURCE": os.path.realpath(SOURCE), "HEDGE_REUSE_SECOND": build}
 
