@@ -51,9 +51,8 @@ class ImportedModel : public testing::TestWithParam<std::string> {};
 TEST_P(ImportedModel, AnswersAsOnnxRuntimeBeforeAndAfterOptimisation) {
   const std::filesystem::path path = model_file(GetParam());
   if (path.empty()) GTEST_SKIP() << "one of the published models, which are not in the repository";
-  const auto golden = std::find_if(goldens().begin(), goldens().end(), [](const auto& each) {
-    return each.at("model") == GetParam();
-  });
+  const auto golden = std::find_if(goldens().begin(), goldens().end(),
+                                   [](const auto& each) { return each.at("model") == GetParam(); });
   const auto mapped = MappedFile::open(path);
   Graph graph = import_onnx(mapped->bytes(), {.batch = 1, .folder = path.parent_path()});
   const Shape shape = golden->at("shape");
