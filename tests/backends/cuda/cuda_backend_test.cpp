@@ -133,7 +133,9 @@ TEST_F(CudaBackend, RefusalsNameWhatToDo) {
   const Graph good = optimized(test::small_nets().front().second());
   const auto refusal = [&](const Graph& graph, const std::string& precision) -> std::string {
     try {
-      (void)cuda.build(graph, {.precision = precision, .optimization_level = 0});
+      (void)cuda.build(
+          graph,
+          {.precision = precision, .optimization_level = 0, .threads = 1, .timing_cache = {}});
     } catch (const Error& error) {
       EXPECT_EQ(error.kind(), ErrorKind::kBadInput);
       return error.what();
