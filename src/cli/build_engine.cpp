@@ -2,6 +2,7 @@
 // ONNX file to engine file.
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <array>
 #include <filesystem>
 #include <optional>

@@ -2,6 +2,7 @@
 // Calibration caches: what they hold, how two differ, whether one fits a model.
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>

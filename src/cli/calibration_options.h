@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -10,6 +9,10 @@
 #include "builder/int8.h"
 #include "cli/program.h"
 #include "hedge/engine.h"
+
+namespace CLI {
+class App;
+}
 
 namespace hedge::cli {
 

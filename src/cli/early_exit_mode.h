@@ -9,6 +9,10 @@
 #include "hedge/dataset.h"
 #include "hedge/engine.h"
 
+namespace CLI {
+class App;
+}
+
 namespace hedge::cli {
 
 /// The flags of `inference` that early exit has of its own.

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -16,6 +15,10 @@
 #include "measure/metered_run.h"
 #include "measure/steady.h"
 #include "result/result.h"
+
+namespace CLI {
+class App;
+}
 
 namespace hedge::cli {
 

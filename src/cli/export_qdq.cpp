@@ -2,6 +2,7 @@
 // A model with explicit quantisation, for TensorRT and others.
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <utility>
 

@@ -2,6 +2,7 @@
 // Downloads a dataset, or says how to come by it and checks what is there.
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
 

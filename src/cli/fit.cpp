@@ -2,6 +2,7 @@
 // Fits the decision of hierarchical inference to a model's scores and says how good it is.
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
 #include <iterator>

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
 
@@ -10,6 +9,10 @@
 #include "engine/engine_name.h"
 #include "hi/decision_file.h"
 #include "hi/score_features.h"
+
+namespace CLI {
+class App;
+}
 
 namespace hedge::cli {
 

@@ -15,6 +15,10 @@
 #include "measure/steady.h"
 #include "measure/validity.h"
 
+namespace CLI {
+class App;
+}
+
 namespace hedge::cli {
 
 /// What programs that go through a dataset do alike: image after image through a context, each

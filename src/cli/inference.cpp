@@ -2,6 +2,7 @@
 // Accuracy and latency of a model on a dataset, each inference timed.
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <optional>
 #include <string>

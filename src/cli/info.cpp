@@ -2,6 +2,7 @@
 // What this machine is, which backends it has, and what a model holds.
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <map>
 #include <vector>

@@ -2,6 +2,7 @@
 // Energy of a run from the log of an external meter, which came from another machine afterwards.
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <string>
 #include <utility>
 #include <vector>

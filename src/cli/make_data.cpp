@@ -2,6 +2,7 @@
 // Writes the project's own dataset.
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <filesystem>
 
 #include "cli/flags.h"

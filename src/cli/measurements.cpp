@@ -3,6 +3,7 @@
 // energy beside either (model_energy).
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <utility>
 
 #include "base/file.h"

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -9,6 +8,10 @@
 #include "measure/paced_load.h"
 #include "measure/presets.h"
 #include "result/result.h"
+
+namespace CLI {
+class App;
+}
 
 namespace hedge::cli {
 

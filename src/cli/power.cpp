@@ -2,6 +2,7 @@
 // Power modes and clocks: shown, set, restored; a command run under them; free against locked.
 #include <fmt/format.h>
 #include <unistd.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <cmath>

@@ -2,6 +2,7 @@
 // What the net sees: images and the tensors made of them, side by side.
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 #include <cmath>

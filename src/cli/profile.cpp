@@ -2,6 +2,7 @@
 // Time of each layer, and their sum against the whole.
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdint>
 #include <numeric>

@@ -2,6 +2,7 @@
 #include "cli/program.h"
 
 #include <unistd.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <csignal>
@@ -90,26 +91,28 @@ void parse_arguments(CLI::App& app, std::vector<std::string> arguments, const st
 
 Program::Program(const std::string& name, const std::string& description,
                  const std::string& examples)
-    : name_(name), app_(description, name) {
-  app_.footer("\n" + examples);
-  app_.set_help_flag("-h,--help", "Print this text");
-  app_.set_version_flag("--version", "Hedge " HEDGE_VERSION);
-  app_.add_flag("--quiet", quiet_, "No notes, warnings or progress");
-  app_.add_flag("-v,--verbose", verbose_, "Say what is done in detail");
-  app_.get_formatter()->column_width(34);
+    : name_(name), app_(std::make_unique<CLI::App>(description, name)) {
+  app_->footer("\n" + examples);
+  app_->set_help_flag("-h,--help", "Print this text");
+  app_->set_version_flag("--version", "Hedge " HEDGE_VERSION);
+  app_->add_flag("--quiet", quiet_, "No notes, warnings or progress");
+  app_->add_flag("-v,--verbose", verbose_, "Say what is done in detail");
+  app_->get_formatter()->column_width(34);
 }
 
+Program::~Program() = default;
+
 void Program::add_json_flag(const std::string& schema) {
-  app_.add_option("--json", json_,
-                  fmt::format("Write the result ({}) to FILE; - is stdout", schema))
+  app_->add_option("--json", json_,
+                   fmt::format("Write the result ({}) to FILE; - is stdout", schema))
       ->type_name("FILE");
 }
 
 int Program::parse(int argc, char** argv) {
   try {
-    parse_arguments(app_, std::vector<std::string>(argv + 1, argv + argc), "");
+    parse_arguments(*app_, std::vector<std::string>(argv + 1, argv + argc), "");
   } catch (const CLI::ParseError& help) {  // --help or --version
-    app_.exit(help);
+    app_->exit(help);
     return kExitSuccess;
   }
   return -1;

@@ -3,16 +3,21 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/log.h"
+
+namespace CLI {
+class App;
+}
 
 namespace hedge::cli {
 
@@ -29,8 +34,11 @@ class Program {
  public:
   /// `examples` follow the flags in --help.
   Program(const std::string& name, const std::string& description, const std::string& examples);
+  ~Program();
+  Program(const Program&) = delete;
+  Program& operator=(const Program&) = delete;
 
-  [[nodiscard]] CLI::App& app() { return app_; }
+  [[nodiscard]] CLI::App& app() { return *app_; }
   /// Adds --json=FILE; `schema` is the name of what is written.
   void add_json_flag(const std::string& schema);
 
@@ -59,7 +67,7 @@ class Program {
   void take_note(LogLevel level, std::string_view message) const;
 
   std::string name_;
-  CLI::App app_;
+  std::unique_ptr<CLI::App> app_;
   std::string json_;
   bool quiet_ = false;
   bool verbose_ = false;

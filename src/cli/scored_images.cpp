@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
+
 #include "base/naming.h"
 #include "cli/hi_options.h"
 #include "data/label_file.h"

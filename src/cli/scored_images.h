@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
 
 #include "data/scores_file.h"
 #include "hi/decision_file.h"
 #include "hi/score_features.h"
+
+namespace CLI {
+class App;
+}
 
 namespace hedge::cli {
 

@@ -2,6 +2,7 @@
 // Hierarchical inference with a server whose answers are recorded, or that runs here.
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <string>
 #include <utility>

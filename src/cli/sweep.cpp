@@ -2,6 +2,7 @@
 // All thresholds of all decisions of hierarchical inference: what each buys, and the best one.
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <limits>
 #include <utility>
 #include <vector>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/sweep_options.h"
 
+#include <CLI/CLI.hpp>
+
 namespace hedge::cli {
 namespace {
 

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
 
 #include "cli/model_options.h"
 #include "cli/scored_images.h"
 #include "hi/operating_point.h"
+
+namespace CLI {
+class App;
+}
 
 namespace hedge::cli {
 

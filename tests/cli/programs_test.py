@@ -7,7 +7,6 @@ import shutil
 import signal
 import struct
 import subprocess
-import sys
 import tempfile
 import time
 import unittest
@@ -244,52 +243,6 @@ class Programs(unittest.TestCase):
             self.assertTrue(os.path.exists(os.path.join(folder, cache)))
         self.assertIn("no image is read", run(second).stderr)
         self.assertEqual(run(first.replace("int8 --calib_cache", "fp32 --calib_cache")).returncode, 0)
-
-    def test_configure_and_make_of_the_original(self):
-        """mkdir build; cd build; cmake -DLATENCY=1 -DENERGY=0 ..; make, word for word. What the build under test
-        compiled by the same commands is not compiled again."""
-        if os.environ.get("HEDGE_SANITIZED"):
-            self.skipTest("once is enough: the build without sanitizers does it")
-        tree = os.path.join(self.root, "tree")
-        os.makedirs(tree)
-        for name in os.listdir(SOURCE):
-            if not name.startswith((".", "build", "data")):
-                os.symlink(os.path.join(SOURCE, name), os.path.join(tree, name))
-        build = os.path.join(tree, "build")
-        log = os.path.join(self.root, "reuse.log")
-        launcher = os.path.join(SOURCE, "tests", "cli", "reuse_objects.py")
-        with open(os.path.join(BUILD, "CMakeCache.txt")) as cache:
-            flags = next(line.split("=", 1)[1].strip() for line in cache if line.startswith("CMAKE_CXX_FLAGS:"))
-        environment = {**os.environ, "MAKEFLAGS": f"-j{os.cpu_count()}", "CXXFLAGS": flags,
-                       "CMAKE_CXX_COMPILER_LAUNCHER": f"{sys.executable};{launcher}",
-                       "HEDGE_REUSE_BUILD": os.path.realpath(BUILD), "HEDGE_REUSE_LOG": log,
-                       "HEDGE_REUSE_SOURCE": os.path.realpath(SOURCE), "HEDGE_REUSE_SECOND": build}
-
-        def call(line, **options):
-            done = subprocess.run(line, shell=True, cwd=build, text=True, capture_output=True, check=False,
-                                  env=environment, **options)
-            self.assertEqual(done.returncode, 0, done.stdout[-2000:] + done.stderr[-2000:])
-            return done.stdout
-
-        def compiled():
-            with open(log) as lines:
-                return [os.path.basename(line.split()[1]) for line in lines if line.startswith("compiled")]
-
-        os.mkdir(build)
-        call("cmake -DLATENCY=1 -DENERGY=0 ..")
-        call("make")
-        again = compiled()
-        for name in ("inference", "measurements", "logistic_regression", "LogisticRegression",
-                     "build_engine", "hedge"):
-            self.assertIn("Hedge", call(f"./{name} --version"))
-        measure = f"./measurements --model={self.engine} --data={self.data} --iterations=20"
-        self.assertNotIn("energy ", call(measure))
-        # The other way round: of all only `measurements` is another then.
-        call("cmake -DLATENCY=0 -DENERGY=1 ..")
-        call("make")
-        self.assertEqual(compiled()[len(again):], ["measurements.cpp"])
-        self.assertIn("energy ", call(f"{measure} --meter=none"))
-        self.assertNotIn("energy ", call(f"{measure} --latency"))
 
     # ---- bad input
 
