@@ -116,9 +116,14 @@ std::vector<ConvolutionTactic> worth_timing(const Convolution& shape, ElementKin
   return chosen;
 }
 
+/// Programmatic dependent launch came with Hopper.
+bool overlaps(const Gpu& gpu) {
+  return gpu.major >= 9;
+}
+
 std::string fastest_tactic(const ConvolutionKind& kind, const Plan& plan, const Gpu& gpu,
                            int level) {
-  Trial trial(kind, plan.kind, gpu.major >= 9);
+  Trial trial(kind, plan.kind, overlaps(gpu));
   std::vector<std::pair<double, ConvolutionTactic>> times;
   for (const auto& tactic : worth_timing(kind.shape, plan.kind, level, gpu.multiprocessors)) {
     if (cancellation_requested()) return {};
@@ -133,6 +138,17 @@ std::string fastest_tactic(const ConvolutionKind& kind, const Plan& plan, const 
 }
 
 }  // namespace
+
+std::vector<double> tactic_times(const ConvolutionKind& kind, ElementKind element,
+                                 std::span<const ConvolutionTactic> tactics, int replays) {
+  Trial trial(kind, element, overlaps(gpu()));
+  std::vector<double> times;
+  for (const ConvolutionTactic& tactic : tactics) {
+    if (cancellation_requested()) break;
+    times.push_back(trial.nanoseconds(tactic, replays));
+  }
+  return times;
+}
 
 Tactics choose_tactics(const Plan& plan, const TunerOptions& options) {
   if (options.level <= 0) return {};
