@@ -41,13 +41,15 @@ std::int64_t bytes_moved(const ConvolutionKind& kind, ElementKind element) {
   const Convolution& c = kind.shape;
   const auto size = static_cast<std::int64_t>(byte_size(type_of(element)));
   const std::int64_t in = std::int64_t{c.batch} * c.in_h * c.in_w * c.in_c;
-  const std::int64_t out = std::int64_t{c.pixels()} * c.out_c * (kind.adds_tensor ? 2 : 1);
-  const std::int64_t weights = std::int64_t{c.out_c} * c.kernel_h * c.kernel_w * c.in_c;
+  const std::int64_t out = std::int64_t{c.pixels()} * (c.out_c * (kind.adds_tensor ? 2 : 1) + kind.sibling_c);
+  const std::int64_t weights =
+      (std::int64_t{c.out_c} * c.kernel_h * c.kernel_w + kind.sibling_c) * c.in_c;
   return size * (in + out + weights);
 }
 std::int64_t operations(const ConvolutionKind& kind) {
   const Convolution& c = kind.shape;
-  return 2 * std::int64_t{c.pixels()} * c.out_c * c.kernel_h * c.kernel_w * c.in_c;
+  return 2 * std::int64_t{c.pixels()} * c.in_c *
+         (std::int64_t{c.out_c} * c.kernel_h * c.kernel_w + kind.sibling_c);
 }
 
 struct Timed {
