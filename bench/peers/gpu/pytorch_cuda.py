@@ -3,8 +3,8 @@
 """Single-image latency on an NVIDIA GPU: Hedge's cuda backend beside PyTorch, both as CUDA graphs.
 
 The net is PyTorch's from the same ONNX file (same layers, same weights, BatchNormalization folded), in fp16 and
-channels_last, inference mode, cudnn.benchmark over all algorithms: eager, and torch.compile with
-max-autotune-no-cudagraphs. Each is captured by hand with the copy of its input from page-locked memory and of its scores
+channels_last, inference mode, cudnn.benchmark over all algorithms: eager, torch.compile with
+max-autotune-no-cudagraphs, and the same with inductor's freezing, which folds weights into the program. Each is captured by hand with the copy of its input from page-locked memory and of its scores
 back, and once more with image and scores left on the GPU, which is the fastest that PyTorch can be. PyTorch's image is
 fp16 and NHWC in the host's memory already; Hedge reads the floats of the caller and pays for the conversion.
 
@@ -28,6 +28,8 @@ import time
 
 import numpy as np
 import torch
+import torch._dynamo
+import torch._inductor.config
 
 from onnx_module import OnnxModule
 
@@ -69,11 +71,14 @@ def peers_of(path, image, wanted):
     forms = []
     if "eager" in wanted:
         forms.append(("PyTorch eager", net))
-    if "compile" in wanted:
-        forms.append(("torch.compile", torch.compile(net, mode="max-autotune-no-cudagraphs", fullgraph=True)))
+    for key, name in (("compile", "torch.compile"), ("freezing", "torch.compile, freezing")):
+        if key in wanted:
+            forms.append((name, torch.compile(net, mode="max-autotune-no-cudagraphs", fullgraph=True)))
     peers = []
     for name, form in forms:
         begin = time.time()
+        torch._dynamo.reset()
+        torch._inductor.config.freezing = name.endswith("freezing")
         peers.append(Captured(name, form, image, True))
         peers.append(Captured(name + ", all on the GPU", form, image, False))
         print(f"  {name}: captured after {time.time() - begin:.0f} s", flush=True)
@@ -137,7 +142,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", default="build-cuda")
     parser.add_argument("--onnx", action="append", required=True, help="ONNX file; repeatable")
-    parser.add_argument("--peers", default="eager,compile", help="which (default: eager,compile)")
+    parser.add_argument("--peers", default="eager,compile,freezing", help="which of these (default: all)")
     parser.add_argument("--iterations", type=int, default=200, help="of each contender in a round")
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--timing_cache", help="of build_engine")

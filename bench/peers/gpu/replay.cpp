@@ -29,7 +29,9 @@ using cuda::check;
 using nlohmann::ordered_json;
 
 /// Untimed, after the other contenders' turns: caches and clocks are this one's then.
-constexpr int kSettling = 20;
+constexpr std::int64_t kSettling_ns = 5'000'000;
+/// Before the first round: an idle GPU's clocks are low.
+constexpr std::int64_t kWarmUp_ns = 300'000'000;
 
 /// One thing that is replayed: a graph, or what Hedge's infer() does.
 struct Contender {
@@ -48,6 +50,11 @@ void replay(const Contender& contender) {
   cudaError_t status = cudaErrorNotReady;
   while (status == cudaErrorNotReady) status = cudaStreamQuery(contender.stream);
   check(status, "a replay");
+}
+
+void replay_for(const Contender& contender, std::int64_t duration_ns) {
+  const std::int64_t end = SteadyClock::now_ns() + duration_ns;
+  while (SteadyClock::now_ns() < end) replay(contender);
 }
 
 cuda::Event new_event() {
@@ -136,12 +143,15 @@ std::string answer_to(const nlohmann::json& request) {
   std::mt19937_64 bits(0);
   std::vector<std::size_t> begins;
   std::vector<Contender*> turn;
-  for (Contender& contender : contenders) turn.push_back(&contender);
+  for (Contender& contender : contenders) {
+    turn.push_back(&contender);
+    replay_for(contender, kWarmUp_ns);
+  }
   for (std::size_t round = 0; round < rounds; ++round) {
     begins.push_back(round * iterations);
     std::shuffle(turn.begin(), turn.end(), bits);
     for (Contender* contender : turn) {
-      for (int i = 0; i < kSettling; ++i) replay(*contender);
+      replay_for(*contender, kSettling_ns);
       for (std::size_t i = 0; i < iterations; ++i) {
         contender->wall.time([&] { replay(*contender); });
       }
