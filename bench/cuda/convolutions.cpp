@@ -41,7 +41,8 @@ std::int64_t bytes_moved(const ConvolutionKind& kind, ElementKind element) {
   const Convolution& c = kind.shape;
   const auto size = static_cast<std::int64_t>(byte_size(type_of(element)));
   const std::int64_t in = std::int64_t{c.batch} * c.in_h * c.in_w * c.in_c;
-  const std::int64_t out = std::int64_t{c.pixels()} * (c.out_c * (kind.adds_tensor ? 2 : 1) + kind.sibling_c);
+  const std::int64_t out =
+      std::int64_t{c.pixels()} * (c.out_c * (kind.adds_tensor ? 2 : 1) + kind.sibling_c);
   const std::int64_t weights =
       (std::int64_t{c.out_c} * c.kernel_h * c.kernel_w + kind.sibling_c) * c.in_c;
   return size * (in + out + weights);
@@ -127,7 +128,8 @@ int main(int argc, char** argv) {
   app.add_option("--onnx", options.models, "ONNX model; repeatable")->required();
   app.add_option("--precision", options.precision)
       ->check(CLI::IsMember({"fp16", "bf16", "tf32", "fp32"}));
-  app.add_option("--replays", options.replays, "of each tactic's graph")->check(CLI::Range(1, 10000));
+  app.add_option("--replays", options.replays, "of each tactic's graph")
+      ->check(CLI::Range(1, 10000));
   app.add_option("--shown", options.shown, "tactics a convolution, the fastest first");
   app.add_option("--json", options.json, "file for the times of all tactics");
   app.add_flag("--plan", options.plan, "print the kernels of each net, and time nothing");

@@ -104,8 +104,7 @@ ordered_json describe(const Contender& contender, const Contender& ours,
             {"p99", us(wall.p99_ns)},
             {"mean", wall.mean_ns / 1000}}},
           {"gpu_us", {{"p50", us(gpu.p50_ns)}, {"p90", us(gpu.p90_ns)}}},
-          {"wall_ratio",
-           ratio_of(contender.wall.samples_ns(), ours.wall.samples_ns(), begins)},
+          {"wall_ratio", ratio_of(contender.wall.samples_ns(), ours.wall.samples_ns(), begins)},
           {"gpu_ratio", ratio_of(contender.gpu_ns, ours.gpu_ns, begins)}};
 }
 
@@ -128,8 +127,7 @@ std::string answer_to(const nlohmann::json& request) {
   const auto rounds = request.at("rounds").get<std::size_t>();
   const auto new_contender = [&](std::string name, cudaGraphExec_t graph, cudaStream_t stream,
                                  ExecutionContext* runs) {
-    return Contender{std::move(name), graph, stream, runs,
-                     LatencyRecorder<>(iterations * rounds)};
+    return Contender{std::move(name), graph, stream, runs, LatencyRecorder<>(iterations * rounds)};
   };
   std::vector<Contender> contenders;
   contenders.push_back(new_contender("Hedge", on_gpu->graph(), on_gpu->stream(), context.get()));

@@ -137,8 +137,7 @@ void Compiler::add_convolution(const Node& node, const Convolution& shape, const
   const bool adds =
       std::any_of(fused.epilogue.post_ops, fused.epilogue.post_ops + fused.epilogue.post_op_count,
                   [](const auto& p) { return p.kind == PostOpParameters::Kind::kAddTensor; });
-  const int sibling_c =
-      shortcut ? plain_convolution(*shortcut->node)->out_c : 0;
+  const int sibling_c = shortcut ? plain_convolution(*shortcut->node)->out_c : 0;
   const std::string text = kind_text(shape, options_.kind, adds, sibling_c);
   plan_->convolutions[text] = {shape, adds, sibling_c};
   const auto known = options_.tactics.find(text);

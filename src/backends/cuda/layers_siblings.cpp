@@ -47,8 +47,8 @@ std::optional<Compiler::Siblings> Compiler::as_siblings(const Node& main, const 
                                                         std::size_t now) const {
   const auto m = plain_convolution(main);
   const auto s = plain_convolution(shortcut);
-  if (!m || !s || !adds_nothing_that_varies(graph_, main) || s->kernel_h != 1 ||
-      s->kernel_w != 1 || s->pad_top != 0 || s->pad_left != 0 || s->stride_h != m->stride_h ||
+  if (!m || !s || !adds_nothing_that_varies(graph_, main) || s->kernel_h != 1 || s->kernel_w != 1 ||
+      s->pad_top != 0 || s->pad_left != 0 || s->stride_h != m->stride_h ||
       s->stride_w != m->stride_w || s->out_h != m->out_h || s->out_w != m->out_w) {
     return std::nullopt;
   }
@@ -72,12 +72,11 @@ std::optional<Compiler::Siblings> Compiler::as_siblings(const Node& main, const 
 
 std::optional<Compiler::Siblings> Compiler::siblings_of(const Node& node) const {
   const std::size_t now = number_of(node);
-  for (const std::int32_t consumer :
-       index_.consumers[static_cast<std::size_t>(node.inputs[0])]) {
+  for (const std::int32_t consumer : index_.consumers[static_cast<std::size_t>(node.inputs[0])]) {
     const auto number = static_cast<std::size_t>(consumer);
     const Node& other = graph_.nodes[number];
-    if (number <= now || done_[number] || joins_[number] != nullptr ||
-        !plain_convolution(other) || other.inputs[0] != node.inputs[0]) {
+    if (number <= now || done_[number] || joins_[number] != nullptr || !plain_convolution(other) ||
+        other.inputs[0] != node.inputs[0]) {
       continue;
     }
     if (const auto siblings = as_siblings(node, other, now)) return siblings;
@@ -98,8 +97,7 @@ bool Compiler::add_siblings(const Node& node) {
   const Convolution shape = *plain_convolution(main);
   add_convolution(main, shape, channels_last_form(main.inputs[0], main.name),
                   stored_weights(main, shape), bias_of(graph_, main, shape.out_c),
-                  channels_last(shape_of(main.outputs[0]), type_), 1, 0,
-                  Shortcut{&shortcut, sums});
+                  channels_last(shape_of(main.outputs[0]), type_), 1, 0, Shortcut{&shortcut, sums});
   if (siblings->adds != nullptr) {
     joins_[number_of(*siblings->adds)] = &shortcut;
     produce(siblings->adds->outputs[0], sums);

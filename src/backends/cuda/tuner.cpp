@@ -84,12 +84,11 @@ class Trial {
                                   static_cast<std::size_t>(shape.in_c));
     const std::size_t pixels = static_cast<std::size_t>(shape.pixels());
     sibling_weights_ = filled(pack_weights(none.data(), shape, element_).size());
-    sibling_y_ = filled(pixels * static_cast<std::size_t>(shape.out_c) *
-                        byte_size(type_of(element_)));
+    sibling_y_ =
+        filled(pixels * static_cast<std::size_t>(shape.out_c) * byte_size(type_of(element_)));
     // Its bias may be any floats: the weights' bytes are enough of them.
     arguments_.sibling = {shape.out_c, sibling_weights_.get(),
-                          reinterpret_cast<const float*>(sibling_weights_.get()),
-                          sibling_y_.get()};
+                          reinterpret_cast<const float*>(sibling_weights_.get()), sibling_y_.get()};
   }
 
   /// Bytes of 0x3c: about 1 as halves, small numbers as floats and bfloat16.

@@ -54,8 +54,7 @@ TEST_F(CudaEnds, StemsTakeTheCallersFloats) {
               x = g.input({2, channels, 11, width});
             }
             const ValueId y = g.node("Relu", {g.conv(x, channels, out, kernel, stride)});
-            check(g.finish({g.node("MaxPool", {y}, {{"kernel_shape", Ints{2, 2}}})}),
-                  "hedge:stem");
+            check(g.finish({g.node("MaxPool", {y}, {{"kernel_shape", Ints{2, 2}}})}), "hedge:stem");
           }
         }
       }

@@ -35,9 +35,8 @@ Graph graph_of(const Block& block) {
 class CudaSiblings : public test::GpuTest {};
 
 TEST_F(CudaSiblings, GiveTheBlocksResult) {
-  for (const Block& block :
-       {Block{16, 40, 3, 2, false}, Block{16, 40, 3, 2, true}, Block{12, 20, 1, 1, false},
-        Block{40, 8, 5, 1, true}}) {
+  for (const Block& block : {Block{16, 40, 3, 2, false}, Block{16, 40, 3, 2, true},
+                             Block{12, 20, 1, 1, false}, Block{40, 8, 5, 1, true}}) {
     const Graph graph = graph_of(block);
     const Tensor input = test::noise_tensor(graph.input_type(0).shape, 5);
     const auto expected = execute(graph, std::vector<Tensor>{input});

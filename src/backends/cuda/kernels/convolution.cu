@@ -272,8 +272,7 @@ cudaError_t launch(const Parameters& p, const Launch& at) {
   constexpr int kDepth = kCost <= 4 ? 4 : kCost <= 6 ? 3 : 2;
   const ConvolutionTactic& t = p.tactic;
   const auto threads = static_cast<unsigned>(t.warps_m * t.warps_n * t.warps_k * kWarp);
-  return launch_kernel(convolve<Kind, kM, kN, kDepth>, grid_of(p), threads, shared_bytes(t), at,
-                       p);
+  return launch_kernel(convolve<Kind, kM, kN, kDepth>, grid_of(p), threads, shared_bytes(t), at, p);
 }
 
 template <class Kind>

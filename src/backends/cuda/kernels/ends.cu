@@ -5,7 +5,7 @@
 namespace hedge::cuda {
 namespace {
 
-constexpr int kStemThreads = 128;
+constexpr int kStemThreads = 256;
 constexpr int kHeadThreads = 256;
 /// Of the head's, in shared memory.
 constexpr int kNearWeights = 4096;
@@ -204,7 +204,8 @@ __global__ void __launch_bounds__(kHeadThreads)
   const int count = p.classes * p.used_c;
   const bool are_near = count <= kNearWeights;
   for (int i = threadIdx.x; are_near && i < count; i += kHeadThreads) near[i] = __ldg(weights + i);
-  if (threadIdx.x < p.classes) scores[threadIdx.x] = bias == nullptr ? 0.F : __ldg(bias + threadIdx.x);
+  if (threadIdx.x < p.classes)
+    scores[threadIdx.x] = bias == nullptr ? 0.F : __ldg(bias + threadIdx.x);
   wait_for_predecessor();
   for (int pixel = strip; strip < strips && pixel < p.plane; pixel += strips) {
     const uint4 raw = from[pixel * granules + g];
