@@ -138,6 +138,6 @@ int main(int argc, char** argv) {
     return hedge::cuda::run(options);
   } catch (const hedge::Error& error) {
     fmt::print(stderr, "bench-cuda-convolutions: {}\n", error.what());
-    return 1;
+    return error.kind() == hedge::ErrorKind::kBadInput ? 2 : 1;
   }
 }
