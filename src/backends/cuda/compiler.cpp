@@ -50,7 +50,8 @@ Compiler::Compiler(const Graph& graph, const PlanOptions& options)
       reads_(graph.values.size(), 0),
       is_output_(graph.values.size(), false),
       index_(graph),
-      done_(graph.nodes.size(), false) {
+      done_(graph.nodes.size(), false),
+      joins_(graph.nodes.size(), nullptr) {
   plan_->kind = options.kind;
   for (const Node& node : graph.nodes) {
     for (const ValueId id : reference_inputs(node)) ++reads_[static_cast<std::size_t>(id)];

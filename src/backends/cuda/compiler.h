@@ -43,10 +43,35 @@ class Compiler {
   [[nodiscard]] Obstacle compile_matmul(const Node& node);
   void add_dense(const Node& node, const Tensor& weights, bool transposed, float scale,
                  std::optional<std::vector<float>> bias, std::size_t done);
+  /// `shortcut`: a node whose 1x1 convolution goes into the same launch, and where its sums go.
+  struct Shortcut {
+    const Node* node = nullptr;
+    Located sums;
+  };
   void add_convolution(const Node& node, const Convolution& shape, const Located& x,
                        const std::vector<float>& weights, const std::vector<float>& bias,
-                       const Layout& result, std::size_t channel_axis, std::size_t begin);
+                       const Layout& result, std::size_t channel_axis, std::size_t begin,
+                       const std::optional<Shortcut>& shortcut = {});
   [[nodiscard]] Obstacle compile_product(const Node& node);
+  /// OIHW, as the kernels take them: [out_c][kernel_h][kernel_w][in_c] of the stored channels.
+  [[nodiscard]] std::vector<float> stored_weights(const Node& conv, const Convolution& shape) const;
+  // layers_siblings.cpp
+  struct Siblings {
+    const Node* main = nullptr;
+    const Node* shortcut = nullptr;
+    const Node* adds = nullptr;  ///< The convolution that `shortcut` adds to its own sums, if any.
+  };
+  [[nodiscard]] std::optional<Convolution> plain_convolution(const Node& node) const;
+  [[nodiscard]] std::optional<Siblings> as_siblings(const Node& main, const Node& shortcut,
+                                                    std::size_t now) const;
+  [[nodiscard]] std::optional<Siblings> siblings_of(const Node& node) const;
+  [[nodiscard]] bool add_siblings(const Node& node);
+  void join(const Node& node, const Node& shortcut);
+  void add_sibling(const Shortcut& shortcut, const Convolution& shape,
+                   std::vector<Argument>& arguments);
+  [[nodiscard]] std::size_t number_of(const Node& node) const {
+    return static_cast<std::size_t>(&node - graph_.nodes.data());
+  }
   // layers_planes.cpp
   [[nodiscard]] Obstacle compile_pooling(const Node& node);
   [[nodiscard]] Obstacle compile_lrn(const Node& node);
@@ -142,6 +167,9 @@ class Compiler {
   std::vector<bool> is_output_;
   GraphIndex index_;
   std::vector<bool> done_;  ///< By node: another one's step does its work.
+  /// By node: the shortcut whose sums are there already, so that this one adds them and does what
+  /// comes behind; null for most.
+  std::vector<const Node*> joins_;
 };
 
 [[nodiscard]] inline Argument argument(const Located& located) {

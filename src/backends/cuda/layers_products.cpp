@@ -17,13 +17,16 @@
 namespace hedge::cuda {
 namespace {
 
-/// Buffers: x, weights, result, the bias, then the post-ops' operands.
+/// Buffers: x, weights, result, the bias, then the post-ops' operands and the sibling's weights,
+/// bias and result.
 struct ConvolutionStep {
   Convolution shape;
   ElementKind kind = ElementKind::kHalf;
   ConvolutionTactic tactic;
   Epilogue epilogue;
   bool float_rows = false;
+  int sibling_c = 0;
+  std::size_t sibling_at = 0;  ///< Its first buffer.
 };
 struct GroupedStep {
   GroupedConvolution convolution;
@@ -33,9 +36,14 @@ struct GroupedStep {
 cudaError_t run_convolution(const void* parameters, std::byte* const* buffers,
                             const Launch& launch) {
   const auto& step = *static_cast<const ConvolutionStep*>(parameters);
+  Sibling sibling;
+  if (step.sibling_c > 0) {
+    std::byte* const* from = buffers + step.sibling_at;
+    sibling = {step.sibling_c, from[0], reinterpret_cast<const float*>(from[1]), from[2]};
+  }
   return launch_convolution(
       step.shape, step.kind, step.tactic,
-      {buffers[0], buffers[1], bound(step.epilogue, step.float_rows, buffers)}, launch);
+      {buffers[0], buffers[1], bound(step.epilogue, step.float_rows, buffers), sibling}, launch);
 }
 
 cudaError_t run_grouped(const void* parameters, std::byte* const* buffers, const Launch& launch) {
@@ -49,25 +57,28 @@ cudaError_t run_product(const void* parameters, std::byte* const* buffers, const
                         buffers[1], launch);
 }
 
-std::string kind_text(const Convolution& c, ElementKind kind, bool adds_tensor) {
-  return fmt::format("conv {} {}x{}x{}x{} by {}x{}/{}x{} dilated {}x{} pads {},{} to {}x{}x{}{}",
+std::string kind_text(const Convolution& c, ElementKind kind, bool adds_tensor, int sibling_c) {
+  return fmt::format("conv {} {}x{}x{}x{} by {}x{}/{}x{} dilated {}x{} pads {},{} to {}x{}x{}{}{}",
                      kind == ElementKind::kHalf       ? "fp16"
                      : kind == ElementKind::kBfloat16 ? "bf16"
                      : kind == ElementKind::kTf32     ? "tf32"
                                                       : "fp32",
                      c.batch, c.in_h, c.in_w, c.in_c, c.kernel_h, c.kernel_w, c.stride_h,
                      c.stride_w, c.dilation_h, c.dilation_w, c.pad_top, c.pad_left, c.out_h,
-                     c.out_w, c.out_c, adds_tensor ? " + add" : "");
+                     c.out_w, c.out_c, adds_tensor ? " + add" : "",
+                     sibling_c > 0 ? fmt::format(" beside 1x1 to {}", sibling_c) : "");
 }
 
-/// OIHW, as the kernels take them: [out_c][kernel_h][kernel_w][in_c] of the stored channels.
-std::vector<float> by_stored_channels(std::span<const float> weights, const Convolution& c,
-                                      std::int64_t out_channels, std::int64_t in_channels) {
+}  // namespace
+
+std::vector<float> Compiler::stored_weights(const Node& conv, const Convolution& c) const {
+  const Shape& w = shape_of(conv.inputs[1]);
+  const auto weights = *constant_floats(graph_, conv.inputs[1]);
   const std::int64_t window = std::int64_t{c.kernel_h} * c.kernel_w;
   std::vector<float> stored(static_cast<std::size_t>(c.out_c * window * c.in_c), 0.F);
   std::size_t next = 0;
-  for (std::int64_t o = 0; o < out_channels; ++o) {
-    for (std::int64_t i = 0; i < in_channels; ++i) {
+  for (std::int64_t o = 0; o < w[0]; ++o) {
+    for (std::int64_t i = 0; i < w[1]; ++i) {
       for (std::int64_t tap = 0; tap < window; ++tap) {
         stored[static_cast<std::size_t>((o * window + tap) * c.in_c + i)] = weights[next++];
       }
@@ -75,8 +86,6 @@ std::vector<float> by_stored_channels(std::span<const float> weights, const Conv
   }
   return stored;
 }
-
-}  // namespace
 
 Epilogue bound(Epilogue epilogue, bool float_rows, std::byte* const* buffers) {
   epilogue.y = float_rows ? nullptr : buffers[2];
@@ -122,13 +131,15 @@ Compiler::Fused Compiler::fuse(const Node& node, const Layout& result, std::size
 
 void Compiler::add_convolution(const Node& node, const Convolution& shape, const Located& x,
                                const std::vector<float>& weights, const std::vector<float>& bias,
-                               const Layout& result, std::size_t channel_axis, std::size_t begin) {
+                               const Layout& result, std::size_t channel_axis, std::size_t begin,
+                               const std::optional<Shortcut>& shortcut) {
   Fused fused = fuse(node, result, channel_axis, begin);
   const bool adds =
       std::any_of(fused.epilogue.post_ops, fused.epilogue.post_ops + fused.epilogue.post_op_count,
                   [](const auto& p) { return p.kind == PostOpParameters::Kind::kAddTensor; });
-  const std::string text = kind_text(shape, options_.kind, adds);
-  plan_->convolutions[text] = {shape, adds};
+  const int sibling_c = shortcut ? plain_convolution(*shortcut->node)->out_c : 0;
+  const std::string text = kind_text(shape, options_.kind, adds, sibling_c);
+  plan_->convolutions[text] = {shape, adds, sibling_c};
   const auto known = options_.tactics.find(text);
   const ConvolutionTactic tactic = choose_tactic(
       shape, options_.kind, known == options_.tactics.end() ? std::string() : known->second);
@@ -141,12 +152,15 @@ void Compiler::add_convolution(const Node& node, const Convolution& shape, const
       argument(to),
       add_floats(stored_bias)};
   arguments.insert(arguments.end(), fused.operands.begin(), fused.operands.end());
-  add_step(
-      node.name,
-      fmt::format("{} hedge:tensor_cores {}{}", node.op->name, tactic_text(tactic), fused.text),
-      run_convolution,
-      ConvolutionStep{shape, options_.kind, tactic, fused.epilogue, fused.float_rows},
-      std::move(arguments));
+  const std::size_t sibling_at = arguments.size();
+  if (shortcut) add_sibling(*shortcut, sibling_shape(shape, sibling_c), arguments);
+  add_step(node.name,
+           fmt::format("{} hedge:tensor_cores {}{}{}", node.op->name, tactic_text(tactic),
+                       fused.text, shortcut ? " beside 1x1" : ""),
+           run_convolution,
+           ConvolutionStep{shape, options_.kind, tactic, fused.epilogue, fused.float_rows,
+                           sibling_c, sibling_at},
+           std::move(arguments));
   finish(node, to, fused.end);
 }
 
@@ -169,9 +183,13 @@ Obstacle Compiler::compile_convolution(const Node& node) {
     add_grouped_convolution(node, shape, group);
     return {};
   }
-  if (add_stem(node, shape, bias)) return {};
+  if (const Node* shortcut = joins_[number_of(node)]) {
+    join(node, *shortcut);
+    return {};
+  }
+  if (add_stem(node, shape, bias) || add_siblings(node)) return {};
   add_convolution(node, shape, channels_last_form(node.inputs[0], node.name),
-                  by_stored_channels(*weights, shape, w[0], w[1]), bias,
+                  stored_weights(node, shape), bias,
                   channels_last(shape_of(node.outputs[0]), type_), 1, 0);
   return {};
 }

@@ -58,6 +58,7 @@ struct PlanOptions {
 struct ConvolutionKind {
   Convolution shape;
   bool adds_tensor = false;
+  int sibling_c = 0;  ///< Stored channels of a 1x1 convolution in the same launch.
 };
 
 /// A compiled graph: launches in order, weights as the kernels want them, an arena laid out from

@@ -33,12 +33,21 @@ struct Parameters {
   int granules_k;
   int chunks;
   int n_tiles_total;  ///< Of 8 channels, in the packed weights.
+  int blocks_n;       ///< Blocks along y beyond these are the sibling's.
 };
 
 /// Where a thread stands in K: a tap and a granule of its channels.
 struct Position {
   int tap_y, tap_x, granule;
 };
+
+template <class Element, int kG>
+__device__ inline void store_granule(void* y, std::size_t index, const float (&x)[kG]) {
+  alignas(kGranuleBytes) Element out[kG];
+#pragma unroll
+  for (int e = 0; e < kG; ++e) out[e] = from_float<Element>(x[e]);
+  static_cast<uint4*>(y)[index] = *reinterpret_cast<const uint4*>(out);
+}
 
 template <class Kind, int kM, int kN, int kDepth>
 __global__ void __launch_bounds__(most_warps(kM) * kWarp) convolve(const Parameters p) {
@@ -47,6 +56,7 @@ __global__ void __launch_bounds__(most_warps(kM) * kWarp) convolve(const Paramet
   extern __shared__ float sums[];
   const Convolution& c = p.shape;
   const ConvolutionTactic& t = p.tactic;
+  const Sibling& s = p.arguments.sibling;
   let_successor_begin();
   const int lane = threadIdx.x % kWarp;
   const int warp = threadIdx.x / kWarp;
@@ -58,11 +68,23 @@ __global__ void __launch_bounds__(most_warps(kM) * kWarp) convolve(const Paramet
   const int rows = t.warps_m * kM * 16;
   const int columns = t.warps_n * kN * 8;
   const int first_row = blockIdx.x * rows + warp_m * kM * 16;
-  const int first_n = (blockIdx.y * t.warps_n + warp_n) * kN;  // In tiles of 8.
+
+  // The convolution that the block works for.
+  const bool is_sibling = static_cast<int>(blockIdx.y) >= p.blocks_n;
+  const int block_n = static_cast<int>(blockIdx.y) - (is_sibling ? p.blocks_n : 0);
+  const int out_c = is_sibling ? s.out_c : c.out_c;
+  const int kernel_h = is_sibling ? 1 : c.kernel_h;
+  const int kernel_w = is_sibling ? 1 : c.kernel_w;
+  const int pad_top = is_sibling ? 0 : c.pad_top;
+  const int pad_left = is_sibling ? 0 : c.pad_left;
+  const int chunks = is_sibling ? ceil_div(p.granules_c, kChunkGranules) : p.chunks;
+  const int n_tiles_total = is_sibling ? ceil_div(s.out_c, 8) : p.n_tiles_total;
+  const float* bias_of = is_sibling ? s.bias : p.arguments.epilogue.bias;
+  const int first_n = (block_n * t.warps_n + warp_n) * kN;  // In tiles of 8.
 
   // This warp's share of the chunks.
-  const int begin = static_cast<int>(static_cast<long long>(p.chunks) * warp_k / t.warps_k);
-  const int end = static_cast<int>(static_cast<long long>(p.chunks) * (warp_k + 1) / t.warps_k);
+  const int begin = static_cast<int>(static_cast<long long>(chunks) * warp_k / t.warps_k);
+  const int end = static_cast<int>(static_cast<long long>(chunks) * (warp_k + 1) / t.warps_k);
 
   // Its pixels: where their windows begin, in the input.
   const int plane = c.out_h * c.out_w;
@@ -76,16 +98,16 @@ __global__ void __launch_bounds__(most_warps(kM) * kWarp) convolve(const Paramet
     const int image = row / plane;
     const int y = row % plane / c.out_w;
     const int x = row % plane % c.out_w;
-    top[i] = row < pixels ? y * c.stride_h - c.pad_top : -(1 << 28);
-    left[i] = x * c.stride_w - c.pad_left;
-    base[i] = (image * c.in_h + y * c.stride_h - c.pad_top) * granules_row + left[i] * p.granules_c;
+    top[i] = row < pixels ? y * c.stride_h - pad_top : -(1 << 28);
+    left[i] = x * c.stride_w - pad_left;
+    base[i] = (image * c.in_h + y * c.stride_h - pad_top) * granules_row + left[i] * p.granules_c;
   }
   // What this thread stores in the end: granules of channels.
-  const int granules_out = c.out_c / kG;
+  const int granules_out = out_c / kG;
   const int columns_g = columns / kG;
-  const int first_g = blockIdx.y * columns_g;
+  const int first_g = block_n * columns_g;
   const int items = rows * columns_g;
-  const bool adds = p.arguments.epilogue.post_op_count > 0 &&
+  const bool adds = !is_sibling && p.arguments.epilogue.post_op_count > 0 &&
                     p.arguments.epilogue.post_ops[0].kind == PostOpParameters::Kind::kAddTensor;
   const auto load_tensor = [&](int item) {
     const int pixel = blockIdx.x * rows + item / columns_g;
@@ -95,17 +117,17 @@ __global__ void __launch_bounds__(most_warps(kM) * kWarp) convolve(const Paramet
     return there ? tensor[static_cast<std::size_t>(pixel) * granules_out + g] : uint4{0, 0, 0, 0};
   };
   const auto* input = static_cast<const uint4*>(p.arguments.x);
-  const auto* weights = static_cast<const uint4*>(p.arguments.weights) + lane;
+  const auto* weights =
+      static_cast<const uint4*>(is_sibling ? s.weights : p.arguments.weights) + lane;
 
   // Sums begin with the bias; of the warps that share a tile, one has it.
   float sum[kM][kN][4] = {};
-  if (warp_k == 0 && p.arguments.epilogue.bias != nullptr) {
+  if (warp_k == 0 && bias_of != nullptr) {
 #pragma unroll
     for (int n = 0; n < kN; ++n) {
       const int channel = (first_n + n) * 8 + quad * 2;
-      if (channel >= c.out_c) continue;
-      const float2 bias =
-          __ldg(reinterpret_cast<const float2*>(p.arguments.epilogue.bias + channel));
+      if (channel >= out_c) continue;
+      const float2 bias = __ldg(reinterpret_cast<const float2*>(bias_of + channel));
 #pragma unroll
       for (int m = 0; m < kM; ++m) {
         sum[m][n][0] = sum[m][n][2] = bias.x;
@@ -118,7 +140,7 @@ __global__ void __launch_bounds__(most_warps(kM) * kWarp) convolve(const Paramet
   {
     const int granule = begin * kChunkGranules + quad;
     const int tap = granule / p.granules_c;
-    at = {tap / c.kernel_w, tap % c.kernel_w, granule % p.granules_c};
+    at = {tap / kernel_w, tap % kernel_w, granule % p.granules_c};
   }
   const uint4 zero{0, 0, 0, 0};
   const auto load_columns = [&](int chunk, uint4(&columns_of)[kN]) {
@@ -126,14 +148,14 @@ __global__ void __launch_bounds__(most_warps(kM) * kWarp) convolve(const Paramet
     for (int j = 0; j < kN; ++j) {
       const int tile = first_n + j;
       columns_of[j] =
-          tile < p.n_tiles_total ? __ldg(weights + (chunk * p.n_tiles_total + tile) * kWarp) : zero;
+          tile < n_tiles_total ? __ldg(weights + (chunk * n_tiles_total + tile) * kWarp) : zero;
     }
   };
   const auto load_rows = [&](uint4(&rows_of)[2 * kM]) {
     const int dy = at.tap_y * c.dilation_h;
     const int dx = at.tap_x * c.dilation_w;
     const int offset = dy * granules_row + dx * p.granules_c + at.granule;
-    const bool inside = at.tap_y < c.kernel_h;
+    const bool inside = at.tap_y < kernel_h;
 #pragma unroll
     for (int i = 0; i < 2 * kM; ++i) {
       const bool there = inside &&
@@ -144,7 +166,7 @@ __global__ void __launch_bounds__(most_warps(kM) * kWarp) convolve(const Paramet
     at.granule += kChunkGranules;
     while (at.granule >= p.granules_c) {
       at.granule -= p.granules_c;
-      if (++at.tap_x == c.kernel_w) {
+      if (++at.tap_x == kernel_w) {
         at.tap_x = 0;
         ++at.tap_y;
       }
@@ -205,6 +227,7 @@ __global__ void __launch_bounds__(most_warps(kM) * kWarp) convolve(const Paramet
     float total[kG];
 #pragma unroll
     for (int e = 0; e < kG; ++e) total[e] = 0;
+#pragma unroll 4
     for (int k = 0; k < t.warps_k; ++k) {
       const float* from = sums + k * tile_size + row * columns + g * kG;
 #pragma unroll
@@ -216,16 +239,25 @@ __global__ void __launch_bounds__(most_warps(kM) * kWarp) convolve(const Paramet
         total[e + 3] += f.w;
       }
     }
+    if (is_sibling) {
+      store_granule<Element, kG>(s.y, static_cast<std::size_t>(pixel) * granules_out + first_g + g,
+                                 total);
+      continue;
+    }
     finish_channels<Element, kG, true>(p.arguments.epilogue, static_cast<std::size_t>(pixel),
-                                       (first_g + g) * kG, c.out_c, total, tensor);
+                                       (first_g + g) * kG, out_c, total, tensor);
   }
 }
 
-dim3 grid_of(const Convolution& c, const ConvolutionTactic& t) {
-  const int rows = t.warps_m * t.m_tiles * 16;
-  const int columns = t.warps_n * t.n_tiles * 8;
-  return dim3(static_cast<unsigned>(ceil_div(c.pixels(), rows)),
-              static_cast<unsigned>(ceil_div(c.out_c, columns)));
+/// Blocks along y for so many channels.
+int blocks_of(int channels, const ConvolutionTactic& t) {
+  return ceil_div(channels, t.warps_n * t.n_tiles * 8);
+}
+
+dim3 grid_of(const Parameters& p) {
+  const ConvolutionTactic& t = p.tactic;
+  return dim3(static_cast<unsigned>(ceil_div(p.shape.pixels(), t.warps_m * t.m_tiles * 16)),
+              static_cast<unsigned>(p.blocks_n + blocks_of(p.arguments.sibling.out_c, t)));
 }
 
 std::size_t shared_bytes(const ConvolutionTactic& t) {
@@ -240,8 +272,7 @@ cudaError_t launch(const Parameters& p, const Launch& at) {
   constexpr int kDepth = kCost <= 4 ? 4 : kCost <= 6 ? 3 : 2;
   const ConvolutionTactic& t = p.tactic;
   const auto threads = static_cast<unsigned>(t.warps_m * t.warps_n * t.warps_k * kWarp);
-  return launch_kernel(convolve<Kind, kM, kN, kDepth>, grid_of(p.shape, t), threads,
-                       shared_bytes(t), at, p);
+  return launch_kernel(convolve<Kind, kM, kN, kDepth>, grid_of(p), threads, shared_bytes(t), at, p);
 }
 
 template <class Kind>
@@ -304,6 +335,15 @@ std::vector<ConvolutionTactic> convolution_tactics(const Convolution& shape, Ele
   return tactics;
 }
 
+Convolution sibling_shape(const Convolution& shape, int out_c) {
+  Convolution sibling = shape;
+  sibling.out_c = out_c;
+  sibling.kernel_h = sibling.kernel_w = 1;
+  sibling.pad_top = sibling.pad_left = 0;
+  sibling.dilation_h = sibling.dilation_w = 1;
+  return sibling;
+}
+
 std::vector<std::byte> pack_weights(const float* weights, const Convolution& c, ElementKind kind) {
   const int granule = granule_of(kind);
   const int chunks = chunks_of_k(c, kind);
@@ -344,7 +384,8 @@ cudaError_t launch_convolution(const Convolution& shape, ElementKind kind,
                      shape.in_c / granule_of(kind),
                      granules_of_k(shape, kind),
                      chunks_of_k(shape, kind),
-                     ceil_div(shape.out_c, 8)};
+                     ceil_div(shape.out_c, 8),
+                     blocks_of(shape.out_c, tactic)};
   switch (kind) {
     case ElementKind::kHalf:
       return launch_kind<Half>(p, at);
