@@ -24,13 +24,12 @@ void ImageInput::place(const Image& image, std::int64_t slot) const {
 void ImageInput::place_pixels(const Image& image, std::size_t slot) const {
   const std::size_t size = pixels_.size() / static_cast<std::size_t>(batch_);
   const PreprocessingRecipe& recipe = prepare_.recipe();
-  if (image.height != recipe.height || image.width != recipe.width ||
-      image.layout != layout_ || image.pixels.size() != size) {
+  if (image.height != recipe.height || image.width != recipe.width || image.layout != layout_ ||
+      image.pixels.size() != size) {
     throw bad_input(fmt::format(
         "an image of {}x{} ({}) where the GPU was set up for {}x{} ({}); preprocess on the CPU",
-        image.height, image.width,
-        image.layout == PixelLayout::kPlanar ? "planes" : "interleaved", recipe.height,
-        recipe.width, layout_ == PixelLayout::kPlanar ? "planes" : "interleaved"));
+        image.height, image.width, image.layout == PixelLayout::kPlanar ? "planes" : "interleaved",
+        recipe.height, recipe.width, layout_ == PixelLayout::kPlanar ? "planes" : "interleaved"));
   }
   std::copy(image.pixels.begin(), image.pixels.end(), pixels_.subspan(slot * size).begin());
 }

@@ -151,12 +151,11 @@ void ImageRun::print_warm_up_and_latency(const Result& result) const {
   program_.print_text(latency_lines(*result.latency_us));
   program_.print_text(evidence_lines(*result.latency_us));
   program_.print("           {:.1f} images a second at the mean\n", *result.throughput_per_s);
-  program_.print(
-      "timed      {}, {} image{} each; {} and the look at the scores are outside\n",
-      preprocesses_on_gpu(model_) ? timed_call(model_) : "infer() alone", *result.config.batch,
-      *result.config.batch == 1 ? "" : "s",
-      preprocesses_on_gpu(model_) ? "reading, resizing and placing the image's bytes"
-                                  : "preprocessing");
+  program_.print("timed      {}, {} image{} each; {} and the look at the scores are outside\n",
+                 preprocesses_on_gpu(model_) ? timed_call(model_) : "infer() alone",
+                 *result.config.batch, *result.config.batch == 1 ? "" : "s",
+                 preprocesses_on_gpu(model_) ? "reading, resizing and placing the image's bytes"
+                                             : "preprocessing");
   const auto size = static_cast<std::int64_t>(dataset_.size());
   if (*result.config.iterations > size) {
     program_.print("repeated   the {} images {:.4g} times over (--iterations=all: once)\n", size,

@@ -36,7 +36,8 @@ constexpr const char* kExamples =
     "  ./inference --model=EE_resnet20w_shapes_fp32.engine --exit-decision=top1:0.9\n"
     "\n"
     "An iteration is one image. Timed is infer() alone; reading and preprocessing the image and\n"
-    "looking at the scores are outside (--preprocess=gpu: preprocessing is in it). More iterations than images begin again with the first;\n"
+    "looking at the scores are outside (--preprocess=gpu: preprocessing is in it). More iterations "
+    "than images begin again with the first;\n"
     "accuracy counts each image once. The verdict says whether the latencies can be relied on\n"
     "(docs/measuring.md). Ctrl-C prints what was measured so far (exit status 130).\n";
 

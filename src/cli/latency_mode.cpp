@@ -229,7 +229,9 @@ void print(const Program& program, const ModelOptions& options, const MeasuringP
   program.print_text(regimes_lines(result));
   program.print_text(usage_line(result));
   program.print("timed      {}{}\n", timed_call(options),
-                latency.scope == kScopeLoop ? kLoopTimed : preprocesses_on_gpu(options) ? "" : " alone");
+                latency.scope == kScopeLoop    ? kLoopTimed
+                : preprocesses_on_gpu(options) ? ""
+                                               : " alone");
   program.print_text(gpu_split_lines(result, advice));
   program.print_text(timer_line(overhead));
   program.print_text(memory_line(*result.memory));

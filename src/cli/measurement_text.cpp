@@ -202,7 +202,8 @@ std::string gpu_split_lines(const Result& result, const std::vector<std::string>
   std::string text = fmt::format(
       "split      on the GPU {} us{}; on the host enqueue {} of {} us (medians of inferences of "
       "their own)\n",
-      gpu, split.copy_in || split.copy_out ? "" : " (kernels use the host's memory, nothing is copied)",
+      gpu,
+      split.copy_in || split.copy_out ? "" : " (kernels use the host's memory, nothing is copied)",
       us_text(split.enqueue.value_or(0)), us_text(*split.wall));
   for (const std::string& line : advice) text += fmt::format("{}{}\n", kIndent, line);
   return text;

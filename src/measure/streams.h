@@ -50,9 +50,9 @@ struct StreamsSummary {
   std::vector<std::int64_t> counts;  ///< How many of them are each stream's.
   /// Inferences.
   [[nodiscard]] double per_second() const noexcept {
-    return window_ns > 0 ? static_cast<double>(samples_ns.size()) * 1e9 /
-                               static_cast<double>(window_ns)
-                         : 0;
+    return window_ns > 0
+               ? static_cast<double>(samples_ns.size()) * 1e9 / static_cast<double>(window_ns)
+               : 0;
   }
 };
 
@@ -89,8 +89,9 @@ template <NanosecondClock Clock = SteadyClock>
   run.warm_up = warm_up_calls([&] { context.infer(); }, plan.warm_up, clock);
   const double by_time =
       static_cast<double>(plan.bound.duration_ns) / std::max(run.warm_up.expected_ns(), 1.0);
-  run.samples.resize(static_cast<std::size_t>(
-      1.5 * std::max(static_cast<double>(plan.bound.iterations), std::min(by_time, kMostExpected))));
+  run.samples.resize(
+      static_cast<std::size_t>(1.5 * std::max(static_cast<double>(plan.bound.iterations),
+                                              std::min(by_time, kMostExpected))));
   run.samples.clear();  // Touched, so that taking samples causes no page fault.
   state.warmed_up();
   while (!state.all_warm() && state.goes_on()) context.infer();

@@ -48,7 +48,8 @@ std::vector<std::string> launch_bound_advice(const SplitResult& split, bool at_o
   const double gpu = gpu_us(split);
   if (gpu <= 0 || enqueue < kLaunchBoundShare * gpu) return {};
   std::vector<std::string> advice{fmt::format(
-      "bound by launches: the host takes {} us to hand an inference over (enqueue), the GPU {} us to "
+      "bound by launches: the host takes {} us to hand an inference over (enqueue), the GPU {} us "
+      "to "
       "run it; with many layers of short kernels the host's launches set the pace, not the GPU",
       us_text(enqueue), us_text(gpu))};
   if (at_once) {

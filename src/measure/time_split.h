@@ -28,8 +28,8 @@ struct SplitBound {
 };
 
 /// Times the parts of inferences of their own: with what takes the times in it an inference takes
-/// longer, so it is no sample of latency. The first ones, which are not kept, warm it up. Nothing is
-/// kept where a cancellation came before.
+/// longer, so it is no sample of latency. The first ones, which are not kept, warm it up. Nothing
+/// is kept where a cancellation came before.
 template <NanosecondClock Clock = SteadyClock>
 [[nodiscard]] SplitRun run_split(TimeSplitter& splitter, const SplitBound& bound = {},
                                  Clock clock = {}) {

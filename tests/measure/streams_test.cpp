@@ -71,7 +71,8 @@ TEST(Streams, EachMeetsTheBoundAndNoneIsIdleBefore) {
   std::vector<FakeContext> contexts(3);
   const std::vector<ExecutionContext*> all{&contexts[0], &contexts[1], &contexts[2]};
   const auto runs = run_streams<SteadyClock>(
-      all, {.warm_up = WarmUpRule::runs(5), .bound = {.iterations = 200, .duration_ns = 2'000'000}});
+      all,
+      {.warm_up = WarmUpRule::runs(5), .bound = {.iterations = 200, .duration_ns = 2'000'000}});
   ASSERT_EQ(runs.size(), 3U);
   for (std::size_t i = 0; i < runs.size(); ++i) {
     EXPECT_EQ(runs[i].warm_up.runs, 5);

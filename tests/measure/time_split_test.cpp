@@ -60,8 +60,8 @@ TEST(TimeSplit, MediansOfWhatWasMeasured) {
 TEST(TimeSplit, EndsWithItsTime) {
   ScriptedSplitter splitter({.compute_ns = 1});
   std::int64_t now = 0;
-  const SplitRun run = run_split(splitter, {.inferences = 1000, .duration_ns = 20'000'000},
-                                 SteppingClock{&now});
+  const SplitRun run =
+      run_split(splitter, {.inferences = 1000, .duration_ns = 20'000'000}, SteppingClock{&now});
   EXPECT_EQ(run.splits.size(), 20U);
   now = 0;
   EXPECT_EQ(run_split(splitter, {.inferences = 1000, .duration_ns = 1}, SteppingClock{&now})

@@ -60,7 +60,8 @@ class CudaModel final : public CompiledModel, public std::enable_shared_from_thi
 };
 
 /// Throws bad_input where pixels are to be preprocessed and nothing says how.
-std::shared_ptr<const PixelSource> pixel_source(const EngineInfo& info, const ContextOptions& options) {
+std::shared_ptr<const PixelSource> pixel_source(const EngineInfo& info,
+                                                const ContextOptions& options) {
   if (!options.pixels) return nullptr;
   if (!info.preprocessing) {
     throw bad_input(

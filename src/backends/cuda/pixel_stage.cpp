@@ -14,10 +14,10 @@ PixelsToTensor shape_of(const PixelSource& source, std::size_t input_elements) {
   const auto pixels =
       static_cast<std::size_t>(recipe.height) * static_cast<std::size_t>(recipe.width);
   if (input_elements == 0 || input_elements % (3 * pixels) != 0) {
-    throw bad_input(
-        fmt::format("the recipe makes images of {}x{}x3 values, but the input has {}: preprocess on "
-                    "the CPU",
-                    recipe.height, recipe.width, input_elements));
+    throw bad_input(fmt::format(
+        "the recipe makes images of {}x{}x3 values, but the input has {}: preprocess on "
+        "the CPU",
+        recipe.height, recipe.width, input_elements));
   }
   return {.batch = static_cast<int>(input_elements / (3 * pixels)),
           .pixels = static_cast<int>(pixels),

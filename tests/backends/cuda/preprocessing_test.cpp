@@ -37,8 +37,9 @@ std::vector<std::uint32_t> bits(std::span<const float> values) {
   return all;
 }
 
-std::vector<std::uint32_t> by_cpu(const Preprocessing& prepare, std::span<const std::uint8_t> pixels,
-                                  PixelLayout layout, std::size_t batch) {
+std::vector<std::uint32_t> by_cpu(const Preprocessing& prepare,
+                                  std::span<const std::uint8_t> pixels, PixelLayout layout,
+                                  std::size_t batch) {
   const std::size_t image = pixels.size() / batch;
   std::vector<float> tensor(pixels.size());
   for (std::size_t n = 0; n < batch; ++n) {
@@ -51,8 +52,8 @@ std::vector<std::uint32_t> by_cpu(const Preprocessing& prepare, std::span<const 
   return bits(tensor);
 }
 
-std::vector<std::uint32_t> by_gpu(const Preprocessing& prepare, std::span<const std::uint8_t> pixels,
-                                  PixelLayout layout) {
+std::vector<std::uint32_t> by_gpu(const Preprocessing& prepare,
+                                  std::span<const std::uint8_t> pixels, PixelLayout layout) {
   const cuda::PixelStage stage({layout, prepare}, pixels.size());
   EXPECT_EQ(stage.bytes(), pixels.size());
   const cuda::Memory images = cuda::pinned_memory(pixels.size());
@@ -61,16 +62,18 @@ std::vector<std::uint32_t> by_gpu(const Preprocessing& prepare, std::span<const 
   cuda::check(stage.enqueue(images.get(), stream.get()), "preprocessing");
   cuda::check(cudaStreamSynchronize(stream.get()), "preprocessing");
   std::vector<float> tensor(pixels.size());
-  cuda::check(cudaMemcpy(tensor.data(), stage.tensor(), tensor.size() * sizeof(float),
-                         cudaMemcpyDefault),
-              "the tensor");
+  cuda::check(
+      cudaMemcpy(tensor.data(), stage.tensor(), tensor.size() * sizeof(float), cudaMemcpyDefault),
+      "the tensor");
   return bits(tensor);
 }
 
 TEST_F(CudaPreprocessing, HasTheBitsOfTheCpu) {
-  const std::pair<const char*, const char*> known[] = {
-      {"resnet8", "cifar"}, {"resnet56", "cifar"}, {"alexnet", "cifar"},
-      {"resnet18", "imagenet"}, {"resnet8", "shapes"}};
+  const std::pair<const char*, const char*> known[] = {{"resnet8", "cifar"},
+                                                       {"resnet56", "cifar"},
+                                                       {"alexnet", "cifar"},
+                                                       {"resnet18", "imagenet"},
+                                                       {"resnet8", "shapes"}};
   for (const auto& [model, dataset] : known) {
     const auto named = find_recipe(model, dataset);
     ASSERT_TRUE(named) << model << " " << dataset;

@@ -43,10 +43,9 @@ __global__ void __launch_bounds__(kThreads)
   if (first < shape.pixels) {
 #pragma unroll
     for (int word = 0; word < kColors; ++word) {
-      const int at = shape.planar_image ? word * shape.pixels + first
-                                        : kColors * first + word * kPixels;
-      reinterpret_cast<Bytes*>(bytes)[word] =
-          *reinterpret_cast<const Bytes*>(images + image + at);
+      const int at =
+          shape.planar_image ? word * shape.pixels + first : kColors * first + word * kPixels;
+      reinterpret_cast<Bytes*>(bytes)[word] = *reinterpret_cast<const Bytes*>(images + image + at);
     }
   }
   __syncthreads();  // The tables are there.
@@ -66,8 +65,8 @@ __global__ void __launch_bounds__(kThreads)
   }
 #pragma unroll
   for (int word = 0; word < kColors; ++word) {
-    const int at = shape.planar_tensor ? word * shape.pixels + first
-                                       : kColors * first + word * kPixels;
+    const int at =
+        shape.planar_tensor ? word * shape.pixels + first : kColors * first + word * kPixels;
     *reinterpret_cast<Floats*>(tensor + image + at) = reinterpret_cast<const Floats*>(values)[word];
   }
 }
