@@ -213,8 +213,8 @@ class Engine {
 
   [[nodiscard]] virtual const EngineInfo& info() const = 0;
   /// Contexts with the same options share their weights. Throws bad_input when the engine cannot be
-  /// run so (a batch that it fixes, GpuOptions without a GPU, pixels that its backend does not take),
-  /// runtime_failure when the library refuses.
+  /// run so (a batch that it fixes, GpuOptions without a GPU, pixels that its backend does not
+  /// take), runtime_failure when the library refuses.
   [[nodiscard]] virtual std::unique_ptr<ExecutionContext> create_context(
       const ContextOptions& options) const = 0;
 };

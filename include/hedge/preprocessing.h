@@ -47,7 +47,8 @@ class Preprocessing {
   void operator()(const Image& image, std::span<float> tensor) const;
 
   [[nodiscard]] const PreprocessingRecipe& recipe() const noexcept { return recipe_; }
-  /// What each pixel value becomes, for red, green and blue: with it any device gives the same bits.
+  /// What each pixel value becomes, for red, green and blue: with it any device gives the same
+  /// bits.
   [[nodiscard]] const std::array<std::array<float, 256>, 3>& tables() const noexcept {
     return tables_;
   }
