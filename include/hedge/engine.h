@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "hedge/dataset.h"
 #include "hedge/preprocessing.h"
 
 namespace hedge {
@@ -94,6 +95,9 @@ struct ContextOptions {
   int threads = 1;
   std::int64_t batch = 0;  ///< Images of one inference; 0 means as built.
   GpuOptions gpu{};
+  /// Set: the context takes images of 8 bits that lie so (PixelInput), and makes the tensor of them
+  /// by the engine's recipe as part of infer(). For backends that can.
+  std::optional<PixelLayout> pixels{};
 };
 
 /// Bytes held, as far as the backend can tell.
@@ -106,7 +110,8 @@ struct MemoryUse {
 class ExecutionContext {
  public:
   virtual ~ExecutionContext() = default;
-  /// The first input, written by the caller before infer(): batch x image, row-major.
+  /// The first input, written by the caller before infer(): batch x image, row-major. Empty where
+  /// the context takes pixels instead (PixelInput).
   [[nodiscard]] virtual std::span<float> input() = 0;
   [[nodiscard]] virtual std::size_t output_count() const = 0;
   /// Scores, batch x classes, readable after infer() (MemoryMode::kDevice: after copy_out()).
@@ -165,6 +170,37 @@ class EarlyExitContext {
   [[nodiscard]] virtual std::size_t stem_layers() const = 0;
 };
 
+/// An ability of contexts that were created with ContextOptions::pixels (ask with dynamic_cast):
+/// preprocessing as part of infer(), with the bits that Preprocessing gives.
+class PixelInput {
+ public:
+  virtual ~PixelInput() = default;
+  /// In place of input(), written by the caller before infer(): batch x image, 3 bytes a pixel in
+  /// the layout asked for, red, green, blue, of the height and width of the engine's recipe.
+  [[nodiscard]] virtual std::span<std::uint8_t> input_u8() = 0;
+};
+
+/// An ability that some contexts have (ask with dynamic_cast): where the time of an inference goes.
+class TimeSplitter {
+ public:
+  /// Nanoseconds. Parts that the context does not have are absent.
+  struct Split {
+    std::int64_t wall_ns = 0;     ///< Host: an inference as infer() does it.
+    std::int64_t enqueue_ns = 0;  ///< Host: of that, until all was handed to the device.
+    // Of the device, by its own clock, taken from another inference.
+    std::optional<std::int64_t> copy_in_ns{};
+    std::optional<std::int64_t> preprocess_ns{};
+    std::int64_t compute_ns = 0;
+    std::optional<std::int64_t> copy_out_ns{};
+  };
+  virtual ~TimeSplitter() = default;
+  /// Whether one call of the driver hands over all of an inference (a captured graph).
+  [[nodiscard]] virtual bool enqueues_at_once() const = 0;
+  /// Runs the net twice: as infer() does, and with what takes the device's times, which itself
+  /// takes time. Outputs are readable after it. The first call allocates.
+  [[nodiscard]] virtual Split infer_split() = 0;
+};
+
 /// A network ready to run. Immutable, shared between threads.
 class Engine {
  public:
@@ -177,8 +213,8 @@ class Engine {
 
   [[nodiscard]] virtual const EngineInfo& info() const = 0;
   /// Contexts with the same options share their weights. Throws bad_input when the engine cannot be
-  /// run so (a batch that it fixes, GpuOptions without a GPU), runtime_failure when the library
-  /// refuses.
+  /// run so (a batch that it fixes, GpuOptions without a GPU, pixels that its backend does not
+  /// take), runtime_failure when the library refuses.
   [[nodiscard]] virtual std::unique_ptr<ExecutionContext> create_context(
       const ContextOptions& options) const = 0;
 };

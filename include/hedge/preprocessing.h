@@ -47,12 +47,16 @@ class Preprocessing {
   void operator()(const Image& image, std::span<float> tensor) const;
 
   [[nodiscard]] const PreprocessingRecipe& recipe() const noexcept { return recipe_; }
+  /// What each pixel value becomes, for red, green and blue: with it any device gives the same
+  /// bits.
+  [[nodiscard]] const std::array<std::array<float, 256>, 3>& tables() const noexcept {
+    return tables_;
+  }
 
  private:
   PreprocessingRecipe recipe_;
-  /// What each pixel value becomes, for red, green and blue. Computed in double, so the result is
-  /// the correctly rounded one on every machine; and faster than arithmetic where planes are
-  /// interleaved.
+  /// Computed in double, so the result is the correctly rounded one on every machine; and faster
+  /// than arithmetic where planes are interleaved.
   std::array<std::array<float, 256>, 3> tables_{};
 };
 

@@ -33,13 +33,12 @@ namespace {
 
 /// Writes `batch` images from number `first` on into the input; the set begins again at its end.
 /// Preprocessing is timed, reading the image is not.
-void load_batch(const Dataset& dataset, const Preprocessing& prepare, std::int64_t first,
-                std::int64_t batch, std::span<float> input, LatencyRecorder<>& timer) {
-  const std::size_t size = input.size() / static_cast<std::size_t>(batch);
+void load_batch(const Dataset& dataset, const ImageInput& input, std::int64_t first,
+                std::int64_t batch, LatencyRecorder<>& timer) {
   for (std::int64_t i = 0; i < batch; ++i) {
     const auto index = static_cast<std::size_t>(first + i) % dataset.size();
     const Image image = dataset.image(index);
-    timer.time([&] { prepare(image, input.subspan(static_cast<std::size_t>(i) * size, size)); });
+    timer.time([&] { input.place(image, i); });
   }
 }
 
@@ -83,12 +82,14 @@ std::int64_t ImageRun::counted() const {
 }
 
 Result ImageRun::measure(std::int64_t batch, const Look& look) {
-  const auto context = engine_.create_context(context_options(model_, batch));
+  const PixelLayout layout = dataset_.image(0).layout;
+  const auto context = engine_.create_context(context_options(model_, batch, layout));
+  const ImageInput input(*context, prepare_, layout, batch);
   overhead_ = timer_overhead();
   const std::int64_t inferences = (iterations_ + batch - 1) / batch;
   Timers timers(inferences * batch, inferences);
 
-  load_batch(dataset_, prepare_, 0, batch, context->input(), timers.preprocess);
+  load_batch(dataset_, input, 0, batch, timers.preprocess);
   context->copy_in();
   program_.show_notes();
   WatchedConditions conditions;
@@ -97,7 +98,7 @@ Result ImageRun::measure(std::int64_t batch, const Look& look) {
   timers.preprocess.clear();
   const ProcessUsage begin = process_usage();
   running_ = context.get();
-  run_images(*context, {iterations_, counted(), batch}, timers, look);
+  run_images(*context, input, {iterations_, counted(), batch}, timers, look);
   running_ = nullptr;
   const ProcessUsage used = process_usage() - begin;
   const auto samples = timers.infer.samples_ns();
@@ -113,10 +114,12 @@ Result ImageRun::measure(std::int64_t batch, const Look& look) {
   if (!samples.empty()) {
     const RunEvidence evidence = evidence_of(samples, {}, warm_up, overhead_, std::move(serious));
     set_latency(evidence, {}, overhead_, result);
+    set_scope(model_, result);
     result.validity = judge(evidence);
     result.throughput_per_s = static_cast<double>(batch) * 1e6 / *result.latency_us->mean;
     result.split_us =
         split_of(timers.preprocess.samples_ns(), samples, timers.decide.samples_ns(), batch);
+    if (preprocesses_on_gpu(model_)) result.split_us->preprocess.reset();  // Is in infer().
     result.usage = usage_result(used, static_cast<std::int64_t>(samples.size()));
     write_evidence(measuring_, samples, {}, result, *result.latency_us);
   }
@@ -125,13 +128,13 @@ Result ImageRun::measure(std::int64_t batch, const Look& look) {
   return result;
 }
 
-void ImageRun::run_images(ExecutionContext& context, const Extent& extent, Timers& timers,
-                          const Look& look) const {
+void ImageRun::run_images(ExecutionContext& context, const ImageInput& input, const Extent& extent,
+                          Timers& timers, const Look& look) const {
   const auto classes = static_cast<std::size_t>(classes_);
   ProgressBar progress(program_, "measuring", extent.iterations);
   for (std::int64_t first = 0; first < extent.iterations; first += extent.batch) {
     if (cancellation_requested()) break;
-    load_batch(dataset_, prepare_, first, extent.batch, context.input(), timers.preprocess);
+    load_batch(dataset_, input, first, extent.batch, timers.preprocess);
     context.copy_in();
     timers.infer.time([&] { context.infer(); });
     progress.update(first);
@@ -149,10 +152,11 @@ void ImageRun::print_warm_up_and_latency(const Result& result) const {
   program_.print_text(latency_lines(*result.latency_us));
   program_.print_text(evidence_lines(*result.latency_us));
   program_.print("           {:.1f} images a second at the mean\n", *result.throughput_per_s);
-  program_.print(
-      "timed      infer() alone, {} image{} each; preprocessing and the look at the "
-      "scores are outside\n",
-      *result.config.batch, *result.config.batch == 1 ? "" : "s");
+  program_.print("timed      {}, {} image{} each; {} and the look at the scores are outside\n",
+                 preprocesses_on_gpu(model_) ? timed_call(model_) : "infer() alone",
+                 *result.config.batch, *result.config.batch == 1 ? "" : "s",
+                 preprocesses_on_gpu(model_) ? "reading, resizing and placing the image's bytes"
+                                             : "preprocessing");
   const auto size = static_cast<std::int64_t>(dataset_.size());
   if (*result.config.iterations > size) {
     program_.print("repeated   the {} images {:.4g} times over (--iterations=all: once)\n", size,

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/image_input.h"
 #include "cli/measuring_options.h"
 #include "cli/model_options.h"
 #include "cli/program.h"
@@ -57,8 +58,8 @@ class ImageRun {
     std::int64_t counted;  ///< The images of the first round, which accuracy counts.
     std::int64_t batch;
   };
-  void run_images(ExecutionContext& context, const Extent& extent, Timers& timers,
-                  const Look& look) const;
+  void run_images(ExecutionContext& context, const ImageInput& input, const Extent& extent,
+                  Timers& timers, const Look& look) const;
 
   const Program& program_;
   const ModelOptions& model_;

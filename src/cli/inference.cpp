@@ -33,10 +33,12 @@ constexpr const char* kExamples =
     "Examples:\n"
     "  ./inference --model=../models/resnet8_cifar_fp32.engine --iterations=10000\n"
     "  ./inference --model=resnet8_shapes.onnx --batch=1,2,4,8 --json=sweep.json\n"
+    "  ./inference --model=resnet8_cifar_fp16.engine --preprocess=gpu\n"
     "  ./inference --model=EE_resnet20w_shapes_fp32.engine --exit-decision=top1:0.9\n"
     "\n"
     "An iteration is one image. Timed is infer() alone; reading and preprocessing the image and\n"
-    "looking at the scores are outside. More iterations than images begin again with the first;\n"
+    "looking at the scores are outside (--preprocess=gpu: preprocessing is in it). More iterations "
+    "than images begin again with the first;\n"
     "accuracy counts each image once. The verdict says whether the latencies can be relied on\n"
     "(docs/measuring.md). Ctrl-C prints what was measured so far (exit status 130).\n";
 
@@ -156,6 +158,9 @@ int measure_all(const Program& program, const Options& options) {
         measuring.benchmark_out}) {
     if (!file.empty()) require_writable(file);
   }
+  if (preprocesses_on_gpu(options.model) && !options.early_exit.decision.empty()) {
+    throw bad_input("--exit-decision: preprocesses on the CPU; leave --preprocess-on=gpu out");
+  }
   const auto engine = open_engine(options.model);
   const auto batches = options.batches.empty()
                            ? std::vector{engine->info().batch}
@@ -219,6 +224,7 @@ int main(int argc, char** argv) {
   CLI::App& app = program.app();
   add_model_options(app, options.model);
   add_gpu_options(app, options.model.gpu);
+  add_preprocess_place(app, options.model);
   add_decode_options(app, options.model);
   add_image_run_options(app, options.iterations, options.measuring);
   app.add_option("--batch", options.batches,
@@ -234,5 +240,8 @@ int main(int argc, char** argv) {
       ->type_name("FILE");
   add_early_exit_options(app, options.early_exit);
   program.add_json_flag("schema hedge.result/1; of a sweep a list of them");
-  return program.run(argc, argv, [&] { return measure_all(program, options); });
+  return program.run(argc, argv, [&] {
+    settle_preprocess_place(options.model);
+    return measure_all(program, options);
+  });
 }

@@ -17,6 +17,7 @@
 #include "hedge/error.h"
 #include "measure/latency.h"
 #include "measure/latency_result.h"
+#include "measure/time_split.h"
 #include "measure/usage.h"
 #include "measure/validity.h"
 #include "result/result_json.h"
@@ -181,6 +182,20 @@ void set_measured(const MeasuringPlan& plan, const Measured& measured, RunEviden
   result.validity = judge(evidence);
 }
 
+/// Of a context that can tell, by inferences behind those that were timed. Returns the advice for a
+/// net that is bound by its launches, which is among the result's warnings, too.
+std::vector<std::string> set_split(ExecutionContext& context, Result& result) {
+  auto* splitter = dynamic_cast<TimeSplitter*>(&context);
+  if (splitter == nullptr) return {};
+  const SplitRun run = run_split(*splitter);
+  if (run.splits.empty()) return {};  // Cancelled.
+  result.split_us = split_result(run);
+  result.config.flags["split_inferences"] = run.splits.size();
+  std::vector<std::string> advice = launch_bound_advice(*result.split_us, run.at_once);
+  result.warnings.insert(result.warnings.end(), advice.begin(), advice.end());
+  return advice;
+}
+
 void describe_plan(const MeasuringPlan& plan, RunConfig& config) {
   if (!plan.preset.empty()) config.flags["preset"] = plan.preset;
   config.repetitions = plan.repetitions;
@@ -192,8 +207,9 @@ void describe_plan(const MeasuringPlan& plan, RunConfig& config) {
   config.flags["warmup"] = describe(plan.warm_up);
 }
 
-void print(const Program& program, const MeasuringPlan& plan, const Result& result,
-           const TimerOverhead& overhead) {
+void print(const Program& program, const ModelOptions& options, const MeasuringPlan& plan,
+           const Result& result, const TimerOverhead& overhead,
+           const std::vector<std::string>& advice) {
   program.print_text(model_line(result));
   program.print_text(plan_line(plan));
   program.print_text(warm_up_line(result));
@@ -212,7 +228,11 @@ void print(const Program& program, const MeasuringPlan& plan, const Result& resu
   if (plan.percentile || plan.repetitions > 1) program.print_text(headline_line(result));
   program.print_text(regimes_lines(result));
   program.print_text(usage_line(result));
-  program.print("timed      infer(){}\n", latency.scope == kScopeLoop ? kLoopTimed : " alone");
+  program.print("timed      {}{}\n", timed_call(options),
+                latency.scope == kScopeLoop    ? kLoopTimed
+                : preprocesses_on_gpu(options) ? ""
+                                               : " alone");
+  program.print_text(gpu_split_lines(result, advice));
   program.print_text(timer_line(overhead));
   program.print_text(memory_line(*result.memory));
   program.print_text(machine_notes(result.machine));
@@ -242,10 +262,12 @@ int measure_latency(const Program& program, const MeasuredModel& model, const Me
       plan, measured,
       evidence_of(measured.samples_ns, measured.loop, warm_up, overhead, conditions.finish(result)),
       overhead, result);
+  set_scope(model.options, result);
+  const std::vector<std::string> advice = set_split(model.context, result);
   result.memory = memory_result(model.context);
   write_evidence(options, measured.samples_ns, measured.repetition_of, result,
                  *(result.per_iteration_us ? result.per_iteration_us : result.latency_us));
-  print(program, plan, result, overhead);
+  print(program, model.options, plan, result, overhead, advice);
   program.write_json_text(result_to_text(result));
   return cancellation_requested() ? kExitCancelled : status_of(*result.validity, options.strict);
 }

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -28,6 +30,11 @@ struct MeasuredModel {
 /// Inferences one after the other; prints, writes --json and --samples, returns the exit status.
 /// Throws runtime_failure when cancelled before anything was measured.
 [[nodiscard]] int measure_latency(const Program& program, const MeasuredModel& model,
+                                  const MeasuringPlan& plan, const MeasuringOptions& options);
+
+/// The model's context and `others` of the same options side by side, a thread each; likewise.
+[[nodiscard]] int measure_streams(const Program& program, const MeasuredModel& model,
+                                  std::span<const std::unique_ptr<ExecutionContext>> others,
                                   const MeasuringPlan& plan, const MeasuringOptions& options);
 
 /// Inferences at a rate, the device asleep in between; likewise.

@@ -188,6 +188,27 @@ std::string split_line(const SplitResult& split) {
   return text.empty() ? text : text + " us (medians, timed apart)\n";
 }
 
+std::string gpu_split_lines(const Result& result, const std::vector<std::string>& advice) {
+  if (!result.split_us || !result.split_us->wall) return {};
+  const SplitResult& split = *result.split_us;
+  std::string gpu;
+  const auto add = [&](const char* name, const std::optional<double>& us) {
+    if (us) gpu += fmt::format("{}{} {}", gpu.empty() ? "" : ", ", name, us_text(*us));
+  };
+  add("copy in", split.copy_in);
+  add("preprocess", split.preprocess);
+  add("compute", split.compute);
+  add("copy out", split.copy_out);
+  std::string text = fmt::format(
+      "split      on the GPU {} us{}; on the host enqueue {} of {} us (medians of inferences of "
+      "their own)\n",
+      gpu,
+      split.copy_in || split.copy_out ? "" : " (kernels use the host's memory, nothing is copied)",
+      us_text(split.enqueue.value_or(0)), us_text(*split.wall));
+  for (const std::string& line : advice) text += fmt::format("{}{}\n", kIndent, line);
+  return text;
+}
+
 std::string usage_line(const Result& result, const std::string& unit) {
   if (!result.usage || result.usage->wall_seconds.value_or(0) <= 0) return {};
   const UsageResult& usage = *result.usage;

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "measure/presets.h"
 #include "result/result.h"
@@ -33,6 +34,9 @@ inline constexpr const char* kLoopTimed =
 [[nodiscard]] std::string regimes_lines(const Result& result);
 [[nodiscard]] std::string paced_lines(const Result& result);
 [[nodiscard]] std::string split_line(const SplitResult& split);
+/// What run_split found, and launch_bound_advice; empty without.
+[[nodiscard]] std::string gpu_split_lines(const Result& result,
+                                          const std::vector<std::string>& advice);
 /// CPU against wall.
 [[nodiscard]] std::string usage_line(const Result& result, const std::string& unit = "inference");
 [[nodiscard]] std::string verdict_lines(const Validity& validity);

@@ -4,11 +4,14 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <memory>
 #include <utility>
+#include <vector>
 
 #include "base/file.h"
 #include "base/naming.h"
 #include "cli/flags.h"
+#include "cli/image_input.h"
 #include "cli/latency_mode.h"
 #include "cli/measuring_options.h"
 #include "cli/model_energy.h"
@@ -27,6 +30,8 @@ constexpr const char* kExamples =
     "  ./measurements --model=m.engine --preset=single-stream --samples=samples.csv\n"
     "  ./measurements --model=m.engine --duration=10s --strict\n"
     "  ./measurements --model=m.engine --rate=10/s --duration=60s\n"
+    "  ./measurements --model=m.engine --streams=4 --duration=5s\n"
+    "  ./measurements --model=m.engine --preprocess=gpu\n"
     "  ./measurements --model=m.engine --energy\n"
     "  ./measurements --model=m.engine --energy --duration=30s --meter=csv:power.csv "
     "--marker=auto\n"
@@ -37,7 +42,10 @@ constexpr const char* kExamples =
     "same again with a timer around each inference gives percentiles. The verdict says whether "
     "the\n"
     "figures can be relied on, and if not, why and what to do (docs/measuring.md). With --rate\n"
-    "inferences come at a rate and the device sleeps in between. Ctrl-C prints what was measured "
+    "inferences come at a rate and the device sleeps in between. With --streams contexts run side "
+    "by\n"
+    "side. On a GPU the line `split` says what copies and kernels take (docs/cuda.md). Ctrl-C "
+    "prints what was measured "
     "so far (exit status\n"
     "130); --strict makes the verdict INVALID exit with status 3.\n"
     "\n"
@@ -61,6 +69,13 @@ struct Options {
 void require_sound_flags(const Program& program, const Options& options) {
   const MeasuringOptions& measuring = options.measuring;
   // Whatever is wrong with the flags is said before a model is built.
+  if (stream_count(measuring) && (options.energy || options.model.stem)) {
+    throw bad_input(fmt::format("--streams and {} exclude each other: it is for one stream",
+                                options.energy ? "--energy" : "--stem"));
+  }
+  if (options.model.stem && preprocesses_on_gpu(options.model)) {
+    throw bad_input("--stem: preprocesses on the CPU; leave --preprocess-on=gpu out");
+  }
   if (options.energy) require_sound_energy_flags(options.energy_options, measuring);
   if (is_paced(measuring)) {
     (void)paced_options_of(measuring, 1);
@@ -92,22 +107,30 @@ int measure(const Program& program, const Options& options) {
   require_batch_within(options.max_batch_size, {batch});
   const auto dataset = open_dataset(*engine, options.model);
   const auto images = static_cast<std::int64_t>(dataset->size());
-  auto context = engine->create_context(context_options(options.model, batch));
+  const Preprocessing prepare = preprocessing_of(*engine);
+  const Image image = dataset->image(0);
+  const ContextOptions how = context_options(options.model, batch, image.layout);
+  auto context = engine->create_context(how);
   if (options.model.stem) {
     context = naming(options.model.model, [&] { return stem_of(*engine, std::move(context)); });
   }
-  const Preprocessing prepare = preprocessing_of(*engine);
-  const auto input = context->input();
-  const std::size_t image_size = input.size() / static_cast<std::size_t>(batch);
-  const Image image = dataset->image(0);
-  for (std::size_t at = 0; at < input.size(); at += image_size) {
-    prepare(image, input.subspan(at, image_size));
-  }
-  context->copy_in();
+  const auto fill = [&](ExecutionContext& filled) {
+    ImageInput(filled, prepare, image.layout, batch).fill(image);
+    filled.copy_in();
+  };
+  fill(*context);
   const MeasuredModel model{*engine, *context, options.model, batch};
   const MeasuringOptions& measuring = options.measuring;
   if (options.energy) {
     return measure_energy(program, model, options.energy_options, measuring, images);
+  }
+  if (const auto streams = stream_count(measuring)) {
+    std::vector<std::unique_ptr<ExecutionContext>> others;
+    while (others.size() + 1 < *streams) {
+      others.push_back(engine->create_context(how));
+      fill(*others.back());
+    }
+    return measure_streams(program, model, others, plan_of(measuring, images), measuring);
   }
   if (is_paced(measuring)) {
     return measure_paced(program, model, parse_warm_up(measuring.warm_up),
@@ -127,9 +150,11 @@ int main(int argc, char** argv) {
   CLI::App& app = program.app();
   add_model_options(app, options.model);
   add_gpu_options(app, options.model.gpu);
+  add_preprocess_place(app, options.model);
   add_plan_options(app, options.measuring);
   add_warm_up_option(app, options.measuring);
   add_paced_options(app, options.measuring);
+  add_streams_option(app, options.measuring);
   add_evidence_options(app, options.measuring);
   app.add_option("--batch", options.batch, "Images of one inference (default: as built)")
       ->type_name("N");
@@ -153,6 +178,7 @@ int main(int argc, char** argv) {
   program.add_json_flag("schema hedge.result/1");
   return program.run(argc, argv, [&] {
     if (!options.energy) refuse_energy_flags(app);
+    settle_preprocess_place(options.model);
     return measure(program, options);
   });
 }

@@ -24,6 +24,7 @@ constexpr std::int64_t kSecond_ns = 1'000'000'000;
 constexpr std::int64_t kLongest_ns = 30 * 24 * 3600 * kSecond_ns;  // A month.
 constexpr std::int64_t kMostWarmUpRuns = 1'000'000'000;
 constexpr std::int64_t kMostRepetitions = 1000;
+constexpr std::int64_t kMostStreams = 256;
 
 bool is_number(const std::string& text) {
   return text.find_first_not_of("0123456789-+") == std::string::npos;
@@ -82,6 +83,30 @@ void add_paced_options(CLI::App& app, MeasuringOptions& options) {
   app.add_option("--arrivals", options.arrivals, "periodic (default) or poisson; with --rate")
       ->type_name("HOW");
   app.add_option("--seed", options.seed, "Of --arrivals=poisson (default 0)")->type_name("N");
+}
+
+void add_streams_option(CLI::App& app, MeasuringOptions& options) {
+  app.add_option("--streams", options.streams,
+                 "Run so many contexts side by side, a thread (and on a GPU a stream) each: the "
+                 "throughput of all, and the latency of each image beside it")
+      ->type_name("N");
+}
+
+std::optional<std::size_t> stream_count(const MeasuringOptions& options) {
+  if (options.streams.empty()) return std::nullopt;
+  const std::int64_t count = parse_count("--streams", options.streams, 1, kMostStreams);
+  using Flag = std::pair<const char*, const std::string*>;
+  for (const auto& [flag, text] :
+       std::array<Flag, 6>{{{"--rate", &options.rate},
+                            {"--preset", &options.preset},
+                            {"--repetitions", &options.repetitions},
+                            {"--timing", &options.timing},
+                            {"--samples", &options.samples},
+                            {"--benchmark_out", &options.benchmark_out}}}) {
+    if (text->empty()) continue;
+    throw bad_input(fmt::format("--streams and {} exclude each other: it is for one stream", flag));
+  }
+  return static_cast<std::size_t>(count);
 }
 
 WarmUpRule parse_warm_up(const std::string& text) {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -28,6 +30,7 @@ struct MeasuringOptions {
   std::string seed;
   std::string samples;
   std::string benchmark_out;
+  std::string streams;
   bool strict = false;
 };
 
@@ -40,6 +43,11 @@ void add_strict_flag(CLI::App& app, bool& strict);
 void add_plan_options(CLI::App& app, MeasuringOptions& options);
 /// --rate, --arrivals, --seed.
 void add_paced_options(CLI::App& app, MeasuringOptions& options);
+
+/// --streams.
+void add_streams_option(CLI::App& app, MeasuringOptions& options);
+/// Its value; nothing where it was not given. Throws bad_input where flags do not go with it.
+[[nodiscard]] std::optional<std::size_t> stream_count(const MeasuringOptions& options);
 
 /// "auto", a number of runs, or a duration; empty: automatic.
 [[nodiscard]] WarmUpRule parse_warm_up(const std::string& text);

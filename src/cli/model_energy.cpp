@@ -103,6 +103,10 @@ int measure_energy(const Program& program, const MeasuredModel& model, const Ene
   } else {
     mode.set_loop(run, warm_up, std::move(serious), result);
   }
+  if (preprocesses_on_gpu(model.options)) {
+    set_scope(model.options, result);
+    program.print("timed      {}\n", timed_call(model.options));
+  }
   return mode.report(std::move(run), std::move(result));
 }
 

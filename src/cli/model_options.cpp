@@ -119,9 +119,54 @@ void add_gpu_options(CLI::App& app, GpuFlags& flags) {
                "Launch a GPU's layers one by one, to see what the graph saves");
 }
 
+void add_preprocess_place(CLI::App& app, ModelOptions& options) {
+  app.add_option("--preprocess-on", options.preprocess_on,
+                 "Who makes the tensor of an image: cpu (default; not timed) or gpu (a part of "
+                 "infer(), and timed); --preprocess=gpu says the same")
+      ->type_name("cpu|gpu");
+}
+
+namespace {
+
+/// A file of that name is a recipe, as any other.
+bool is_place(const std::string& text) {
+  std::error_code error;
+  return (text == "cpu" || text == "gpu") && !std::filesystem::exists(text, error);
+}
+
+}  // namespace
+
+void settle_preprocess_place(ModelOptions& options) {
+  if (is_place(options.preprocess)) {
+    const std::string place = std::exchange(options.preprocess, {});
+    if (!options.preprocess_on.empty() && options.preprocess_on != place) {
+      throw bad_input(fmt::format("--preprocess={} and --preprocess-on={}: give one of them", place,
+                                  options.preprocess_on));
+    }
+    options.preprocess_on = place;
+  }
+  const std::string& place = options.preprocess_on;
+  if (!place.empty() && place != "cpu" && place != "gpu") {
+    throw bad_input(fmt::format("--preprocess-on={}: give cpu or gpu", place));
+  }
+}
+
 std::optional<PreprocessingRecipe> stated_recipe(const std::string& preprocess) {
   if (preprocess.empty()) return std::nullopt;
+  if (is_place(preprocess)) {
+    throw bad_input(fmt::format(
+        "--preprocess={}: says where, which only measurements and inference can choose (on the "
+        "cuda backend); here it takes a recipe, as scale=1/255,mean=0.5,std=0.5",
+        preprocess));
+  }
   return parse_recipe(preprocess);
+}
+
+ContextOptions context_options(const ModelOptions& options, std::int64_t batch,
+                               PixelLayout images) {
+  ContextOptions context = context_options(options, batch);
+  if (preprocesses_on_gpu(options)) context.pixels = images;
+  return context;
 }
 
 void warn_of_overridden_keys(const std::string& preprocess, const PreprocessingRecipe& used) {
@@ -166,8 +211,12 @@ namespace {
 void require_gpu_of(const ModelOptions& options) {
   const GpuOptions gpu = gpu_options(options.gpu);
   const std::string extension = to_lower(std::filesystem::path(options.model).extension().string());
-  if (extension != ".onnx" || gpu == GpuOptions{}) return;
-  require_gpu(options.backend.empty() ? default_backend() : require_backend(options.backend), gpu);
+  const bool pixels = preprocesses_on_gpu(options);
+  if (extension != ".onnx" || (gpu == GpuOptions{} && !pixels)) return;
+  const Backend& backend =
+      options.backend.empty() ? default_backend() : require_backend(options.backend);
+  require_gpu(backend, gpu);
+  if (pixels) require_pixels(backend);
 }
 
 }  // namespace
@@ -311,7 +360,19 @@ Result describe_run(const std::string& program, const Engine& engine,
   }
   if (options.stem) result.config.flags["part"] = "stem";
   if (info.preprocessing) result.config.flags["preprocess"] = to_string(*info.preprocessing);
+  if (preprocesses_on_gpu(options)) result.config.flags["preprocess_on"] = "gpu";
   return result;
+}
+
+void set_scope(const ModelOptions& options, Result& result) {
+  if (!preprocesses_on_gpu(options)) return;
+  for (auto* latency : {&result.latency_us, &result.per_iteration_us}) {
+    if (*latency && (*latency)->scope == kScopeInfer) (*latency)->scope = kScopePreprocessAndInfer;
+  }
+}
+
+std::string timed_call(const ModelOptions& options) {
+  return preprocesses_on_gpu(options) ? "infer(), preprocessing on the GPU included" : "infer()";
 }
 
 MemoryResult memory_result(const ExecutionContext& context) {

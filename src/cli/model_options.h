@@ -38,7 +38,8 @@ struct ModelOptions {
   std::string decode_threads;
   bool decode_overlap = false;
   GpuFlags gpu;
-  bool stem = false;  ///< Of a net with an early exit, what runs is the part up to there.
+  std::string preprocess_on;  ///< "cpu" or "gpu"; empty: not given, "cpu".
+  bool stem = false;          ///< Of a net with an early exit, what runs is the part up to there.
 };
 
 void add_model_options(CLI::App& app, ModelOptions& options);
@@ -46,11 +47,20 @@ void add_model_options(CLI::App& app, ModelOptions& options);
 void add_gpu_options(CLI::App& app, GpuFlags& flags);
 /// --decode-threads and --decode-overlap, for programs that go through a whole dataset.
 void add_decode_options(CLI::App& app, ModelOptions& options);
+/// --preprocess-on, for programs that can leave preprocessing to infer().
+void add_preprocess_place(CLI::App& app, ModelOptions& options);
+/// Of such programs, before all else: --preprocess=cpu and =gpu, the short form, become
+/// --preprocess-on. Throws bad_input where they differ.
+void settle_preprocess_place(ModelOptions& options);
+[[nodiscard]] inline bool preprocesses_on_gpu(const ModelOptions& options) {
+  return options.preprocess_on == "gpu";
+}
 /// --precision and the original's --fp16, --int8, --fp8, --best, --noTF32 beside it.
 void add_precision_options(CLI::App& app, std::string& precision);
 /// --shape, and trtexec's --shapes, as parse_shapes reads it.
 void add_shape_option(CLI::App& app, std::string& shape);
-/// --preprocess, parsed; nothing where it was not given.
+/// --preprocess, parsed; nothing where it was not given. Throws bad_input where it says where to
+/// preprocess, which is another flag's to say.
 [[nodiscard]] std::optional<PreprocessingRecipe> stated_recipe(const std::string& preprocess);
 
 [[nodiscard]] int thread_count(const std::string& text);
@@ -59,6 +69,9 @@ void add_shape_option(CLI::App& app, std::string& shape);
 [[nodiscard]] GpuOptions gpu_options(const GpuFlags& flags);
 /// As the flags say, with another batch.
 [[nodiscard]] ContextOptions context_options(const ModelOptions& options, std::int64_t batch);
+/// Of programs that take --preprocess-on, too: `images` are how the dataset's lie.
+[[nodiscard]] ContextOptions context_options(const ModelOptions& options, std::int64_t batch,
+                                             PixelLayout images);
 
 /// Throws bad_input, too, where flags are for a GPU and the model's backend has none.
 [[nodiscard]] std::shared_ptr<const Engine> open_engine(const ModelOptions& options);
@@ -91,6 +104,11 @@ void require_same_classes(const Engine& engine, const Dataset& dataset,
                                   const ExecutionContext& context, const ModelOptions& options,
                                   std::int64_t batch);
 [[nodiscard]] MemoryResult memory_result(const ExecutionContext& context);
+
+/// Where infer() preprocesses: the scope of its latencies says so.
+void set_scope(const ModelOptions& options, Result& result);
+/// "infer()", and what is in it that a reader would not expect.
+[[nodiscard]] std::string timed_call(const ModelOptions& options);
 
 // Lines for people, ending in a line end.
 /// On a GPU with a second line: how it runs.

@@ -22,7 +22,8 @@
 namespace hedge::cli {
 namespace {
 
-void print(const Program& program, const Result& result, const TimerOverhead& overhead) {
+void print(const Program& program, const ModelOptions& options, const Result& result,
+           const TimerOverhead& overhead) {
   program.print_text(model_line(result));
   program.print_text(warm_up_line(result));
   program.print_text(paced_lines(result));
@@ -30,8 +31,8 @@ void print(const Program& program, const Result& result, const TimerOverhead& ov
   program.print_text(evidence_lines(*result.latency_us));
   program.print_text(regimes_lines(result));
   program.print_text(usage_line(result));
-  program.print(
-      "timed      infer() alone; the response adds the wait in the queue and waking up\n");
+  program.print("timed      {}; the response adds the wait in the queue and waking up\n",
+                preprocesses_on_gpu(options) ? timed_call(options) : "infer() alone");
   program.print_text(timer_line(overhead));
   program.print_text(memory_line(*result.memory));
   program.print_text(machine_notes(result.machine));
@@ -90,13 +91,14 @@ int measure_paced(const Program& program, const MeasuredModel& model, const Warm
   result.config.warmup_iterations = warm_up.runs;
   result.config.flags["warmup"] = describe(rule);
   set_paced(run, paced, warm_up, overhead, conditions.finish(result), result);
+  set_scope(model.options, result);
   result.usage = usage_result(used, *result.config.iterations);
   result.memory = memory_result(model.context);
   if (!options.samples.empty()) {
     write_samples(options.samples, run);
     result.latency_us->samples_file = options.samples;
   }
-  print(program, result, overhead);
+  print(program, model.options, result, overhead);
   program.write_json_text(result_to_text(result));
   return cancellation_requested() ? kExitCancelled : status_of(*result.validity, options.strict);
 }

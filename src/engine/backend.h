@@ -65,6 +65,8 @@ class Backend {
   [[nodiscard]] virtual std::string_view default_precision() const = 0;
   /// Whether contexts take GpuOptions; where not, none reach the backend.
   [[nodiscard]] virtual bool is_gpu() const { return false; }
+  /// Whether load() heeds ContextOptions::pixels: its contexts are PixelInputs then.
+  [[nodiscard]] virtual bool takes_pixels() const { return false; }
 
   /// `graph` is optimised (passes/optimize.h). Throws bad_input: a precision that this machine or
   /// backend lacks (with the advice), layers that it cannot run (all their names).
@@ -75,6 +77,9 @@ class Backend {
       std::span<const Section> sections, const EngineInfo& info,
       const ContextOptions& options) const = 0;
 };
+
+/// Throws bad_input unless it takes_pixels().
+void require_pixels(const Backend& backend);
 
 /// A backend's module, or why it cannot be used.
 struct BackendStatus {

@@ -3,6 +3,8 @@
 
 #include <map>
 #include <mutex>
+#include <optional>
+#include <tuple>
 #include <utility>
 
 #include "engine/backend.h"
@@ -26,6 +28,7 @@ class ContainerEngine final : public Engine {
     if (effective.batch < 1) throw bad_input(fmt::format("a batch of {} images", effective.batch));
     if (effective.threads < 1) throw bad_input(fmt::format("{} threads", effective.threads));
     require_gpu(backend_, options.gpu);
+    if (options.pixels) require_pixels(backend_);
     return compiled(effective)->create_context(options.gpu);
   }
 
@@ -33,7 +36,7 @@ class ContainerEngine final : public Engine {
   /// Contexts with the same options share one compiled model as long as any of them lives.
   [[nodiscard]] std::shared_ptr<const CompiledModel> compiled(const ContextOptions& options) const {
     const std::lock_guard lock(mutex_);
-    auto& cached = compiled_[{options.threads, options.batch}];
+    auto& cached = compiled_[{options.threads, options.batch, options.pixels}];
     auto model = cached.lock();
     if (!model) {
       model = backend_.load(container_.sections, container_.info, options);
@@ -45,7 +48,8 @@ class ContainerEngine final : public Engine {
   EngineContainer container_;
   const Backend& backend_;
   mutable std::mutex mutex_;
-  mutable std::map<std::pair<int, std::int64_t>, std::weak_ptr<const CompiledModel>> compiled_;
+  using Key = std::tuple<int, std::int64_t, std::optional<PixelLayout>>;
+  mutable std::map<Key, std::weak_ptr<const CompiledModel>> compiled_;
 };
 
 }  // namespace

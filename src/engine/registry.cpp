@@ -68,6 +68,12 @@ const Backend& require_backend(const std::string& name) {
   return *status.backend;
 }
 
+void require_pixels(const Backend& backend) {
+  if (backend.takes_pixels()) return;
+  throw bad_input(fmt::format(
+      "backend {} preprocesses on the CPU alone; leave --preprocess-on=gpu out", backend.name()));
+}
+
 const Backend& default_backend() {
   std::string reasons;
   for (const BackendStatus& status : list_backends()) {

@@ -50,6 +50,7 @@ struct RunConfig {
   std::optional<std::int64_t> repetitions;
   std::optional<std::int64_t> threads;
   std::optional<std::int64_t> batch;
+  std::optional<std::int64_t> streams;  ///< Contexts that ran side by side.
   std::optional<bool> cuda_graph;
   std::optional<std::string> memory_mode;
   std::optional<std::string> wait;
@@ -182,14 +183,15 @@ struct UsageResult {
   bool operator==(const UsageResult&) const = default;
 };
 
-/// Medians, microseconds.
+/// Medians, microseconds; parts that run on a GPU are timed by its clock (measure/time_split.h).
 struct SplitResult {
   std::optional<double> preprocess;
   std::optional<double> copy_in;
   std::optional<double> compute;
   std::optional<double> copy_out;
   std::optional<double> decide;
-  std::optional<double> enqueue;
+  std::optional<double> enqueue;  ///< Host: until all was handed to the GPU.
+  std::optional<double> wall;     ///< Host: the whole inference of which `enqueue` is a part.
   bool operator==(const SplitResult&) const = default;
 };
 

@@ -45,6 +45,7 @@ void fields(Visitor& visit, T& config) {
   visit("repetitions", config.repetitions);
   visit("threads", config.threads);
   visit("batch", config.batch);
+  visit("streams", config.streams);
   visit("cuda_graph", config.cuda_graph);
   visit("memory_mode", config.memory_mode);
   visit("wait", config.wait);
@@ -166,6 +167,7 @@ void fields(Visitor& visit, T& split) {
   visit("copy_out", split.copy_out);
   visit("decide", split.decide);
   visit("enqueue", split.enqueue);
+  visit("wall", split.wall);
 }
 
 template <class Visitor, MaybeConst<MemoryResult> T>

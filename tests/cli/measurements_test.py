@@ -169,6 +169,82 @@ class Measurements(unittest.TestCase):
         with open(path) as rows:
             self.assertEqual(len(rows.readlines()), 301)
 
+    def test_streams(self):
+        for streams in (1, 2):
+            result, text = self.measure(f"--streams={streams}", "--iterations=600", "--warmup=5")
+            self.assertEqual(result["config"]["streams"], streams)
+            counts = result["config"]["stream_inferences"]
+            self.assertEqual(len(counts), streams)
+            latency = result["latency_us"]
+            self.assertEqual(sum(counts), latency["count"])
+            self.assertGreater(latency["count"], 400)
+            self.assertEqual(latency["scope"], "infer")
+            self.assertIn("mean_ci95", latency)
+            # No more than streams that take the least time each; no less than all over the whole run.
+            self.assertLess(result["throughput_per_s"], streams * 1e6 / latency["min"] * 1.01)
+            self.assertGreater(result["throughput_per_s"], latency["count"] / result["usage"]["wall_seconds"])
+            if streams == 1:
+                self.assertLessEqual(result["throughput_per_s"], 1e6 / latency["mean"] * 1.0001)
+            self.assertIn(f"streams    {streams} side by side", text)
+            self.assertIn("throughput ", text)
+        self.assertNotIn("streams", self.measure("--iterations=100", "--warmup=1")[0]["config"])
+        batched, _ = self.measure("--streams=2", "--batch=3", "--iterations=60", "--warmup=2")
+        self.assertLess(batched["throughput_per_s"], 2 * 3e6 / batched["latency_us"]["min"] * 1.1)
+        self.assertGreater(batched["throughput_per_s"],
+                           3 * batched["latency_us"]["count"] / batched["usage"]["wall_seconds"])
+        self.refused(["--streams=0"], "--streams")
+        self.refused(["--streams=many"], "--streams")
+        for flag in ("--rate=10/s", "--preset=quick", "--repetitions=2", "--timing=each", "--samples=s.csv",
+                     "--benchmark_out=b.json", "--energy", "--stem"):
+            self.refused(["--streams=2", flag], "--streams", flag.split("=")[0])
+
+    def test_where_preprocessing_is_done(self):
+        """The null backend takes images as they are and looks at none; the cpu backend takes tensors."""
+        idle = os.path.join(self.root, "idle.engine")
+        subprocess.run([os.path.join(BUILD, "build_engine"), f"--onnx={SOURCE}/models/resnet8_shapes.onnx",
+                        f"--engine={idle}", "--backend=null"], check=True, capture_output=True)
+        for flags in (["--preprocess=gpu"], ["--preprocess-on=gpu"], ["--preprocess=gpu", "--preprocess-on=gpu"],
+                      ["--preprocess-on=gpu", "--preprocess=scale=1/2"]):
+            flags = [f"--model={idle}", "--iterations=300", "--warmup=1", *flags]
+            for program in ("measurements", "inference"):
+                done = subprocess.run([os.path.join(BUILD, program), f"--data={self.data}", "--json=-", *flags],
+                                      text=True, capture_output=True, check=True)
+                result = json.loads(done.stdout)
+                self.assertEqual(result["config"]["preprocess_on"], "gpu")
+                each = result["per_iteration_us"] if program == "measurements" else result["latency_us"]
+                self.assertEqual(each["scope"], "preprocess+infer")
+                self.assertIn("timed      infer(), preprocessing on the GPU included", done.stderr)
+                if program == "inference":  # It is in infer().
+                    self.assertEqual(set(result["split_us"]), {"compute", "decide"})
+            self.assertEqual(result["config"]["preprocess"].startswith("scale=0.5,"), "scale=1/2" in flags[-1])
+        for flags in (["--rate=1000/s"], ["--streams=2"], ["--energy", "--idle=0s"]):
+            done = subprocess.run([os.path.join(BUILD, "measurements"), f"--model={idle}", f"--data={self.data}",
+                                   "--iterations=50", "--warmup=1", "--preprocess=gpu", "--json=-", *flags],
+                                  text=True, capture_output=True, check=True)
+            self.assertIn("timed      infer(), preprocessing on the GPU included", done.stderr)
+            self.assertEqual(json.loads(done.stdout)["config"]["preprocess_on"], "gpu")
+        for program in ("measurements", "inference"):
+            result, text = self.measure("--preprocess=cpu", "--iterations=100", "--warmup=1", program=program)
+            self.assertNotIn("preprocess_on", result["config"])
+            self.assertNotIn("preprocessing on the GPU", text)
+            self.refused(["--preprocess=gpu"], "backend cpu preprocesses on the CPU alone", program=program)
+            done = subprocess.run([os.path.join(BUILD, program), f"--model={SOURCE}/models/resnet8_shapes.onnx",
+                                   "--backend=cpu", "--preprocess=gpu"], text=True, capture_output=True, check=False)
+            self.assertEqual((done.returncode, done.stderr.count("\n")), (2, 1), done.stderr)
+            self.assertIn("backend cpu", done.stderr)
+            self.refused(["--preprocess=gpu", "--preprocess-on=cpu"], "--preprocess-on=cpu", program=program)
+            self.refused(["--preprocess-on=tpu"], "--preprocess-on=tpu", program=program)
+        self.refused(["--preprocess=gpu", "--stem"], "--stem")
+        self.refused(["--preprocess=gpu", "--exit-decision=top1:0.9"], "--exit-decision", program="inference")
+        self.refused(["--preprocess=gpu", "--iterations=10"], "--preprocess=gpu", "measurements and inference",
+                     program="simulation")
+        # A recipe may be in a file of any name.
+        with open(os.path.join(self.root, "gpu"), "w") as recipe:
+            recipe.write("scale=1/3\n")
+        done = subprocess.run(self.command("--preprocess=gpu", "--iterations=10", "--warmup=1", "--json=-"), text=True,
+                              capture_output=True, check=True, cwd=self.root)
+        self.assertIn("scale=0.333", json.loads(done.stdout)["config"]["preprocess"])
+
     def test_bad_flags(self):
         self.refused(["--preset=trtexek"], "--preset", "trtexec")
         self.refused(["--warmup=-1"], "--warmup")

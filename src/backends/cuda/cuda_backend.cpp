@@ -46,16 +46,31 @@ json describe_layers(const Plan& plan, const std::string& precision) {
 
 class CudaModel final : public CompiledModel, public std::enable_shared_from_this<CudaModel> {
  public:
-  explicit CudaModel(std::shared_ptr<const LoadedPlan> loaded) : loaded_(std::move(loaded)) {}
+  CudaModel(std::shared_ptr<const LoadedPlan> loaded, std::shared_ptr<const PixelSource> pixels)
+      : loaded_(std::move(loaded)), pixels_(std::move(pixels)) {}
   [[nodiscard]] std::unique_ptr<ExecutionContext> create_context(
       const GpuOptions& gpu) const override {
     // The context keeps the model alive, so that the engine finds it again for the next one.
-    return cuda::make_context({shared_from_this(), loaded_.get()}, gpu);
+    return cuda::make_context({shared_from_this(), loaded_.get()}, gpu, pixels_);
   }
 
  private:
   std::shared_ptr<const LoadedPlan> loaded_;
+  std::shared_ptr<const PixelSource> pixels_;
 };
+
+/// Throws bad_input where pixels are to be preprocessed and nothing says how.
+std::shared_ptr<const PixelSource> pixel_source(const EngineInfo& info,
+                                                const ContextOptions& options) {
+  if (!options.pixels) return nullptr;
+  if (!info.preprocessing) {
+    throw bad_input(
+        "the engine states no preprocessing, so the GPU cannot do it; state it with "
+        "--preprocess=scale=...,mean=...,std=...");
+  }
+  return std::make_shared<const PixelSource>(
+      PixelSource{*options.pixels, Preprocessing(*info.preprocessing)});
+}
 
 class CudaBackend final : public Backend {
  public:
@@ -67,6 +82,7 @@ class CudaBackend final : public Backend {
   [[nodiscard]] int priority() const override { return 20; }
   [[nodiscard]] std::string_view default_precision() const override { return "fp16"; }
   [[nodiscard]] bool is_gpu() const override { return true; }
+  [[nodiscard]] bool takes_pixels() const override { return true; }
 
   [[nodiscard]] BackendEngine build(const Graph& graph,
                                     const BuildOptions& options) const override {
@@ -96,6 +112,7 @@ class CudaBackend final : public Backend {
   [[nodiscard]] std::shared_ptr<const CompiledModel> load(
       std::span<const Section> sections, const EngineInfo& info,
       const ContextOptions& options) const override {
+    auto pixels = pixel_source(info, options);
     const PlanOptions plan{.kind = kind_of_precision(info.precision),
                            .tactics = read_words(find_section(sections, "tactics"))};
     const auto built_on = read_words(find_section(sections, kGpuSection));
@@ -109,7 +126,7 @@ class CudaBackend final : public Backend {
                       name->second, here.name));
       loaded = warned;
     }
-    return std::make_shared<CudaModel>(loaded);
+    return std::make_shared<CudaModel>(loaded, std::move(pixels));
   }
 };
 

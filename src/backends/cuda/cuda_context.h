@@ -5,11 +5,14 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "backends/cuda/border.h"
 #include "backends/cuda/device.h"
+#include "backends/cuda/pixel_stage.h"
 #include "backends/cuda/plan.h"
+#include "backends/cuda/time_split.h"
 #include "backends/cuda/waiter.h"
 #include "hedge/engine.h"
 
@@ -29,12 +32,17 @@ struct ExecutionSettings {
   WaitMode wait = WaitMode::kSpin;
   MemoryMode memory = MemoryMode::kAuto;  ///< By the size of each border.
   bool cuda_graph = true;
+  /// The caller's input are images, of which infer() makes the tensor; null: it is the tensor.
+  std::shared_ptr<const PixelSource> pixels = nullptr;
   std::chrono::nanoseconds limit = std::chrono::minutes(2);  ///< Of one inference.
 };
 [[nodiscard]] ExecutionSettings settings_of(const GpuOptions& options);
 
 /// Runs a plan: once step by step, then as a captured graph that is replayed.
-class CudaContext final : public ExecutionContext, public GpuContext, public LayerProfiler {
+class CudaContext : public ExecutionContext,
+                    public GpuContext,
+                    public LayerProfiler,
+                    public TimeSplitter {
  public:
   explicit CudaContext(std::shared_ptr<const LoadedPlan> loaded,
                        const ExecutionSettings& settings = {});
@@ -59,6 +67,12 @@ class CudaContext final : public ExecutionContext, public GpuContext, public Lay
   /// By events between the steps, which then do not overlap.
   void infer_profiled(std::span<std::int64_t> layer_ns) override;
 
+  [[nodiscard]] bool enqueues_at_once() const override { return graph_ != nullptr; }
+  [[nodiscard]] Split infer_split() override;
+
+ protected:
+  [[nodiscard]] std::span<std::byte> input_bytes() { return {input_.host.get(), input_.bytes}; }
+
  private:
   CudaContext(const ExecutionSettings& settings, std::shared_ptr<const LoadedPlan> loaded);
 
@@ -81,15 +95,22 @@ class CudaContext final : public ExecutionContext, public GpuContext, public Lay
   [[nodiscard]] cudaError_t enqueue_host(BoundStep& bound);
   static void CUDART_CB call_host(void* data);
   [[nodiscard]] cudaError_t enqueue_copy_in();
+  /// From the caller's images to the tensor; nothing without pixels.
+  [[nodiscard]] cudaError_t enqueue_preprocess();
   [[nodiscard]] cudaError_t enqueue_copy_out();
+  /// `completion` is for the last step, where that tells.
+  [[nodiscard]] cudaError_t enqueue_steps(const Completion& completion);
+  /// What follows the input: steps, outputs, and the word for the host.
+  [[nodiscard]] cudaError_t enqueue_rest(const Completion& completion);
   [[nodiscard]] bool copies_out() const;
   [[nodiscard]] bool last_step_tells() const;
   void take_scores();
-  [[nodiscard]] cudaError_t enqueue_steps(const Completion& completion);
   [[nodiscard]] cudaError_t enqueue_all();
   [[nodiscard]] cudaError_t enqueue_profiled();
   void prepare();
   void prepare_profile();
+  [[nodiscard]] TimeSplit make_split();
+  void launch();
   void throw_host_failure();
   void leave_everything();
 
@@ -97,7 +118,8 @@ class CudaContext final : public ExecutionContext, public GpuContext, public Lay
   ExecutionSettings settings_;
   Stream stream_;
   Memory arena_;
-  Border input_;
+  std::optional<PixelStage> pixels_;
+  Border input_;  ///< With pixels_ the images.
   std::vector<Border> outputs_;
   std::optional<Waiter> waiter_;
   std::vector<Memory> staging_;
@@ -107,6 +129,16 @@ class CudaContext final : public ExecutionContext, public GpuContext, public Lay
   ExecutableGraph graph_;          ///< Null: steps are launched one by one.
   std::vector<Event> events_;      ///< Of infer_profiled: before each step, and after the last.
   ExecutableGraph profile_graph_;  ///< Likewise.
+  std::optional<TimeSplit> split_;
 };
+
+/// Of settings with pixels.
+class CudaPixelContext final : public CudaContext, public PixelInput {
+ public:
+  using CudaContext::CudaContext;
+  [[nodiscard]] std::span<std::uint8_t> input_u8() override;
+};
+[[nodiscard]] std::unique_ptr<CudaContext> new_context(std::shared_ptr<const LoadedPlan> loaded,
+                                                       const ExecutionSettings& settings);
 
 }  // namespace hedge::cuda

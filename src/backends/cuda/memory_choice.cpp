@@ -22,9 +22,11 @@ constexpr std::size_t kRuns = 31;
 std::int64_t median_ns(CudaContext& context) {
   std::array<std::int64_t, kRuns> times{};
   float sum = 0;
+  auto* pixels = dynamic_cast<PixelInput*>(&context);
   for (std::int64_t& time : times) {
     const std::int64_t begin = SteadyClock::now_ns();
     std::ranges::fill(context.input(), 0.F);
+    if (pixels != nullptr) std::ranges::fill(pixels->input_u8(), std::uint8_t{0});
     context.infer();
     for (std::size_t i = 0; i < context.output_count(); ++i) {
       for (const float score : context.output(i)) sum += score;
@@ -46,7 +48,7 @@ std::unique_ptr<CudaContext> fastest_context(const std::shared_ptr<const LoadedP
   std::int64_t least_ns = std::numeric_limits<std::int64_t>::max();
   for (const MemoryMode mode : modes) {
     settings.memory = mode;
-    auto context = std::make_unique<CudaContext>(loaded, settings);
+    auto context = new_context(loaded, settings);
     const std::int64_t ns = median_ns(*context);
     log(LogLevel::kDebug,
         fmt::format("memory {}: {:.1f} us", to_string(mode), static_cast<double>(ns) / 1000));
@@ -58,14 +60,16 @@ std::unique_ptr<CudaContext> fastest_context(const std::shared_ptr<const LoadedP
 }
 
 std::unique_ptr<CudaContext> make_context(std::shared_ptr<const LoadedPlan> loaded,
-                                          const GpuOptions& options) {
-  const ExecutionSettings settings = settings_of(options);
+                                          const GpuOptions& options,
+                                          std::shared_ptr<const PixelSource> pixels) {
+  ExecutionSettings settings = settings_of(options);
+  settings.pixels = std::move(pixels);
   if (settings.memory == MemoryMode::kAuto && device_attribute(cudaDevAttrIntegrated) != 0 &&
       device_attribute(cudaDevAttrManagedMemory) != 0) {
     constexpr MemoryMode kModes[] = {MemoryMode::kMapped, MemoryMode::kManaged};
     return fastest_context(loaded, settings, kModes);
   }
-  return std::make_unique<CudaContext>(std::move(loaded), settings);
+  return new_context(std::move(loaded), settings);
 }
 
 }  // namespace hedge::cuda

@@ -8,10 +8,12 @@
 
 namespace hedge::cuda {
 
-/// A context as the options say. Throws bad_input for memory that this GPU does not have. On an
-/// integrated GPU MemoryMode::kAuto is the faster of kMapped and kManaged, found by running both.
+/// A context as the options say; `pixels` as ExecutionSettings has them. Throws bad_input for
+/// memory that this GPU does not have. On an integrated GPU MemoryMode::kAuto is the faster of
+/// kMapped and kManaged, found by running both.
 [[nodiscard]] std::unique_ptr<CudaContext> make_context(std::shared_ptr<const LoadedPlan> loaded,
-                                                        const GpuOptions& options);
+                                                        const GpuOptions& options,
+                                                        std::shared_ptr<const PixelSource> pixels);
 
 /// The one of the modes in which inferences take the least time, the median, the host's way to
 /// input and outputs included.

@@ -26,6 +26,17 @@ class NullContext : public ExecutionContext {
   std::vector<std::vector<float>> outputs_;
 };
 
+/// Looks at pixels as little as at a tensor.
+class NullPixelContext final : public NullContext, public PixelInput {
+ public:
+  NullPixelContext(std::size_t input_size, std::vector<std::vector<float>> outputs)
+      : NullContext(0, std::move(outputs)), pixels_(input_size) {}
+  [[nodiscard]] std::span<std::uint8_t> input_u8() override { return pixels_; }
+
+ private:
+  std::vector<std::uint8_t> pixels_;
+};
+
 class NullEarlyExitContext final : public NullContext, public EarlyExitContext {
  public:
   using NullContext::NullContext;
@@ -41,7 +52,8 @@ std::size_t elements(const Binding& binding, std::int64_t built_batch, std::int6
 
 class NullModel final : public CompiledModel {
  public:
-  NullModel(EngineInfo info, std::int64_t batch) : info_(std::move(info)), batch_(batch) {}
+  NullModel(EngineInfo info, const ContextOptions& options)
+      : info_(std::move(info)), batch_(options.batch), takes_pixels_(options.pixels.has_value()) {}
 
   [[nodiscard]] std::unique_ptr<ExecutionContext> create_context(
       const GpuOptions& /*gpu*/) const override {
@@ -53,6 +65,7 @@ class NullModel final : public CompiledModel {
       outputs.push_back(std::move(scores));
     }
     const std::size_t input = elements(info_.inputs.front(), info_.batch, batch_);
+    if (takes_pixels_) return std::make_unique<NullPixelContext>(input, std::move(outputs));
     if (info_.exit) return std::make_unique<NullEarlyExitContext>(input, std::move(outputs));
     return std::make_unique<NullContext>(input, std::move(outputs));
   }
@@ -60,6 +73,7 @@ class NullModel final : public CompiledModel {
  private:
   EngineInfo info_;
   std::int64_t batch_;
+  bool takes_pixels_;
 };
 
 class NullBackend final : public Backend {
@@ -71,6 +85,7 @@ class NullBackend final : public Backend {
   [[nodiscard]] std::string description() const override { return "does nothing, answers class 0"; }
   [[nodiscard]] int priority() const override { return -1; }
   [[nodiscard]] std::string_view default_precision() const override { return "fp32"; }
+  [[nodiscard]] bool takes_pixels() const override { return true; }
 
   [[nodiscard]] BackendEngine build(const Graph& /*graph*/,
                                     const BuildOptions& /*options*/) const override {
@@ -79,7 +94,7 @@ class NullBackend final : public Backend {
   [[nodiscard]] std::shared_ptr<const CompiledModel> load(
       std::span<const Section> /*sections*/, const EngineInfo& info,
       const ContextOptions& options) const override {
-    return std::make_shared<NullModel>(info, options.batch);
+    return std::make_shared<NullModel>(info, options);
   }
 };
 
