@@ -274,8 +274,8 @@ template <class T>
   return result;
 }
 
-/// The window of a Conv or pooling node on a plane, auto_pad and ceil_mode resolved.
-[[nodiscard]] Window window_of(const Node& node, const Dims& kernel, const Shape& in,
-                               const Shape& out);
+/// The window of a Conv or pooling node on a plane, as oneDNN counts: auto_pad and ceil_mode resolved.
+/// `in` is the input's shape, NCHW.
+[[nodiscard]] Window window_of(const Node& node, const Dims& kernel, const Shape& in);
 
 }  // namespace hedge::cpu

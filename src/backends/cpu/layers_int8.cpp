@@ -239,7 +239,7 @@ bool Compiler::add_library_integer_convolution(const Node& node, const IntegerLa
   const Shape& out = graph_.value(node.outputs[0]).type.shape;
   Dims w = layer.weights.shape();
   const std::int64_t group = node.attributes.get_int("group", 1);
-  const Window window = window_of(node, {w[2], w[3]}, in, out);
+  const Window window = window_of(node, {w[2], w[3]}, in);
   if (group > 1) w = {group, w[0] / group, w[1], w[2], w[3]};
 
   const Scales scales{group > 1 ? Scales::Of::kGroupedConvolution : Scales::Of::kConvolution,

@@ -82,7 +82,7 @@ Convolution Compiler::own_convolution_layer(const Node& node) const {
   const Shape& in = graph_.value(node.inputs[0]).type.shape;
   const Shape& out = graph_.value(node.outputs[0]).type.shape;
   const Shape& w = graph_.value(node.inputs[1]).type.shape;
-  return {.geometry = geometry_of(window_of(node, {w[2], w[3]}, in, out), in, out),
+  return {.geometry = geometry_of(window_of(node, {w[2], w[3]}, in), in, out),
           .groups = static_cast<int>(node.attributes.get_int("group", 1)),
           .out_channels = static_cast<int>(out[1]),
           .threads = options_.threads};

@@ -46,7 +46,7 @@ Obstacle Compiler::compile_pooling(const Node& node) {
   if (auto obstacle = why_not_pooled(node, in); !obstacle.empty()) return obstacle;
   const bool global = node.op->name.starts_with("Global");
   const Window window = global ? Window{{in[2], in[3]}, {in[2], in[3]}, {0, 0}, {0, 0}, {0, 0}}
-                               : window_of(node, node.attributes.get_ints("kernel_shape"), in, out);
+                               : window_of(node, node.attributes.get_ints("kernel_shape"), in);
   auto algorithm = dnnl::algorithm::pooling_max;
   if (is_op(node, "AveragePool") || is_op(node, "GlobalAveragePool")) {
     algorithm = node.attributes.get_int("count_include_pad", 0) != 0
@@ -173,6 +173,25 @@ Obstacle Compiler::compile_reduction(const Node& node) {
                {argument(0, src), argument(0, dst)});
   finish(node, dst, 0);
   return {};
+}
+
+Window window_of(const Node& node, const Dims& kernel, const Shape& in) {
+  const Shape plane{in[2], in[3]};
+  auto sliding = operators::sliding_window(node, plane, kernel);
+  if (node.attributes.get_int("ceil_mode", 0) != 0) {
+    // To oneDNN, all that the last window reaches beyond the plane is padding.
+    for (std::size_t i = 0; i < plane.size(); ++i) {
+      const std::int64_t reach = (kernel[i] - 1) * sliding.dilations[i] + 1;
+      const std::int64_t end = (sliding.output[i] - 1) * sliding.strides[i] + reach;
+      sliding.pad_end[i] = std::max<std::int64_t>(end - plane[i] - sliding.pad_begin[i], 0);
+    }
+  }
+  for (std::int64_t& dilation : sliding.dilations) --dilation;
+  return {.kernel = kernel,
+          .strides = std::move(sliding.strides),
+          .dilations = std::move(sliding.dilations),
+          .pad_begin = std::move(sliding.pad_begin),
+          .pad_end = std::move(sliding.pad_end)};
 }
 
 }  // namespace hedge::cpu

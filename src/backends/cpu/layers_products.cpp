@@ -78,7 +78,7 @@ Obstacle Compiler::compile_convolution(const Node& node) {
 
   Dims w = graph_.value(node.inputs[1]).type.shape;
   const std::int64_t group = node.attributes.get_int("group", 1);
-  const Window window = window_of(node, {w[2], w[3]}, in, out);
+  const Window window = window_of(node, {w[2], w[3]}, in);
   if (group > 1) w = {group, w[0] / group, w[1], w[2], w[3]};
 
   const std::string own = own_convolution(node);
