@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "backends/cpu/threads.h"
+#include "engine/reference_layer.h"
 #include "graph/early_exit.h"
 #include "graph/post_op.h"
 #include "graph/query.h"
@@ -61,11 +62,8 @@ Compiler::Compiler(const Graph& graph, const PlanOptions& options)
   use_threads(options.threads);
 
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
-    for (const ValueId id : graph.nodes[i].inputs) {
-      if (id != kNoValue) last_use_[static_cast<std::size_t>(id)] = i;
-    }
-    for (const PostOp& post_op : graph.nodes[i].post_ops) {
-      if (post_op.operand != kNoValue) last_use_[static_cast<std::size_t>(post_op.operand)] = i;
+    for (const ValueId id : reference_inputs(graph.nodes[i])) {
+      last_use_[static_cast<std::size_t>(id)] = i;
     }
   }
   for (const ValueId id : graph.outputs)
