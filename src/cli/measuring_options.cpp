@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/file.h"
+#include "base/naming.h"
 #include "cli/duration.h"
 #include "cli/flags.h"
 #include "cli/program.h"
@@ -97,7 +98,9 @@ WarmUpRule parse_warm_up(const std::string& text) {
 
 MeasuringPlan plan_of(const MeasuringOptions& options, std::int64_t images) {
   MeasuringPlan plan;
-  if (!options.preset.empty()) plan = preset_plan(options.preset);
+  if (!options.preset.empty()) {
+    plan = naming("--preset", [&] { return preset_plan(options.preset); });
+  }
   if (!options.warm_up.empty()) plan.warm_up = parse_warm_up(options.warm_up);
   if (!options.iterations.empty()) {
     plan.bound.iterations = parse_iterations(options.iterations, images);
@@ -108,7 +111,9 @@ MeasuringPlan plan_of(const MeasuringOptions& options, std::int64_t images) {
   if (!options.repetitions.empty()) {
     plan.repetitions = parse_count("--repetitions", options.repetitions, 1, kMostRepetitions);
   }
-  if (!options.timing.empty()) plan.timing = parse_timing(options.timing);
+  if (!options.timing.empty()) {
+    plan.timing = naming("--timing", [&] { return parse_timing(options.timing); });
+  }
   for (const auto& [flag, file] : {std::pair("--samples", &options.samples),
                                    std::pair("--benchmark_out", &options.benchmark_out)}) {
     if (plan.timing != Timing::kLoop || file->empty()) continue;

@@ -4,14 +4,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <span>
 #include <utility>
 #include <vector>
 
+#include "base/named_values.h"
 #include "base/naming.h"
-#include "base/text.h"
 #include "cli/flags.h"
 #include "hedge/error.h"
 #include "hi/logistic_regression.h"
@@ -19,6 +20,9 @@
 
 namespace hedge::cli {
 namespace {
+
+constexpr std::array<std::pair<OnlineFeedback, std::string_view>, 2> kFeedbacks{
+    {{OnlineFeedback::kServer, "server"}, {OnlineFeedback::kLabels, "labels"}}};
 
 /// The decision whose confidence counts. Throws bad_input where it has none, or cannot judge these
 /// scores.
@@ -161,12 +165,8 @@ OnlineSetting online_setting(const OnlineFlags& flags) {
       parse_count("--seed", flags.seed, 0, std::numeric_limits<std::int64_t>::max() / 2));
   setting.repetitions =
       static_cast<std::size_t>(parse_count("--repetitions", flags.repetitions, 1, 100'000));
-  if (flags.feedback == "labels") {
-    setting.feedback = OnlineFeedback::kLabels;
-  } else if (flags.feedback != "server") {
-    throw bad_input(fmt::format("--feedback: no '{}'; there are server and labels",
-                                printable(flags.feedback, 40)));
-  }
+  setting.feedback =
+      naming("--feedback", [&] { return value_named(kFeedbacks, flags.feedback, "feedback"); });
   return setting;
 }
 

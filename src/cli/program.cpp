@@ -12,6 +12,7 @@
 #include "base/cancellation.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/named_values.h"
 #include "base/text.h"
 #include "hedge/error.h"
 #include "result/result.h"
@@ -83,9 +84,8 @@ void parse_arguments(CLI::App& app, std::vector<std::string> arguments, const st
   if (!flag.starts_with('-')) {
     throw bad_input(fmt::format("{}what is '{}'? (--help lists what can be given)", at, flag));
   }
-  const std::string near = nearest(flag, long_names(app));
   throw bad_input(fmt::format("{}unknown flag {}{}; --help lists them", at, flag,
-                              near.empty() ? "" : fmt::format(" (did you mean {}?)", near)));
+                              did_you_mean(flag, long_names(app))));
 }
 
 Program::Program(const std::string& name, const std::string& description,

@@ -9,7 +9,7 @@
 #include <limits>
 #include <utility>
 
-#include "base/text.h"
+#include "base/named_values.h"
 #include "hedge/error.h"
 
 namespace hedge {
@@ -30,25 +30,6 @@ constexpr std::array<std::pair<Feature, std::string_view>, 5> kFeatures{
      {Feature::kMargin, "margin"},
      {Feature::kEntropy, "entropy"},
      {Feature::kEnergy, "energy"}}};
-
-template <class Table, class Key>
-std::string_view name_in(const Table& table, Key key) noexcept {
-  for (const auto& [value, name] : table) {
-    if (value == key) return name;
-  }
-  return "?";
-}
-
-template <class Table>
-auto named_in(const Table& table, std::string_view word, const char* what) {
-  std::vector<std::string> names;
-  for (const auto& [value, name] : table) {
-    if (name == word) return value;
-    names.emplace_back(name);
-  }
-  throw bad_input(
-      fmt::format("no {} '{}'; there are {}", what, printable(word, 40), join_words(names)));
-}
 
 /// Uniform in [0, 1) from the image's number: SplitMix64 (Steele, Lea, Flood 2014).
 double uniform(std::uint64_t seed, std::uint64_t image) noexcept {
@@ -91,16 +72,13 @@ std::string_view name_of(Feature feature) noexcept {
   return name_in(kFeatures, feature);
 }
 Rule rule_named(std::string_view name) {
-  return named_in(kRules, name, "decision");
+  return value_named(kRules, name, "decision");
 }
 std::optional<Rule> find_rule(std::string_view name) noexcept {
-  for (const auto& [rule, known] : kRules) {
-    if (known == name) return rule;
-  }
-  return std::nullopt;
+  return find_named(kRules, name);
 }
 Feature feature_named(std::string_view name) {
-  return named_in(kFeatures, name, "feature");
+  return value_named(kFeatures, name, "feature");
 }
 
 std::span<const Rule> score_rules() noexcept {

@@ -9,6 +9,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/named_values.h"
 #include "base/text.h"
 #include "graph/quantization.h"
 #include "graph/query.h"
@@ -187,11 +188,10 @@ std::string resolve_layer(const Graph& graph, const std::string& name) {
   if (!known.empty() && name == "first") return known.front();
   if (!known.empty() && name == "last") return known.back();
   if (std::find(known.begin(), known.end(), name) != known.end()) return name;
-  const std::string near = nearest(name, known);
   throw bad_input(
       fmt::format("no layer with weights is called '{}'{}; hedge info lists them "
                   "(first and last are names too)",
-                  name, near.empty() ? "" : fmt::format(" (did you mean {}?)", near)));
+                  name, did_you_mean(name, known)));
 }
 
 std::vector<ValueId> quantizable_activations(const Graph& graph) {
