@@ -15,7 +15,7 @@
 #include "base/naming.h"
 #include "cli/flags.h"
 #include "hedge/error.h"
-#include "hi/logistic_regression.h"
+#include "hi/published.h"
 #include "hi/score_features.h"
 
 namespace hedge::cli {
@@ -30,8 +30,10 @@ Decision decision_of(const OnlineFlags& flags, const ScoredImages& images) {
   if (!flags.decision_file.empty()) {
     return read_decision_for(flags.decision_file, images).decision;
   }
-  const LogisticRegression original;
-  Decision decision = logistic_decision(original.beta, original.w1, original.w2);
+  Decision decision =
+      published_decision(
+          {.model = "resnet8", .dataset = "cifar", .precision = "fp32", .branch = {}})
+          .decision;
   naming("--confidence", [&] {
     decision.rule = rule_named(flags.confidence);
     if (!has_threshold(decision.rule)) {
