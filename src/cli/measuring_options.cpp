@@ -10,9 +10,9 @@
 
 #include "base/file.h"
 #include "base/naming.h"
-#include "cli/duration.h"
 #include "cli/flags.h"
 #include "cli/program.h"
+#include "cli/quantity.h"
 #include "hedge/error.h"
 #include "measure/google_benchmark.h"
 #include "measure/samples_file.h"
@@ -20,8 +20,6 @@
 namespace hedge::cli {
 namespace {
 
-constexpr std::int64_t kSecond_ns = 1'000'000'000;
-constexpr std::int64_t kLongest_ns = 30 * 24 * 3600 * kSecond_ns;  // A month.
 constexpr std::int64_t kMostWarmUpRuns = 1'000'000'000;
 constexpr std::int64_t kMostRepetitions = 1000;
 
@@ -30,7 +28,7 @@ bool is_number(const std::string& text) {
 }
 
 std::int64_t duration_of(const std::string& text) {
-  return parse_duration("--duration", text, 1, kLongest_ns);
+  return parse_duration("--duration", text, 1, kMonth_ns);
 }
 
 }  // namespace
@@ -93,7 +91,7 @@ WarmUpRule parse_warm_up(const std::string& text) {
     throw bad_input(
         fmt::format("--warmup={}: give auto, a number of runs, or a time as 200ms", text));
   }
-  return WarmUpRule::duration(parse_duration("--warmup", text, 0, kLongest_ns));
+  return WarmUpRule::duration(parse_duration("--warmup", text, 0, kMonth_ns));
 }
 
 MeasuringPlan plan_of(const MeasuringOptions& options, std::int64_t images) {

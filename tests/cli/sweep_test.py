@@ -222,6 +222,13 @@ class Sweep(unittest.TestCase):
                      "tail (p99) are not modelled"):
             self.assertIn(text, done.stdout)
 
+    def test_times_in_any_unit(self):
+        points = [self.result(*self.base, *COSTS[:-1], f"--server-latency={time}")["all_server"]
+                  for time in ("1.5min", "90s", "90000 ms", "0.025h")]
+        self.assertGreater(points[0]["latency_us"], 90e6)
+        self.assertEqual(points[1:], points[:1] * 3)
+        self.refused(*self.base, *COSTS[:-1], "--server-latency=2", words=("--server-latency", "min"))
+
     def test_no_point_within_the_bounds(self):
         out = self.path("decision.json")
         arguments = (*self.base, *COSTS, "--max-latency=1ms", f"--out={out}")
