@@ -60,7 +60,8 @@ Int8Options int8_options(const CalibrationFlags& flags) {
                       .tensorrt_version = flags.tensorrt};
   (void)calibration_cache_header(options.tensorrt_version, options.method);
   if (!flags.threads.empty()) {
-    options.threads = static_cast<int>(parse_count("--calib_threads", flags.threads, 1, 1024));
+    options.threads =
+        static_cast<int>(parse_count("--calib_threads", flags.threads, 1, kMostThreads));
   }
   for (const std::string& text : flags.keep) options.keep.push_back(parse_keep(text));
   return options;
