@@ -13,11 +13,11 @@
 #include "base/text.h"
 #include "graph/quantization.h"
 #include "graph/query.h"
+#include "quant/calibration_cache.h"
 
 namespace hedge {
 namespace {
 
-constexpr float kInt8Levels = 127;  ///< Symmetric: -128 is not used.
 constexpr float kUInt8Levels = 255;
 
 /// The result holds the values of the input (or some of them), so both have one scale.
