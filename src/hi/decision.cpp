@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/named_values.h"
+#include "base/random.h"
 #include "hedge/error.h"
 
 namespace hedge {
@@ -31,13 +32,9 @@ constexpr std::array<std::pair<Feature, std::string_view>, 5> kFeatures{
      {Feature::kEntropy, "entropy"},
      {Feature::kEnergy, "energy"}}};
 
-/// Uniform in [0, 1) from the image's number: SplitMix64 (Steele, Lea, Flood 2014).
+/// Uniform in [0, 1) from the image's number.
 double uniform(std::uint64_t seed, std::uint64_t image) noexcept {
-  std::uint64_t z = seed * 0x9E3779B97F4A7C15U + (image + 1) * 0xD1342543DE82EF95U;
-  z = (z ^ (z >> 30U)) * 0xBF58476D1CE4E5B9U;
-  z = (z ^ (z >> 27U)) * 0x94D049BB133111EBU;
-  z ^= z >> 31U;
-  return static_cast<double>(z >> 11U) * 0x1p-53;
+  return unit_of(mix_bits(seed * 0x9E3779B97F4A7C15U + (image + 1) * 0xD1342543DE82EF95U));
 }
 
 /// hedge sweep writes thresholds 1e-9 beside the first and the last confidence.

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/named_values.h"
-#include "hi/split_mix.h"
+#include "base/random.h"
 
 namespace hedge {
 namespace {
