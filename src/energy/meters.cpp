@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <utility>
 
 #include "base/named_values.h"
@@ -78,11 +77,6 @@ void require_known(const std::string& name) {
 }
 
 }  // namespace
-
-std::string MeterOptions::default_nvml_library() {
-  const char* library = std::getenv("HEDGE_NVML_LIBRARY");  // NOLINT(concurrency-mt-unsafe)
-  return library != nullptr && *library != '\0' ? library : "libnvidia-ml.so.1";
-}
 
 std::vector<std::string> meter_names() {
   return {kNames.begin(), kNames.end()};
