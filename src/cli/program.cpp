@@ -192,16 +192,26 @@ void Program::write_json(const nlohmann::ordered_json& json) const {
                   "\n");
 }
 
-ProgressBar::ProgressBar(const Program& program, std::string label, std::int64_t total)
-    : label_(std::move(label)),
-      total_(std::max<std::int64_t>(total, 1)),
-      begin_ns_(SteadyClock::now_ns()),
-      enabled_(!program.quiet() && isatty(STDERR_FILENO) == 1) {
-  program.show_notes();
+LiveLine::LiveLine(const Program& program)
+    : visible_(!program.quiet() && isatty(STDERR_FILENO) == 1) {}
+
+LiveLine::~LiveLine() {
+  if (shown_) fmt::print(stderr, "\r\033[K");
 }
 
-ProgressBar::~ProgressBar() {
-  if (enabled_ && drawn_ns_ != 0) fmt::print(stderr, "\r\033[K");
+void LiveLine::show(const std::string& text) {
+  if (!visible_) return;
+  shown_ = true;
+  fmt::print(stderr, "\r\033[K{}", text);
+  std::fflush(stderr);
+}
+
+ProgressBar::ProgressBar(const Program& program, std::string label, std::int64_t total)
+    : line_(program),
+      label_(std::move(label)),
+      total_(std::max<std::int64_t>(total, 1)),
+      begin_ns_(SteadyClock::now_ns()) {
+  program.show_notes();
 }
 
 void ProgressBar::draw(std::int64_t done) {
@@ -215,9 +225,8 @@ void ProgressBar::draw(std::int64_t done) {
   const double left = static_cast<double>(now - begin_ns_) * 1e-9 *
                       static_cast<double>(total_ - done) /
                       static_cast<double>(std::max<std::int64_t>(done, 1));
-  fmt::print(stderr, "\r\033[K{} [{}{}] {} of {}, {:.0f} s left", label_, std::string(filled, '='),
-             std::string(kWidth - filled, ' '), done, total_, left);
-  std::fflush(stderr);
+  line_.show(fmt::format("{} [{}{}] {} of {}, {:.0f} s left", label_, std::string(filled, '='),
+                         std::string(kWidth - filled, ' '), done, total_, left));
 }
 
 }  // namespace hedge::cli
