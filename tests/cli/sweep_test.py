@@ -15,10 +15,8 @@ import time
 import unittest
 import xml.etree.ElementTree
 
-BUILD = os.environ["HEDGE_BUILD"]
-SOURCE = os.environ["HEDGE_SOURCE"]
-SHARED = os.path.join(SOURCE, "..", "shared")
-DEMO = os.path.join(SOURCE, "models", "resnet8_shapes.onnx")
+from support import BUILD, DEMO, SHARED, ProgramTest
+
 BETA, W1, W2 = -4.5, 5.8, -3.6
 COEFFICIENTS = f"--coefficients={BETA},{W1},{W2}"
 COSTS = ("--local-latency=2ms", "--local-energy=5mJ", "--idle-power=1W", "--network=wifi",
@@ -44,7 +42,7 @@ def confidences(logits):
             "energy": -(largest + math.log(total))}
 
 
-class Sweep(unittest.TestCase):
+class Sweep(ProgramTest):
     @classmethod
     def setUpClass(cls):
         cls.root = tempfile.mkdtemp()
@@ -100,12 +98,7 @@ class Sweep(unittest.TestCase):
             return json.load(text)
 
     def refused(self, *arguments, words, status=2):
-        done = self.call(*arguments)
-        self.assertEqual(done.returncode, status, done.stderr)
-        errors = [line for line in done.stderr.splitlines() if ": error: " in line]
-        self.assertEqual(len(errors), 1, done.stderr)
-        for word in words:
-            self.assertIn(word, errors[0])
+        super().refused(self.call(*arguments), *words, status=status)
 
     def apply(self, decision, threshold):
         """Offloads and right answers, image by image."""
