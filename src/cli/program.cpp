@@ -44,6 +44,12 @@ std::string one_line(std::string text) {
 
 }  // namespace
 
+void TextFlags::operator()(const char* name, std::string& value, const char* text,
+                           const char* type) const {
+  CLI::Option* const option = app_.add_option(name, value, text)->type_name(type);
+  if (!group_.empty()) option->group(group_);
+}
+
 void warn_of_idle_flags(const CLI::App& app, const std::string& prefix, const std::string& needs) {
   std::vector<std::string> names;
   for (const CLI::Option* option : app.get_options()) {

@@ -73,6 +73,18 @@ class Program {
 /// the nearest known one. `where`, unless empty, is what the message begins with.
 void parse_arguments(CLI::App& app, std::vector<std::string> arguments, const std::string& where);
 
+/// Adds flags that take a text, of one group of --help: add("--seed", seed, "Of the draw", "N").
+class TextFlags {
+ public:
+  /// No group: among the other options.
+  explicit TextFlags(CLI::App& app, std::string group = {}) : app_(app), group_(std::move(group)) {}
+  void operator()(const char* name, std::string& value, const char* text, const char* type) const;
+
+ private:
+  CLI::App& app_;
+  std::string group_;
+};
+
 /// Warns of the flags given whose names begin with `prefix`: they have no effect but "for `needs`".
 /// A script may pass the same flags in every case, so they are no error.
 void warn_of_idle_flags(const CLI::App& app, const std::string& prefix, const std::string& needs);
