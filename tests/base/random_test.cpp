@@ -33,7 +33,7 @@ TEST(Shuffle, GivesEveryOrderEquallyOften) {
   std::map<std::array<int, 3>, int> seen;
   for (int i = 0; i < 6000; ++i) {
     std::array values{0, 1, 2};
-    shuffle(std::span(values), random);
+    shuffle(std::span<int>(values), random);
     ++seen[values];
   }
   ASSERT_EQ(seen.size(), 6U);
