@@ -430,7 +430,7 @@ class Sweep(ProgramTest):
         self.refused(*self.base, "--csv=/nonexistent/x.csv", words=("/nonexistent",))
 
     def test_quantities_are_strict(self):
-        for flag, texts in {"--local-latency": ("2", "2min", "2MS", "ms", "-2ms", "nanms", "infs", "2e400s", "2  ms"),
+        for flag, texts in {"--local-latency": ("2", "2days", "2MS", "ms", "-2ms", "nanms", "infs", "2e400s", "2  ms"),
                             "--local-energy": ("5", "5mj", "5kJ"),
                             "--bandwidth": ("10Mb/s", "10MB/s", "0", "0Mbit/s"),
                             "--upload": ("3072", "3kb", "-1B"),
