@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "hi/fast_decision.h"
+#include "hi/published.h"
 
 namespace hedge {
 namespace {
@@ -57,7 +58,9 @@ void slow(benchmark::State& state, const Decision& decision, ScoreKind kind) {
   });
 }
 
-const Decision kOriginal = logistic_decision(-4.531622904031753, 5.82555453, -3.59687685);
+const Decision kOriginal =
+    published_decision({.model = "resnet8", .dataset = "cifar", .precision = "fp32", .branch = {}})
+        .decision;
 const Decision kEntropy{.rule = Rule::kEntropy, .threshold = 0.5};
 
 #define HEDGE_DECISION_BENCHMARK(function, name, ...) \

@@ -15,7 +15,6 @@
 namespace hedge {
 namespace {
 
-constexpr double kInt8Levels = 127;
 /// Thresholds by name; all activations without one are named together.
 std::map<std::string, double> thresholds(const Graph& graph,
                                          const std::vector<ValueId>& activations,
@@ -86,7 +85,9 @@ std::map<std::string, double> thresholds_of(const CalibrationCache& cache, const
   for (const ValueId id : quantizable_activations(graph)) names.push_back(graph.value(id).name);
   require_tensors(cache, names);
   std::map<std::string, double> thresholds;
-  for (const std::string& name : names) thresholds[name] = cache.find(name)->scale * kInt8Levels;
+  for (const std::string& name : names) {
+    thresholds[name] = static_cast<double>(cache.find(name)->scale) * kInt8Levels;
+  }
   return thresholds;
 }
 

@@ -25,8 +25,6 @@
 namespace hedge {
 namespace {
 
-constexpr int kHighestLevel = 5;
-
 std::vector<Binding> input_bindings(const Graph& graph) {
   std::vector<Binding> bindings;
   for (std::size_t i = 0; i < graph.inputs.size(); ++i) {
@@ -239,7 +237,8 @@ PreparedModel prepare_model(const std::filesystem::path& onnx, const EngineBuild
     PreparedModel model{
         .backend = &backend,
         .build = {.precision = precision,
-                  .optimization_level = std::clamp(options.optimization_level, 0, kHighestLevel),
+                  .optimization_level =
+                      std::clamp(options.optimization_level, 0, kHighestOptimizationLevel),
                   .threads = options.threads,
                   .timing_cache = options.timing_cache},
         .info = {.model = name.model,

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "builder/score_images.h"
+#include "graph/quantization.h"
 #include "graph/query.h"
 #include "hedge/error.h"
 #include "quant/quantize.h"
@@ -26,11 +27,11 @@ struct Rounding {
   std::int64_t saturated = 0;
 
   void add(std::span<const float> values, const Quantization& q) {
-    const double lowest = q.type == DataType::kInt8 ? -128 : 0;
+    const auto [lowest, highest] = stored_range(q.type);
     const double scale = q.scales.front();
     for (const float value : values) {
       const double exact = std::nearbyint(value / scale) + q.zero_point;
-      const double stored = std::clamp(exact, lowest, lowest + 255);
+      const double stored = std::clamp<double>(exact, lowest, highest);
       saturated += stored != exact ? 1 : 0;
       noise.add(value, (stored - q.zero_point) * scale);
     }

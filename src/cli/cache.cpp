@@ -34,8 +34,6 @@ constexpr const char* kExamples =
     "of\n"
     "its scale, range / 127. check fails (status 2) where a tensor of the model is missing.\n";
 
-constexpr float kInt8Levels = 127;
-
 struct Options {
   std::string action;
   std::vector<std::string> files;

@@ -14,11 +14,14 @@
 #include "quant/calibration_cache.h"
 
 namespace hedge::cli {
+namespace {
+
+constexpr const char* kGroup = "Calibration of --precision=int8";
+
+}  // namespace
+
 void add_range_options(CLI::App& app, CalibrationFlags& flags) {
-  const auto add = [&app](const char* name, std::string& value, const char* text,
-                          const char* type) {
-    app.add_option(name, value, text)->group("Calibration of --precision=int8")->type_name(type);
-  };
+  const TextFlags add(app, kGroup);
   add("--data", flags.data,
       "Folder of the datasets (default: $HEDGE_DATA, else data, else ../data)", "DIR");
   add("--calib_input", flags.input,
@@ -45,7 +48,7 @@ void add_calibration_options(CLI::App& app, CalibrationFlags& flags) {
   app.add_option("--keep", flags.keep,
                  "LAYER:fp32 or LAYER:bf16 leaves a layer in that; first and last are names too "
                  "(repeatable)")
-      ->group("Calibration of --precision=int8")
+      ->group(kGroup)
       ->type_name("LAYER:PRECISION");
 }
 
@@ -61,7 +64,8 @@ Int8Options int8_options(const CalibrationFlags& flags) {
                       .tensorrt_version = flags.tensorrt};
   (void)calibration_cache_header(options.tensorrt_version, options.method);
   if (!flags.threads.empty()) {
-    options.threads = static_cast<int>(parse_count("--calib_threads", flags.threads, 1, 1024));
+    options.threads =
+        static_cast<int>(parse_count("--calib_threads", flags.threads, 1, kMostThreads));
   }
   for (const std::string& text : flags.keep) options.keep.push_back(parse_keep(text));
   return options;

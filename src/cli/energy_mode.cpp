@@ -15,12 +15,12 @@
 #include "base/cancellation.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "cli/duration.h"
 #include "cli/energy_report.h"
 #include "cli/flags.h"
 #include "cli/measurement_text.h"
 #include "cli/measuring_options.h"
 #include "cli/model_options.h"
+#include "cli/quantity.h"
 #include "energy/power_csv.h"
 #include "hedge/error.h"
 #include "measure/energy_result.h"
@@ -105,12 +105,10 @@ void refuse_energy_flags(const CLI::App& app) {
 }
 
 std::int64_t parse_energy_duration(const std::string& text) {
-  constexpr std::int64_t kMonth_ns = 30LL * 24 * 3600 * 1'000'000'000;
   return text.empty() ? 0 : parse_duration("--duration", text, 1'000'000, kMonth_ns);
 }
 
 EnergySettings energy_settings_of(const EnergyOptions& options) {
-  constexpr std::int64_t kSecond_ns = 1'000'000'000;
   EnergySettings settings;
   settings.meter = options.meter;
   settings.idle_ns = parse_duration("--idle", options.idle, 0, 3600 * kSecond_ns);

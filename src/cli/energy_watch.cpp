@@ -2,11 +2,9 @@
 #include "cli/energy_watch.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
 #include <limits>
 #include <utility>
 
@@ -23,14 +21,14 @@ constexpr std::int64_t kMeanOver_ns = 2'000'000'000;
 
 EnergyWatch::EnergyWatch(const Program& program, MeteredLoad& load, std::string unit,
                          std::int64_t duration_ns)
-    : load_(load),
+    : line_(program),
+      load_(load),
       unit_(std::move(unit)),
-      visible_(!program.quiet() && ::isatty(STDERR_FILENO) == 1),
       begin_ns_(SteadyClock::now_ns()),
       end_ns_(duration_ns > 0 ? begin_ns_ + duration_ns : std::numeric_limits<std::int64_t>::max()),
       drawn_ns_(begin_ns_),
       drawn_done_(load.done()) {
-  if (visible_ || duration_ns > 0) thread_ = std::thread([this] { run(); });
+  if (line_.visible() || duration_ns > 0) thread_ = std::thread([this] { run(); });
 }
 
 EnergyWatch::~EnergyWatch() {
@@ -40,7 +38,6 @@ EnergyWatch::~EnergyWatch() {
   }
   wake_.notify_all();
   if (thread_.joinable()) thread_.join();
-  if (visible_) fmt::print(stderr, "\r\033[K");
 }
 
 void EnergyWatch::run() {
@@ -51,10 +48,10 @@ void EnergyWatch::run() {
       load_.stop_work();
       return;
     }
-    const std::int64_t next = std::min(visible_ ? now + kEvery_ns : end_ns_, end_ns_);
+    const std::int64_t next = std::min(line_.visible() ? now + kEvery_ns : end_ns_, end_ns_);
     const auto when = std::chrono::steady_clock::time_point(std::chrono::nanoseconds(next));
     if (wake_.wait_until(lock, when, [this] { return ended_; })) return;
-    if (visible_) draw(SteadyClock::now_ns());
+    if (line_.visible()) draw(SteadyClock::now_ns());
   }
 }
 
@@ -69,9 +66,8 @@ void EnergyWatch::draw(std::int64_t now_ns) {
   if (watts && rate > 0) {
     power = fmt::format("{:.3f} W  {} each", *watts, fine_joules_text(*watts / rate));
   }
-  fmt::print(stderr, "\r\033[K{:.1f} {}s/s  {}  {:.0f} s", rate, unit_, power,
-             static_cast<double>(now_ns - begin_ns_) * 1e-9);
-  std::fflush(stderr);
+  line_.show(fmt::format("{:.1f} {}s/s  {}  {:.0f} s", rate, unit_, power,
+                         static_cast<double>(now_ns - begin_ns_) * 1e-9));
 }
 
 }  // namespace hedge::cli

@@ -20,15 +20,15 @@ class EnergyWatch {
               std::int64_t duration_ns);
   EnergyWatch(const EnergyWatch&) = delete;
   EnergyWatch& operator=(const EnergyWatch&) = delete;
-  ~EnergyWatch();  ///< Wipes the line.
+  ~EnergyWatch();
 
  private:
   void run();
   void draw(std::int64_t now_ns);
 
+  LiveLine line_;
   MeteredLoad& load_;
   std::string unit_;
-  bool visible_;
   std::int64_t begin_ns_;
   std::int64_t end_ns_;
   std::int64_t drawn_ns_;

@@ -251,8 +251,7 @@ std::vector<const CLI::Option*> add_run_options(CLI::App& app, Options& options)
 }
 
 void add_fit_options(CLI::App& app, Options& options) {
-  const auto add = [&app](const char* name, std::string& value, const char* text,
-                          const char* type) { app.add_option(name, value, text)->type_name(type); };
+  const TextFlags add(app);
   add_scored_images_options(app, options.recorded);
   app.get_option("--scores")
       ->description(

@@ -12,6 +12,7 @@ namespace hedge::cli {
 
 /// The largest batch.
 inline constexpr std::int64_t kMostImages = 4096;
+inline constexpr std::int64_t kMostThreads = 1024;
 
 /// A whole number given to a flag. Throws bad_input naming flag, text and range: no number, out of
 /// range.

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "base/text.h"
+#include "base/named_values.h"
 
 namespace {
 
@@ -61,9 +61,8 @@ int main(int argc, char** argv) {
       std::find_if(programs.begin(), programs.end(),
                    [&](const std::string& program) { return plain(program) == plain(name); });
   if (found == programs.end()) {
-    const std::string near = hedge::nearest(name, programs);
     fmt::print(stderr, "hedge: error: no program '{}'{}; hedge --help lists them\n", name,
-               near.empty() ? "" : fmt::format(" (did you mean {}?)", near));
+               hedge::did_you_mean(name, programs));
     return 2;
   }
   const std::string path = (folder / ("hedge-" + *found)).string();

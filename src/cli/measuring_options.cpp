@@ -10,9 +10,10 @@
 #include <utility>
 
 #include "base/file.h"
-#include "cli/duration.h"
+#include "base/naming.h"
 #include "cli/flags.h"
 #include "cli/program.h"
+#include "cli/quantity.h"
 #include "hedge/error.h"
 #include "measure/google_benchmark.h"
 #include "measure/samples_file.h"
@@ -20,8 +21,6 @@
 namespace hedge::cli {
 namespace {
 
-constexpr std::int64_t kSecond_ns = 1'000'000'000;
-constexpr std::int64_t kLongest_ns = 30 * 24 * 3600 * kSecond_ns;  // A month.
 constexpr std::int64_t kMostWarmUpRuns = 1'000'000'000;
 constexpr std::int64_t kMostRepetitions = 1000;
 constexpr std::int64_t kMostStreams = 256;
@@ -31,7 +30,7 @@ bool is_number(const std::string& text) {
 }
 
 std::int64_t duration_of(const std::string& text) {
-  return parse_duration("--duration", text, 1, kLongest_ns);
+  return parse_duration("--duration", text, 1, kMonth_ns);
 }
 
 }  // namespace
@@ -118,12 +117,14 @@ WarmUpRule parse_warm_up(const std::string& text) {
     throw bad_input(
         fmt::format("--warmup={}: give auto, a number of runs, or a time as 200ms", text));
   }
-  return WarmUpRule::duration(parse_duration("--warmup", text, 0, kLongest_ns));
+  return WarmUpRule::duration(parse_duration("--warmup", text, 0, kMonth_ns));
 }
 
 MeasuringPlan plan_of(const MeasuringOptions& options, std::int64_t images) {
   MeasuringPlan plan;
-  if (!options.preset.empty()) plan = preset_plan(options.preset);
+  if (!options.preset.empty()) {
+    plan = naming("--preset", [&] { return preset_plan(options.preset); });
+  }
   if (!options.warm_up.empty()) plan.warm_up = parse_warm_up(options.warm_up);
   if (!options.iterations.empty()) {
     plan.bound.iterations = parse_iterations(options.iterations, images);
@@ -134,7 +135,9 @@ MeasuringPlan plan_of(const MeasuringOptions& options, std::int64_t images) {
   if (!options.repetitions.empty()) {
     plan.repetitions = parse_count("--repetitions", options.repetitions, 1, kMostRepetitions);
   }
-  if (!options.timing.empty()) plan.timing = parse_timing(options.timing);
+  if (!options.timing.empty()) {
+    plan.timing = naming("--timing", [&] { return parse_timing(options.timing); });
+  }
   for (const auto& [flag, file] : {std::pair("--samples", &options.samples),
                                    std::pair("--benchmark_out", &options.benchmark_out)}) {
     if (plan.timing != Timing::kLoop || file->empty()) continue;

@@ -10,13 +10,12 @@
 #include <vector>
 
 #include "base/cancellation.h"
+#include "cli/quantity.h"
 #include "energy/meters.h"
 #include "energy/sampler.h"
 
 namespace hedge::cli {
 namespace {
-
-constexpr std::int64_t kSecond_ns = 1'000'000'000;
 
 std::string watts_text(const std::optional<double>& watts) {
   return watts ? fmt::format("{:.3f} W", *watts) : "power unknown";

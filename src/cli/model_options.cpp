@@ -183,7 +183,7 @@ void warn_of_overridden_keys(const std::string& preprocess, const PreprocessingR
 }
 
 int thread_count(const std::string& text) {
-  const auto threads = static_cast<int>(parse_count("--threads", text, 1, 1024));
+  const auto threads = static_cast<int>(parse_count("--threads", text, 1, kMostThreads));
   const auto cpus = static_cast<int>(std::thread::hardware_concurrency());
   if (cpus > 0 && threads > cpus) {
     log(LogLevel::kWarning,
@@ -292,7 +292,8 @@ namespace {
 /// All CPUs while nothing is timed; beside an inference its own are left to it.
 int decode_thread_count(const ModelOptions& options) {
   if (!options.decode_threads.empty()) {
-    return static_cast<int>(parse_count("--decode-threads", options.decode_threads, 1, 1024));
+    return static_cast<int>(
+        parse_count("--decode-threads", options.decode_threads, 1, kMostThreads));
   }
   const auto cpus = static_cast<int>(std::thread::hardware_concurrency());
   return std::max(1, options.decode_overlap ? cpus - thread_count(options.threads) : cpus);

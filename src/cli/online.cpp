@@ -226,40 +226,41 @@ int online(const Program& program, const OnlineFlags& flags) {
 }
 
 void add_flags(CLI::App& app, OnlineFlags& flags) {
-  const auto add = [&](const char* flag, std::string& value, const char* type, const char* text) {
-    app.add_option(flag, value, text)->type_name(type);
-  };
+  const TextFlags add(app);
   add_scored_images_options(app, flags.recorded);
   app.get_option("--server-labels")
       ->description("Classes that the server gives (default: it is always right)");
-  add("--labels", flags.labels, "FILE", "True classes, one a line");
-  add("--synthetic", flags.synthetic, "KIND",
-      "Images with known truth instead: stationary, sudden, gradual, recurring");
-  add("--images", flags.images, "N", "Of --synthetic (default 20000)");
-  add("--levels", flags.levels, "N", "Of --synthetic: distinct confidences (default 0: any)");
-  add("--policy", flags.policies, "LIST",
+  add("--labels", flags.labels, "True classes, one a line", "FILE");
+  add("--synthetic", flags.synthetic,
+      "Images with known truth instead: stationary, sudden, gradual, recurring", "KIND");
+  add("--images", flags.images, "Of --synthetic (default 20000)", "N");
+  add("--levels", flags.levels, "Of --synthetic: distinct confidences (default 0: any)", "N");
+  add("--policy", flags.policies,
       "hedge, ucb, ucb-lite, ucb-hoeffding, fixed:THRESHOLD, separated by commas, or all (default "
-      "hedge,ucb)");
-  add("--confidence", flags.confidence, "RULE",
-      "top1, margin, entropy, energy, or logistic with the original's coefficients (default top1)");
-  add("--decision-file", flags.decision_file, "FILE", "The confidence of this decision instead");
-  add("--cost", flags.cost, "C", "Of an offload; a wrong answer costs 1 (default 0.3)");
-  add("--server-error-cost", flags.server_error_cost, "C",
-      "Of a wrong answer of the server (default 1)");
-  add("--feedback", flags.feedback, "WHAT",
-      "server: its answer is taken for the truth, as in the field (default); labels: the truth");
-  add("--order", flags.order, "ORDER", "shuffled (default), recorded, by-class (drift)");
-  add("--repetitions", flags.repetitions, "N", "Each with its own order and seed (default 20)");
-  add("--seed", flags.seed, "N", "Of the first repetition (default 1)");
-  add("--memory", flags.memory, "N",
-      "Images after which the world may have changed (default 0: it does not)");
-  add("--horizon", flags.horizon, "N", "hedge: images to come (default 0: unknown)");
-  add("--experts", flags.experts, "N", "hedge: intervals of thresholds at most (default 256)");
-  add("--exploration", flags.exploration, "P", "hedge: forced share (default: by theory)");
-  add("--learning-rate", flags.learning_rate, "R", "hedge: of the weights (default: by theory)");
-  add("--bins", flags.bins, "N", "ucb: bins of confidence (default 16)");
-  add("--csv", flags.csv, "FILE", "Write the curves of the regret");
-  add("--svg", flags.svg, "FILE", "Draw them");
+      "hedge,ucb)",
+      "LIST");
+  add("--confidence", flags.confidence,
+      "top1, margin, entropy, energy, or logistic with the original's coefficients (default top1)",
+      "RULE");
+  add("--decision-file", flags.decision_file, "The confidence of this decision instead", "FILE");
+  add("--cost", flags.cost, "Of an offload; a wrong answer costs 1 (default 0.3)", "C");
+  add("--server-error-cost", flags.server_error_cost, "Of a wrong answer of the server (default 1)",
+      "C");
+  add("--feedback", flags.feedback,
+      "server: its answer is taken for the truth, as in the field (default); labels: the truth",
+      "WHAT");
+  add("--order", flags.order, "shuffled (default), recorded, by-class (drift)", "ORDER");
+  add("--repetitions", flags.repetitions, "Each with its own order and seed (default 20)", "N");
+  add("--seed", flags.seed, "Of the first repetition (default 1)", "N");
+  add("--memory", flags.memory,
+      "Images after which the world may have changed (default 0: it does not)", "N");
+  add("--horizon", flags.horizon, "hedge: images to come (default 0: unknown)", "N");
+  add("--experts", flags.experts, "hedge: intervals of thresholds at most (default 256)", "N");
+  add("--exploration", flags.exploration, "hedge: forced share (default: by theory)", "P");
+  add("--learning-rate", flags.learning_rate, "hedge: of the weights (default: by theory)", "R");
+  add("--bins", flags.bins, "ucb: bins of confidence (default 16)", "N");
+  add("--csv", flags.csv, "Write the curves of the regret", "FILE");
+  add("--svg", flags.svg, "Draw them", "FILE");
 }
 
 /// Flags of policies that do not run: a script may pass the same in every case.

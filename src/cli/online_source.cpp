@@ -4,21 +4,25 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <span>
 #include <utility>
 #include <vector>
 
+#include "base/named_values.h"
 #include "base/naming.h"
-#include "base/text.h"
 #include "cli/flags.h"
 #include "hedge/error.h"
-#include "hi/logistic_regression.h"
+#include "hi/published.h"
 #include "hi/score_features.h"
 
 namespace hedge::cli {
 namespace {
+
+constexpr std::array<std::pair<OnlineFeedback, std::string_view>, 2> kFeedbacks{
+    {{OnlineFeedback::kServer, "server"}, {OnlineFeedback::kLabels, "labels"}}};
 
 /// The decision whose confidence counts. Throws bad_input where it has none, or cannot judge these
 /// scores.
@@ -26,8 +30,10 @@ Decision decision_of(const OnlineFlags& flags, const ScoredImages& images) {
   if (!flags.decision_file.empty()) {
     return read_decision_for(flags.decision_file, images).decision;
   }
-  const LogisticRegression original;
-  Decision decision = logistic_decision(original.beta, original.w1, original.w2);
+  Decision decision =
+      published_decision(
+          {.model = "resnet8", .dataset = "cifar", .precision = "fp32", .branch = {}})
+          .decision;
   naming("--confidence", [&] {
     decision.rule = rule_named(flags.confidence);
     if (!has_threshold(decision.rule)) {
@@ -161,12 +167,8 @@ OnlineSetting online_setting(const OnlineFlags& flags) {
       parse_count("--seed", flags.seed, 0, std::numeric_limits<std::int64_t>::max() / 2));
   setting.repetitions =
       static_cast<std::size_t>(parse_count("--repetitions", flags.repetitions, 1, 100'000));
-  if (flags.feedback == "labels") {
-    setting.feedback = OnlineFeedback::kLabels;
-  } else if (flags.feedback != "server") {
-    throw bad_input(fmt::format("--feedback: no '{}'; there are server and labels",
-                                printable(flags.feedback, 40)));
-  }
+  setting.feedback =
+      naming("--feedback", [&] { return value_named(kFeedbacks, flags.feedback, "feedback"); });
   return setting;
 }
 

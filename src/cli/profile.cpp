@@ -89,7 +89,7 @@ nlohmann::ordered_json print_layers(const Program& program,
 }
 
 int profile(const Program& program, const Options& options) {
-  const std::int64_t batch = parse_count("--batch", options.batch, 1, 4096);
+  const std::int64_t batch = parse_count("--batch", options.batch, 1, kMostImages);
   const std::int64_t runs = parse_count("--iterations", options.iterations, 1, 100'000'000);
   const auto engine = open_engine(options.model);
   const auto context = engine->create_context(context_options(options.model, batch));

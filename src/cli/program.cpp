@@ -13,6 +13,7 @@
 #include "base/cancellation.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/named_values.h"
 #include "base/text.h"
 #include "hedge/error.h"
 #include "result/result.h"
@@ -43,6 +44,12 @@ std::string one_line(std::string text) {
 }
 
 }  // namespace
+
+void TextFlags::operator()(const char* name, std::string& value, const char* text,
+                           const char* type) const {
+  CLI::Option* const option = app_.add_option(name, value, text)->type_name(type);
+  if (!group_.empty()) option->group(group_);
+}
 
 void warn_of_idle_flags(const CLI::App& app, const std::string& prefix, const std::string& needs) {
   std::vector<std::string> names;
@@ -84,9 +91,8 @@ void parse_arguments(CLI::App& app, std::vector<std::string> arguments, const st
   if (!flag.starts_with('-')) {
     throw bad_input(fmt::format("{}what is '{}'? (--help lists what can be given)", at, flag));
   }
-  const std::string near = nearest(flag, long_names(app));
   throw bad_input(fmt::format("{}unknown flag {}{}; --help lists them", at, flag,
-                              near.empty() ? "" : fmt::format(" (did you mean {}?)", near)));
+                              did_you_mean(flag, long_names(app))));
 }
 
 Program::Program(const std::string& name, const std::string& description,
@@ -195,16 +201,26 @@ void Program::write_json(const nlohmann::ordered_json& json) const {
                   "\n");
 }
 
-ProgressBar::ProgressBar(const Program& program, std::string label, std::int64_t total)
-    : label_(std::move(label)),
-      total_(std::max<std::int64_t>(total, 1)),
-      begin_ns_(SteadyClock::now_ns()),
-      enabled_(!program.quiet() && isatty(STDERR_FILENO) == 1) {
-  program.show_notes();
+LiveLine::LiveLine(const Program& program)
+    : visible_(!program.quiet() && isatty(STDERR_FILENO) == 1) {}
+
+LiveLine::~LiveLine() {
+  if (shown_) fmt::print(stderr, "\r\033[K");
 }
 
-ProgressBar::~ProgressBar() {
-  if (enabled_ && drawn_ns_ != 0) fmt::print(stderr, "\r\033[K");
+void LiveLine::show(const std::string& text) {
+  if (!visible_) return;
+  shown_ = true;
+  fmt::print(stderr, "\r\033[K{}", text);
+  std::fflush(stderr);
+}
+
+ProgressBar::ProgressBar(const Program& program, std::string label, std::int64_t total)
+    : line_(program),
+      label_(std::move(label)),
+      total_(std::max<std::int64_t>(total, 1)),
+      begin_ns_(SteadyClock::now_ns()) {
+  program.show_notes();
 }
 
 void ProgressBar::draw(std::int64_t done) {
@@ -218,9 +234,8 @@ void ProgressBar::draw(std::int64_t done) {
   const double left = static_cast<double>(now - begin_ns_) * 1e-9 *
                       static_cast<double>(total_ - done) /
                       static_cast<double>(std::max<std::int64_t>(done, 1));
-  fmt::print(stderr, "\r\033[K{} [{}{}] {} of {}, {:.0f} s left", label_, std::string(filled, '='),
-             std::string(kWidth - filled, ' '), done, total_, left);
-  std::fflush(stderr);
+  line_.show(fmt::format("{} [{}{}] {} of {}, {:.0f} s left", label_, std::string(filled, '='),
+                         std::string(kWidth - filled, ' '), done, total_, left));
 }
 
 }  // namespace hedge::cli

@@ -81,32 +81,57 @@ class Program {
 /// the nearest known one. `where`, unless empty, is what the message begins with.
 void parse_arguments(CLI::App& app, std::vector<std::string> arguments, const std::string& where);
 
+/// Adds flags that take a text, of one group of --help: add("--seed", seed, "Of the draw", "N").
+class TextFlags {
+ public:
+  /// No group: among the other options.
+  explicit TextFlags(CLI::App& app, std::string group = {}) : app_(app), group_(std::move(group)) {}
+  void operator()(const char* name, std::string& value, const char* text, const char* type) const;
+
+ private:
+  CLI::App& app_;
+  std::string group_;
+};
+
 /// Warns of the flags given whose names begin with `prefix`: they have no effect but "for `needs`".
 /// A script may pass the same flags in every case, so they are no error.
 void warn_of_idle_flags(const CLI::App& app, const std::string& prefix, const std::string& needs);
 
-/// One line on stderr that grows; nothing where stderr is no terminal or with --quiet.
+/// One line on stderr, drawn over and over; nothing where stderr is no terminal or with --quiet.
+/// One thread at a time.
+class LiveLine {
+ public:
+  explicit LiveLine(const Program& program);
+  LiveLine(const LiveLine&) = delete;
+  LiveLine& operator=(const LiveLine&) = delete;
+  ~LiveLine();  ///< Wipes it.
+
+  [[nodiscard]] bool visible() const noexcept { return visible_; }
+  void show(const std::string& text);
+
+ private:
+  bool visible_;
+  bool shown_ = false;
+};
+
+/// A live line that grows.
 class ProgressBar {
  public:
   ProgressBar(const Program& program, std::string label, std::int64_t total);
-  ProgressBar(const ProgressBar&) = delete;
-  ProgressBar& operator=(const ProgressBar&) = delete;
-  ~ProgressBar();  ///< Wipes the line.
-
   /// Cheap unless the display has to change; draws at most ten times a second.
   void update(std::int64_t done) {
-    if (enabled_ && done >= next_) draw(done);
+    if (line_.visible() && done >= next_) draw(done);
   }
 
  private:
   void draw(std::int64_t done);
 
+  LiveLine line_;
   std::string label_;
   std::int64_t total_;
   std::int64_t next_ = 0;
   std::int64_t drawn_ns_ = 0;
   std::int64_t begin_ns_;
-  bool enabled_;
 };
 
 }  // namespace hedge::cli

@@ -20,7 +20,8 @@ struct Unit {
   std::string_view name;
   double factor;
 };
-constexpr std::array kSeconds{Unit{"us", 1e-6}, Unit{"ms", 1e-3}, Unit{"s", 1}};
+constexpr std::array kSeconds{Unit{"us", 1e-6}, Unit{"ms", 1e-3}, Unit{"s", 1}, Unit{"min", 60},
+                              Unit{"h", 3600}};
 constexpr std::array kJoules{Unit{"uJ", 1e-6}, Unit{"mJ", 1e-3}, Unit{"J", 1}};
 constexpr std::array kWatts{Unit{"uW", 1e-6}, Unit{"mW", 1e-3}, Unit{"W", 1}};
 constexpr std::array kRates{Unit{"bit/s", 1}, Unit{"kbit/s", 1e3}, Unit{"Mbit/s", 1e6},
@@ -66,6 +67,16 @@ std::string scaled_text(double value, std::span<const Unit> units) {
 double parse_seconds(const std::string& flag, const std::string& text) {
   return parse(flag, text, kSeconds, "2.5ms");
 }
+std::int64_t parse_duration(const std::string& flag, const std::string& text, std::int64_t low_ns,
+                            std::int64_t high_ns) {
+  const double ns = parse(flag, text, kSeconds, "30s") * 1e9;
+  if (ns >= static_cast<double>(low_ns) && ns <= static_cast<double>(high_ns)) {
+    return std::llround(ns);
+  }
+  throw bad_input(fmt::format("{}={}: give {:g}s to {:g}s", flag, text,
+                              static_cast<double>(low_ns) * 1e-9,
+                              static_cast<double>(high_ns) * 1e-9));
+}
 double parse_joules(const std::string& flag, const std::string& text) {
   return parse(flag, text, kJoules, "5mJ");
 }
@@ -89,7 +100,7 @@ double parse_share(const std::string& flag, const std::string& text) {
 }
 
 std::string seconds_text(double seconds) {
-  return scaled_text(seconds, kSeconds);
+  return scaled_text(seconds, std::span(kSeconds).first<3>());  // Long ones in s.
 }
 std::string joules_text(double joules) {
   return scaled_text(joules, kJoules);

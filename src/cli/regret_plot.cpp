@@ -4,10 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <iterator>
 #include <string_view>
+
+#include "cli/svg.h"
 
 namespace hedge::cli {
 namespace {
@@ -18,19 +18,15 @@ constexpr double kLeft = 70;
 constexpr double kTop = 20;
 constexpr double kRight = 20;
 constexpr double kBottom = 50;
-// Okabe and Ito's colours, told apart by the colour-blind too.
-constexpr std::array<std::string_view, 6> kColours{"#0072B2", "#D55E00", "#009E73",
-                                                   "#CC79A7", "#56B4E9", "#E69F00"};
+constexpr int kTicks = 5;
 
 struct Axes {
   double images = 1;
   double low = 0;
   double high = 1;
-  [[nodiscard]] double x(double value) const {
-    return kLeft + (kWidth - kLeft - kRight) * value / images;
-  }
-  [[nodiscard]] double y(double value) const {
-    return kTop + (kHeight - kTop - kBottom) * (high - value) / (high - low);
+  [[nodiscard]] SvgPoint at(double image, double regret) const {
+    return {kLeft + (kWidth - kLeft - kRight) * image / images,
+            kTop + (kHeight - kTop - kBottom) * (high - regret) / (high - low)};
   }
 };
 
@@ -39,13 +35,6 @@ double lower_of(const OnlineMean& mean) {
 }
 double upper_of(const OnlineMean& mean) {
   return mean.ci95 ? mean.ci95->upper : mean.mean;
-}
-
-/// 1, 2 or 5 times a power of ten, so that `span` holds about five.
-double tick_step(double span) {
-  const double power = std::pow(10, std::floor(std::log10(span / 5)));
-  const double ratio = span / 5 / power;
-  return power * (ratio < 1.5 ? 1 : ratio < 3.5 ? 2 : ratio < 7.5 ? 5 : 10);
 }
 
 Axes axes_of(const std::vector<RegretCurve>& curves) {
@@ -63,72 +52,56 @@ Axes axes_of(const std::vector<RegretCurve>& curves) {
     high = std::max(high, upper_of(curve.summary->regret));
   }
   if (high - low < 1e-9) high = low + 1;
-  const double step = tick_step(high - low);
+  const double step = round_step(high - low, kTicks);
   axes.low = std::floor(low / step) * step;
   axes.high = std::ceil(high / step) * step;
   return axes;
 }
 
-void add_axes(const Axes& axes, std::string& svg) {
-  const auto out = std::back_inserter(svg);
-  const double step = tick_step(axes.high - axes.low);
-  const auto lines = static_cast<int>(std::lround((axes.high - axes.low) / step));
-  for (int i = 0; i <= lines; ++i) {
-    const double value = axes.low + i * step;
-    fmt::format_to(out,
-                   "<line x1=\"{}\" x2=\"{}\" y1=\"{:.1f}\" y2=\"{:.1f}\" stroke=\"#ddd\"/>"
-                   "<text x=\"{}\" y=\"{:.1f}\" text-anchor=\"end\">{:g}</text>\n",
-                   kLeft, kWidth - kRight, axes.y(value), axes.y(value), kLeft - 6,
-                   axes.y(value) + 4, std::abs(value) < step / 2 ? 0 : value);
+void draw_axes(const Axes& axes, Svg& svg) {
+  for (const double tick : round_ticks(axes.low, axes.high, kTicks)) {
+    const SvgPoint left = axes.at(0, tick);
+    svg.line(left, axes.at(axes.images, tick), kGrid);
+    svg.text({left.x - 6, left.y + 4}, fmt::format("{:g}", tick), "end", kGrey);
   }
-  const double images_step = tick_step(axes.images);
-  for (double value = 0; value <= axes.images; value += images_step) {
-    fmt::format_to(out, "<text x=\"{:.1f}\" y=\"{}\" text-anchor=\"middle\">{:.0f}</text>\n",
-                   axes.x(value), kHeight - kBottom + 18, value);
+  for (const double tick : round_ticks(0, axes.images, kTicks)) {
+    const SvgPoint low = axes.at(tick, axes.low);
+    svg.text({low.x, low.y + 18}, fmt::format("{:.0f}", tick), "middle", kGrey);
   }
-  fmt::format_to(out,
-                 "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">images</text>"
-                 "<text transform=\"translate(16 {}) rotate(-90)\" text-anchor=\"middle\">regret, "
-                 "wrong answers</text>\n",
-                 (kLeft + kWidth - kRight) / 2, kHeight - 12, (kTop + kHeight - kBottom) / 2);
+  svg.text({(kLeft + kWidth - kRight) / 2, kHeight - 12}, "images", "middle");
+  svg.upward_text({16, (kTop + kHeight - kBottom) / 2}, "regret, wrong answers");
 }
 
-void add_curve(const Axes& axes, const RegretCurve& curve, std::size_t number, std::string& svg) {
+void draw_curve(const Axes& axes, const RegretCurve& curve, std::size_t number, Svg& svg) {
   const OnlineSummary& summary = *curve.summary;
-  const std::string_view colour = kColours[number % kColours.size()];
-  std::string line;
-  std::string band;
-  const auto add = [&](std::string& to, std::size_t at, double value) {
-    fmt::format_to(std::back_inserter(to), "{:.1f},{:.1f} ",
-                   axes.x(static_cast<double>(summary.checkpoints[at])),
-                   axes.y(std::clamp(value, axes.low, axes.high)));
+  const std::string_view color = kCurveColors[number % kCurveColors.size()];
+  const auto at = [&](std::size_t i, double value) {
+    return axes.at(static_cast<double>(summary.checkpoints[i]),
+                   std::clamp(value, axes.low, axes.high));
   };
+  std::vector<SvgPoint> line;
+  std::vector<SvgPoint> band;
   for (std::size_t i = 0; i < summary.curve.size(); ++i) {
-    add(line, i, summary.curve[i].mean);
-    add(band, i, lower_of(summary.curve[i]));
+    line.push_back(at(i, summary.curve[i].mean));
+    band.push_back(at(i, lower_of(summary.curve[i])));
   }
   for (std::size_t i = summary.curve.size(); i > 0; --i) {
-    add(band, i - 1, upper_of(summary.curve[i - 1]));
+    band.push_back(at(i - 1, upper_of(summary.curve[i - 1])));
   }
-  const double y = kTop + 16 + 18 * static_cast<double>(number);
-  fmt::format_to(std::back_inserter(svg),
-                 "<polygon points=\"{}\" fill=\"{}\" fill-opacity=\"0.2\"/>"
-                 "<polyline points=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"2\"/>"
-                 "<text x=\"{}\" y=\"{}\" fill=\"{}\">{}</text>\n",
-                 band, colour, line, colour, kLeft + 12, y, colour, curve.name);
+  svg.polygon(band, color, 0.2);
+  svg.polyline(line, {color, 2});
+  svg.text({kLeft + 12, kTop + 16 + 18 * static_cast<double>(number)}, curve.name, "start",
+           fmt::format("fill=\"{}\"", color));
 }
 
 }  // namespace
 
 std::string regret_plot(const std::vector<RegretCurve>& curves) {
   const Axes axes = axes_of(curves);
-  std::string svg = fmt::format(
-      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {}\" font-family=\"sans-serif\" "
-      "font-size=\"12\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n",
-      kWidth, kHeight);
-  add_axes(axes, svg);
-  for (std::size_t i = 0; i < curves.size(); ++i) add_curve(axes, curves[i], i, svg);
-  return svg + "</svg>\n";
+  Svg svg(kWidth, kHeight);
+  draw_axes(axes, svg);
+  for (std::size_t i = 0; i < curves.size(); ++i) draw_curve(axes, curves[i], i, svg);
+  return svg.finish();
 }
 
 }  // namespace hedge::cli

@@ -38,6 +38,14 @@ std::string attributes(const Stroke& stroke) {
   return text;
 }
 
+std::string coordinates(std::span<const SvgPoint> points) {
+  std::string text;
+  for (const SvgPoint& point : points) {
+    fmt::format_to(std::back_inserter(text), "{:.1f},{:.1f} ", point.x, point.y);
+  }
+  return text;
+}
+
 }  // namespace
 
 Svg::Svg(double width, double height) {
@@ -55,18 +63,28 @@ void Svg::line(SvgPoint from, SvgPoint to, const Stroke& stroke) {
 }
 
 void Svg::polyline(std::span<const SvgPoint> points, const Stroke& stroke) {
-  body_ += "<polyline points=\"";
-  for (const SvgPoint& point : points) {
-    fmt::format_to(std::back_inserter(body_), "{:.1f},{:.1f} ", point.x, point.y);
-  }
-  body_ += fmt::format("\" fill=\"none\" stroke-linejoin=\"round\" {}/>\n", attributes(stroke));
+  body_ += fmt::format("<polyline points=\"{}\" fill=\"none\" stroke-linejoin=\"round\" {}/>\n",
+                       coordinates(points), attributes(stroke));
 }
 
-void Svg::circle(SvgPoint center, double radius, std::string_view fill, std::string_view border) {
+void Svg::polygon(std::span<const SvgPoint> points, std::string_view fill, double opacity) {
+  body_ += fmt::format("<polygon points=\"{}\" fill=\"{}\" fill-opacity=\"{:.2f}\"/>\n",
+                       coordinates(points), fill, opacity);
+}
+
+void Svg::rectangle(SvgPoint upper_left, double width, double height, std::string_view fill) {
+  body_ += fmt::format(
+      "<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" fill=\"{}\"/>\n",
+      upper_left.x, upper_left.y, width, height, fill);
+}
+
+void Svg::circle(SvgPoint center, double radius, std::string_view fill, std::string_view border,
+                 std::string_view title) {
   body_ += fmt::format(
       "<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{:.1f}\" fill=\"{}\" stroke=\"{}\" "
-      "stroke-width=\"2\"/>\n",
-      center.x, center.y, radius, fill, border);
+      "stroke-width=\"2\"{}\n",
+      center.x, center.y, radius, fill, border,
+      title.empty() ? "/>" : fmt::format("><title>{}</title></circle>", escape(title)));
 }
 
 void Svg::text(SvgPoint at, std::string_view text, std::string_view anchor,
@@ -75,15 +93,25 @@ void Svg::text(SvgPoint at, std::string_view text, std::string_view anchor,
                        at.y, anchor, style, escape(text));
 }
 
+void Svg::upward_text(SvgPoint at, std::string_view text) {
+  body_ += fmt::format(
+      "<text transform=\"translate({:.1f} {:.1f}) rotate(-90)\" text-anchor=\"middle\">{}</text>\n",
+      at.x, at.y, escape(text));
+}
+
 std::string Svg::finish() const {
   return body_ + "</svg>\n";
 }
 
-std::vector<double> round_ticks(double low, double high, int wanted) {
-  const double rough = (high - low) / wanted;
+double round_step(double span, int wanted) {
+  const double rough = span / wanted;
   const double power = std::pow(10, std::floor(std::log10(rough)));
   const double mantissa = rough / power;
-  const double step = power * (mantissa < 1.5 ? 1 : mantissa < 3.5 ? 2 : mantissa < 7.5 ? 5 : 10);
+  return power * (mantissa < 1.5 ? 1 : mantissa < 3.5 ? 2 : mantissa < 7.5 ? 5 : 10);
+}
+
+std::vector<double> round_ticks(double low, double high, int wanted) {
+  const double step = round_step(high - low, wanted);
   std::vector<double> ticks;
   const double slack = step * 1e-9;
   for (double k = std::ceil((low - slack) / step); k * step <= high + slack; ++k) {

@@ -3,17 +3,13 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cli/program.h"
+
 namespace hedge::cli {
 namespace {
 
-void add_file(CLI::App& app, const char* flag, std::string& value, const char* text) {
-  app.add_option(flag, value, text)->type_name("FILE");
-}
-
 void add_costs(CLI::App& app, SweepOptions& options) {
-  const auto add = [&](const char* flag, std::string& value, const char* text, const char* type) {
-    app.add_option(flag, value, text)->type_name(type)->group("Costs");
-  };
+  const TextFlags add(app, "Costs");
   add("--local", options.local, "Result of the local model (measurements --json)", "FILE");
   add("--local-latency", options.local_latency, "Latency of the local model", "TIME");
   add("--local-energy", options.local_energy, "Energy of the local model, an image", "ENERGY");
@@ -38,9 +34,7 @@ void add_costs(CLI::App& app, SweepOptions& options) {
 }
 
 void add_bounds(CLI::App& app, SweepOptions& options) {
-  const auto add = [&](const char* flag, std::string& value, const char* text, const char* type) {
-    app.add_option(flag, value, text)->type_name(type)->group("Bounds");
-  };
+  const TextFlags add(app, "Bounds");
   add("--max-latency", options.max_latency, "Mean latency of an image", "TIME");
   add("--max-energy", options.max_energy, "Mean energy of an image", "ENERGY");
   add("--max-offload", options.max_offload, "Share of images that are offloaded", "SHARE");
@@ -83,9 +77,10 @@ void add_sweep_options(CLI::App& app, SweepOptions& options) {
       ->type_name("B,W1,W2|NAME");
   add_costs(app, options);
   add_bounds(app, options);
-  add_file(app, "--out", options.out, "Write the best point as a decision file");
-  add_file(app, "--csv", options.csv, "Write all points");
-  add_file(app, "--svg", options.svg, "Draw accuracy against offload share, latency and energy");
+  const TextFlags add(app);
+  add("--out", options.out, "Write the best point as a decision file", "FILE");
+  add("--csv", options.csv, "Write all points", "FILE");
+  add("--svg", options.svg, "Draw accuracy against offload share, latency and energy", "FILE");
 }
 
 }  // namespace hedge::cli

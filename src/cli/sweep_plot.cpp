@@ -22,17 +22,14 @@ constexpr double kTop = 84;
 constexpr double kBottom = 62;
 constexpr double kRight = 26;
 
-// Colours that the colour-blind tell apart (Okabe and Ito 2008), and dashes beside them.
-constexpr std::array<Stroke, 6> kStrokes{{{"#0072B2", 2.2, ""},
-                                          {"#D55E00", 2.2, "8 3"},
-                                          {"#009E73", 2.2, "3 2"},
-                                          {"#CC79A7", 2.2, "9 3 2 3"},
-                                          {"#B8860B", 2.2, "1.5 2.5"},
-                                          {"#56B4E9", 2.2, "12 4"}}};
+// Dashes tell curves apart beside their colours.
+constexpr std::array<Stroke, 6> kStrokes{{{kCurveColors[0], 2.2, ""},
+                                          {kCurveColors[1], 2.2, "8 3"},
+                                          {kCurveColors[2], 2.2, "3 2"},
+                                          {kCurveColors[3], 2.2, "9 3 2 3"},
+                                          {kCurveColors[4], 2.2, "1.5 2.5"},
+                                          {kCurveColors[5], 2.2, "12 4"}}};
 constexpr Stroke kBoundStroke{"#767676", 1.4, "4 4"};
-constexpr Stroke kGrid{"#e4e4e4", 1, ""};
-constexpr std::string_view kGrey = "fill=\"#5a5a5a\"";
-constexpr std::string_view kBold = "font-weight=\"bold\"";
 // Over lines: a white border of the letters keeps them legible.
 constexpr std::string_view kGreyOver =
     "fill=\"#5a5a5a\" paint-order=\"stroke\" stroke=\"#ffffff\" stroke-width=\"4\"";

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <vector>
 
+#include "base/named_values.h"
 #include "base/text.h"
 #include "data/cifar_dataset.h"
 #include "data/dataset_names.h"
@@ -59,11 +60,10 @@ std::string known_dataset(const std::string& name) {
   if (dataset.empty()) {
     const auto known = known_datasets();
     const std::vector<std::string> names(known.begin(), known.end());
-    const std::string near = nearest(to_lower(name), names);
-    throw bad_input(fmt::format(
-        "no dataset '{}'{}; there are {}, and your own as folder:DIR or "
-        "npy:X.npy,Y.npy",
-        name, near.empty() ? "" : fmt::format(" (did you mean {}?)", near), join_words(names)));
+    throw bad_input(
+        fmt::format("no dataset '{}'{}; there are {}, and your own as folder:DIR or "
+                    "npy:X.npy,Y.npy",
+                    name, did_you_mean(to_lower(name), names), join_words(names)));
   }
   return dataset;
 }

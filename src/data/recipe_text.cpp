@@ -15,6 +15,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/named_values.h"
 #include "base/naming.h"
 #include "base/text.h"
 #include "data/recipes.h"
@@ -130,10 +131,8 @@ void set_key(PreprocessingRecipe& recipe, const std::string& key, const std::str
   } else if (key == "width") {
     recipe.width = parse_extent(key, value);
   } else {
-    const std::string near = nearest(key, kKeys);
     throw bad_input(fmt::format("preprocessing has no key '{}'{}; there are {}", key,
-                                near.empty() ? "" : fmt::format(" (did you mean {}?)", near),
-                                join_words(kKeys)));
+                                did_you_mean(key, kKeys), join_words(kKeys)));
   }
 }
 

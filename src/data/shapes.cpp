@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "base/random.h"
+
 namespace hedge {
 namespace {
 
@@ -11,27 +13,19 @@ constexpr int kSide = 32;
 constexpr int kUnit = 1024;    ///< Of a shape's own coordinates: its radius.
 constexpr int kSubpixel = 16;  ///< Positions on the canvas are in sixteenths of a pixel.
 
-/// SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014), started
-/// from seed and index, so that any image can be drawn without those before it.
+/// Started from seed and index, so that any image can be drawn without those before it.
 class Random {
  public:
-  Random(std::uint64_t seed, std::uint64_t index) : state_(mix(seed) + mix(~index)) {}
+  Random(std::uint64_t seed, std::uint64_t index) : random_(mix_bits(seed) + mix_bits(~index)) {}
   /// Uniform in low..high, both included.
   int range(int low, int high) {
     const auto span = static_cast<std::uint64_t>(high - low + 1);
-    return low + static_cast<int>(((next() >> 32U) * span) >> 32U);
+    return low + static_cast<int>(((random_.next() >> 32U) * span) >> 32U);
   }
   bool chance(int percent) { return range(1, 100) <= percent; }
 
  private:
-  static std::uint64_t mix(std::uint64_t z) {
-    z = (z ^ (z >> 30U)) * 0xBF58476D1CE4E5B9U;
-    z = (z ^ (z >> 27U)) * 0x94D049BB133111EBU;
-    return z ^ (z >> 31U);
-  }
-  std::uint64_t next() { return mix(state_ += 0x9E3779B97F4A7C15U); }
-
-  std::uint64_t state_;
+  SplitMix64 random_;
 };
 
 /// sin of whole degrees, times 1024: Bhaskara's approximation (7th century), within 0.2 %.

@@ -2,12 +2,13 @@
 #include "energy/meters.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <utility>
 
+#include "base/named_values.h"
 #include "base/text.h"
 #include "energy/probes.h"
 #include "hedge/error.h"
@@ -71,18 +72,11 @@ MeterChoice open_best(const MeterOptions& options) {
 void require_known(const std::string& name) {
   const std::vector<std::string> names = meter_names();
   if (std::find(names.begin(), names.end(), name) != names.end()) return;
-  const std::string near = nearest(name, names);
   throw bad_input(fmt::format("no meter '{}'{}; there are {}, csv:FILE and none", name,
-                              near.empty() ? "" : fmt::format(" (did you mean {}?)", near),
-                              join_words(names)));
+                              did_you_mean(name, names), fmt::join(names, ", ")));
 }
 
 }  // namespace
-
-std::string MeterOptions::default_nvml_library() {
-  const char* library = std::getenv("HEDGE_NVML_LIBRARY");  // NOLINT(concurrency-mt-unsafe)
-  return library != nullptr && *library != '\0' ? library : "libnvidia-ml.so.1";
-}
 
 std::vector<std::string> meter_names() {
   return {kNames.begin(), kNames.end()};

@@ -7,18 +7,16 @@
 #include <vector>
 
 #include "base/system_files.h"
+#include "energy/nvml_library.h"
 #include "energy/power_meter.h"
 
 namespace hedge {
 
 struct MeterOptions {
   std::filesystem::path root = system_root();  ///< Where /sys is looked for.
-  std::string nvml_library = default_nvml_library();
+  std::string nvml_library = nvml_library_name();
   /// The load runs on an NVIDIA GPU: its meter comes before the processor's.
   bool gpu_load = false;
-
-  /// $HEDGE_NVML_LIBRARY, else "libnvidia-ml.so.1". The variable is there for tests.
-  [[nodiscard]] static std::string default_nvml_library();
 };
 
 /// A kind of meter that Hedge knows, and whether this machine has it.

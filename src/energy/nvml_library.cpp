@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <cstdlib>
 
 #include "base/text.h"
 
@@ -14,6 +15,11 @@ namespace {
 constexpr std::size_t kNameBytes = 96;  // NVML_DEVICE_NAME_V2_BUFFER_SIZE
 
 }  // namespace
+
+std::string nvml_library_name() {
+  const char* library = std::getenv("HEDGE_NVML_LIBRARY");  // NOLINT(concurrency-mt-unsafe)
+  return library != nullptr && *library != '\0' ? library : kNvmlLibrary;
+}
 
 template <class Function>
 void NvmlLibrary::find(Function*& function, const char* symbol) {

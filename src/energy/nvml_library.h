@@ -6,6 +6,11 @@
 
 namespace hedge {
 
+inline constexpr const char* kNvmlLibrary = "libnvidia-ml.so.1";
+
+/// $HEDGE_NVML_LIBRARY, else kNvmlLibrary. The variable is there for tests.
+[[nodiscard]] std::string nvml_library_name();
+
 /// NVIDIA's management library, opened at run time: no header of it, no link to it. What is
 /// declared here is its C interface (NVML API Reference Guide): handles are pointers, results an
 /// int. Its functions may be called from any thread.

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <system_error>
 
+#include "base/named_values.h"
 #include "base/system_files.h"
 #include "base/text.h"
 #include "hedge/error.h"
@@ -49,10 +50,8 @@ std::vector<std::string> words_in(const fs::path& file) {
 void check_governor(const CpuFrequency& cpu, const std::string& governor) {
   const auto known = words_in(cpu.folder / "scaling_available_governors");
   if (known.empty() || std::find(known.begin(), known.end(), governor) != known.end()) return;
-  const std::string near = nearest(governor, known);
   throw bad_input(fmt::format("CPU {} has no governor '{}'{}; there are {}", cpu.cpu, governor,
-                              near.empty() ? "" : fmt::format(" (did you mean {}?)", near),
-                              join_words(known)));
+                              did_you_mean(governor, known), join_words(known)));
 }
 
 void check_clock(const CpuFrequency& cpu, const char* flag, std::int64_t khz) {

@@ -24,11 +24,14 @@ struct Section {
   std::shared_ptr<const void> owner;  ///< Keeps the bytes alive.
 };
 
+inline constexpr int kHighestOptimizationLevel = 5;
+
 struct BuildOptions {
   std::string precision;
   /// Precisions of single layers that do not compute in integers, by their names.
   std::map<std::string, std::string> layers{};
-  int optimization_level = 3;  ///< 0 (no tactic is timed) to 5; trtexec's scale.
+  /// 0 (no tactic is timed) to kHighestOptimizationLevel; trtexec's scale.
+  int optimization_level = 3;
   int threads = 1;
   std::filesystem::path timing_cache;  ///< Empty: none.
   /// The output of the early exit; the nodes that it needs come first (graph/early_exit.h).

@@ -49,8 +49,7 @@ bool is_valid(const Quantization& q, const Shape& shape) {
   const bool along_axis =
       q.axis >= 0 && q.axis < static_cast<std::int64_t>(shape.size()) &&
       static_cast<std::int64_t>(q.scales.size()) == shape[static_cast<std::size_t>(q.axis)];
-  const auto [lowest, highest] =
-      q.type == DataType::kInt8 ? std::pair(-128, 127) : std::pair(0, 255);
+  const auto [lowest, highest] = stored_range(q.type);
   return (q.scales.size() == 1 || along_axis) && q.zero_point >= lowest &&
          q.zero_point <= highest && std::all_of(q.scales.begin(), q.scales.end(), [](float scale) {
            return std::isfinite(scale) && scale > 0;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <utility>
+
 #include "graph/graph.h"
 
 namespace hedge {
@@ -8,6 +10,11 @@ namespace hedge {
 /// The inputs 1 and 2 of QuantizeLinear and DequantizeLinear: scalars, or [channels].
 [[nodiscard]] Tensor scale_tensor(const Quantization& q);
 [[nodiscard]] Tensor zero_point_tensor(const Quantization& q);
+
+/// The lowest and the highest number of an 8-bit type.
+[[nodiscard]] constexpr std::pair<int, int> stored_range(DataType type) {
+  return type == DataType::kInt8 ? std::pair(-128, 127) : std::pair(0, 255);
+}
 
 /// Of a tensor of that shape: 8 bits, positive finite scales, one or as many as the axis has
 /// places.

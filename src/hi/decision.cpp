@@ -9,7 +9,8 @@
 #include <limits>
 #include <utility>
 
-#include "base/text.h"
+#include "base/named_values.h"
+#include "base/random.h"
 #include "hedge/error.h"
 
 namespace hedge {
@@ -31,32 +32,9 @@ constexpr std::array<std::pair<Feature, std::string_view>, 5> kFeatures{
      {Feature::kEntropy, "entropy"},
      {Feature::kEnergy, "energy"}}};
 
-template <class Table, class Key>
-std::string_view name_in(const Table& table, Key key) noexcept {
-  for (const auto& [value, name] : table) {
-    if (value == key) return name;
-  }
-  return "?";
-}
-
-template <class Table>
-auto named_in(const Table& table, std::string_view word, const char* what) {
-  std::vector<std::string> names;
-  for (const auto& [value, name] : table) {
-    if (name == word) return value;
-    names.emplace_back(name);
-  }
-  throw bad_input(
-      fmt::format("no {} '{}'; there are {}", what, printable(word, 40), join_words(names)));
-}
-
-/// Uniform in [0, 1) from the image's number: SplitMix64 (Steele, Lea, Flood 2014).
+/// Uniform in [0, 1) from the image's number.
 double uniform(std::uint64_t seed, std::uint64_t image) noexcept {
-  std::uint64_t z = seed * 0x9E3779B97F4A7C15U + (image + 1) * 0xD1342543DE82EF95U;
-  z = (z ^ (z >> 30U)) * 0xBF58476D1CE4E5B9U;
-  z = (z ^ (z >> 27U)) * 0x94D049BB133111EBU;
-  z ^= z >> 31U;
-  return static_cast<double>(z >> 11U) * 0x1p-53;
+  return unit_of(mix_bits(seed * 0x9E3779B97F4A7C15U + (image + 1) * 0xD1342543DE82EF95U));
 }
 
 /// hedge sweep writes thresholds 1e-9 beside the first and the last confidence.
@@ -91,16 +69,13 @@ std::string_view name_of(Feature feature) noexcept {
   return name_in(kFeatures, feature);
 }
 Rule rule_named(std::string_view name) {
-  return named_in(kRules, name, "decision");
+  return value_named(kRules, name, "decision");
 }
 std::optional<Rule> find_rule(std::string_view name) noexcept {
-  for (const auto& [rule, known] : kRules) {
-    if (known == name) return rule;
-  }
-  return std::nullopt;
+  return find_named(kRules, name);
 }
 Feature feature_named(std::string_view name) {
-  return named_in(kFeatures, name, "feature");
+  return value_named(kFeatures, name, "feature");
 }
 
 std::span<const Rule> score_rules() noexcept {

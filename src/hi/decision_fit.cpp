@@ -4,17 +4,20 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <utility>
 
-#include "base/text.h"
+#include "base/named_values.h"
 #include "hedge/error.h"
 
 namespace hedge {
 namespace {
 
-constexpr std::array kCalibrations{Calibration::kNone, Calibration::kTemperature,
-                                   Calibration::kIsotonic};
+constexpr std::array<std::pair<Calibration, std::string_view>, 3> kCalibrations{
+    {{Calibration::kNone, "none"},
+     {Calibration::kTemperature, "temperature"},
+     {Calibration::kIsotonic, "isotonic"}}};
 
 bool looks_at_energy(const DecisionFitOptions& options) {
   return options.rule == Rule::kEnergy ||
@@ -62,23 +65,11 @@ void decide_by_map(const DecisionFitOptions& options, DecisionFit& fit) {
 }  // namespace
 
 std::string_view name_of(Calibration calibration) noexcept {
-  switch (calibration) {
-    case Calibration::kNone:
-      return "none";
-    case Calibration::kTemperature:
-      return "temperature";
-    case Calibration::kIsotonic:
-      return "isotonic";
-  }
-  return "?";
+  return name_in(kCalibrations, calibration);
 }
 
 Calibration calibration_named(std::string_view name) {
-  for (const Calibration calibration : kCalibrations) {
-    if (name_of(calibration) == name) return calibration;
-  }
-  throw bad_input(fmt::format("no calibration '{}'; there are none, temperature and isotonic",
-                              printable(name, 40)));
+  return value_named(kCalibrations, name, "calibration");
 }
 
 LabelledScores::LabelledScores(const RecordedScores& scores, ScoreKind kind,

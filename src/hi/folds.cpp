@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <random>
-#include <utility>
 
+#include "base/random.h"
 #include "hedge/error.h"
 
 namespace hedge {
@@ -31,14 +31,11 @@ std::vector<int> stratified_folds(std::span<const Outcome> outcomes, int folds,
                     "more images",
                     with.size(), without.size()));
   }
-  // std::shuffle is the library's own affair; the generator's numbers are the standard's.
-  std::mt19937_64 random(seed);
+  std::mt19937_64 random(seed);  // Its numbers are the standard's.
   std::vector<int> fold(n);
   int next = 0;
   for (std::vector<std::size_t>* group : {&with, &without}) {
-    for (std::size_t left = group->size(); left > 1; --left) {
-      std::swap((*group)[left - 1], (*group)[random() % left]);
-    }
+    shuffle_by(std::span(*group), [&](std::size_t count) { return random() % count; });
     for (const std::size_t sample : *group) {
       fold[sample] = next;
       next = (next + 1) % folds;

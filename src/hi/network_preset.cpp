@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hi/network_preset.h"
 
-#include <fmt/format.h>
-
 #include <array>
 #include <string>
 #include <vector>
 
-#include "base/text.h"
-#include "hedge/error.h"
+#include "base/named_values.h"
 
 namespace hedge {
 namespace {
@@ -135,8 +132,7 @@ const NetworkPreset& network_preset(std::string_view name) {
     if (preset.name == name) return preset;
     names.emplace_back(preset.name);
   }
-  throw bad_input(
-      fmt::format("no network '{}'; there are {}", printable(name, 40), join_words(names)));
+  throw no_such_name("network", name, names);
 }
 
 }  // namespace hedge

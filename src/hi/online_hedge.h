@@ -7,8 +7,8 @@
 #include <span>
 #include <vector>
 
+#include "base/random.h"
 #include "hi/online_tally.h"
-#include "hi/split_mix.h"
 
 namespace hedge {
 

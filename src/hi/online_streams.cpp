@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hi/online_streams.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -11,9 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "base/text.h"
-#include "hedge/error.h"
-#include "hi/split_mix.h"
+#include "base/named_values.h"
+#include "base/random.h"
 
 namespace hedge {
 namespace {
@@ -30,17 +27,6 @@ constexpr std::array<std::pair<OnlineOrder, std::string_view>, 3> kOrders{
     {{OnlineOrder::kRecorded, "recorded"},
      {OnlineOrder::kShuffled, "shuffled"},
      {OnlineOrder::kByClass, "by-class"}}};
-
-template <class Table>
-auto named_in(const Table& table, std::string_view word, const char* what) {
-  std::vector<std::string> names;
-  for (const auto& [value, name] : table) {
-    if (name == word) return value;
-    names.emplace_back(name);
-  }
-  throw bad_input(
-      fmt::format("no {} '{}'; there are {}", what, printable(word, 40), join_words(names)));
-}
 
 std::vector<std::size_t> equal_parts(std::size_t images, std::size_t parts) {
   std::vector<std::size_t> begins;
@@ -81,10 +67,10 @@ std::vector<std::size_t> segments_of(Drift drift, std::size_t images) {
 }  // namespace
 
 Drift drift_named(std::string_view name) {
-  return named_in(kDrifts, name, "synthetic stream");
+  return value_named(kDrifts, name, "synthetic stream");
 }
 OnlineOrder order_named(std::string_view name) {
-  return named_in(kOrders, name, "order");
+  return value_named(kOrders, name, "order");
 }
 
 OnlineStream synthetic_stream(const SyntheticOptions& options, std::uint64_t seed) {

@@ -10,6 +10,7 @@
 #include <random>
 #include <tuple>
 
+#include "base/random.h"
 #include "hedge/error.h"
 
 namespace hedge {
@@ -118,9 +119,8 @@ std::vector<int> draw_folds(std::size_t images, int folds, std::uint64_t seed) {
   std::vector<int> fold(images);
   for (std::size_t i = 0; i < images; ++i)
     fold[i] = static_cast<int>(i % static_cast<std::size_t>(folds));
-  // Fisher-Yates by hand: std::shuffle differs between standard libraries.
-  std::mt19937_64 random(seed);
-  for (std::size_t i = images; i > 1; --i) std::swap(fold[i - 1], fold[random() % i]);
+  std::mt19937_64 random(seed);  // Its numbers are the standard's.
+  shuffle_by(std::span(fold), [&](std::size_t count) { return random() % count; });
   return fold;
 }
 

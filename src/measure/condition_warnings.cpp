@@ -24,7 +24,6 @@ constexpr double kWarmer_c = 10;
 // Governors step by several per cent; what is below did not get the clock that was asked for.
 constexpr double kClockShare = 0.9;
 constexpr double kBusy = 0.8;  // Of one CPU.
-constexpr std::uint64_t kPowerLimitBit = 0x04;
 
 struct Run {
   const Conditions& before;

@@ -9,7 +9,6 @@
 #include <mutex>
 #include <utility>
 
-#include "energy/meters.h"
 #include "energy/nvml_library.h"
 
 namespace hedge {
@@ -120,8 +119,8 @@ NvidiaGpus read_nvidia_gpus(const std::string& library) {
 }
 
 std::string nvml_library_of(const std::filesystem::path& root) {
-  const std::string library = MeterOptions::default_nvml_library();
-  const bool chosen = library != "libnvidia-ml.so.1";
+  const std::string library = nvml_library_name();
+  const bool chosen = library != kNvmlLibrary;
   return chosen || root == "/" ? library : "";
 }
 

@@ -26,11 +26,16 @@ struct GpuSlowdown {
   const char* name;
   bool throttles;  ///< By heat or a failing supply, rather than by the limit that was set.
 };
+inline constexpr std::uint64_t kPowerLimitBit = 0x04;
 inline constexpr GpuSlowdown kGpuSlowdowns[] = {
-    {0x04, "power limit", false},  {0x08, "hardware slowdown", true},
-    {0x20, "heat (driver)", true}, {0x40, "heat (hardware)", true},
-    {0x80, "power brake", true},   {0x02, "application clocks", false},
-    {0x10, "sync boost", false},   {0x100, "display clocks", false},
+    {kPowerLimitBit, "power limit", false},
+    {0x08, "hardware slowdown", true},
+    {0x20, "heat (driver)", true},
+    {0x40, "heat (hardware)", true},
+    {0x80, "power brake", true},
+    {0x02, "application clocks", false},
+    {0x10, "sync boost", false},
+    {0x100, "display clocks", false},
 };
 
 struct NvidiaGpus {

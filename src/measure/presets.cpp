@@ -3,9 +3,11 @@
 
 #include <fmt/format.h>
 
+#include <array>
+#include <utility>
 #include <vector>
 
-#include "base/text.h"
+#include "base/named_values.h"
 #include "hedge/error.h"
 
 namespace hedge {
@@ -13,6 +15,9 @@ namespace {
 
 constexpr std::int64_t kMillisecond = 1'000'000;
 constexpr std::int64_t kSecond = 1000 * kMillisecond;
+
+constexpr std::array<std::pair<Timing, std::string_view>, 3> kTimings{
+    {{Timing::kLoop, "loop"}, {Timing::kEach, "each"}, {Timing::kBoth, "both"}}};
 
 std::vector<MeasuringPlan> presets() {
   MeasuringPlan quick;
@@ -47,9 +52,7 @@ MeasuringPlan preset_plan(std::string_view name) {
     if (plan.preset == name) return plan;
     names.push_back(plan.preset);
   }
-  const std::string near = nearest(name, names);
-  throw bad_input(fmt::format("--preset={}: there are {}{}", name, join_words(names),
-                              near.empty() ? "" : fmt::format(" (did you mean {}?)", near)));
+  throw no_such_name("preset", name, names);
 }
 
 std::string describe(const WarmUpRule& rule) {
@@ -83,22 +86,11 @@ std::string duration_text(std::int64_t ns) {
 }
 
 std::string_view to_string(Timing timing) noexcept {
-  switch (timing) {
-    case Timing::kLoop:
-      return "loop";
-    case Timing::kEach:
-      return "each";
-    case Timing::kBoth:
-      break;
-  }
-  return "both";
+  return name_in(kTimings, timing);
 }
 
 Timing parse_timing(std::string_view text) {
-  for (const Timing timing : {Timing::kLoop, Timing::kEach, Timing::kBoth}) {
-    if (to_string(timing) == text) return timing;
-  }
-  throw bad_input(fmt::format("--timing={}: give loop, each or both", text));
+  return value_named(kTimings, text, "timing");
 }
 
 }  // namespace hedge

@@ -11,8 +11,11 @@
 
 namespace hedge {
 
+/// Of the magnitude in int8, symmetric: -128 is not used.
+inline constexpr float kInt8Levels = 127;
+
 /// TensorRT's calibration cache: a header line, then a line a tensor with its scale, which is
-/// threshold / 127, as the eight hexadecimal digits of a big-endian float32:
+/// threshold / kInt8Levels, as the eight hexadecimal digits of a big-endian float32:
 ///
 ///     TRT-8602-EntropyCalibration2
 ///     conv1_out: 3c010a14

@@ -276,8 +276,9 @@ class Absorber {
     Node& quantize = graph_.nodes[static_cast<std::size_t>(index.producer[stored])];
     if (!is_op(quantize, "QuantizeLinear")) return;
     const auto q = parameters(quantize, type);
-    const auto lower = bound(clip, 1, type == DataType::kInt8 ? -128 : 0);
-    const auto upper = bound(clip, 2, type == DataType::kInt8 ? 127 : 255);
+    const auto [lowest, highest] = stored_range(type);
+    const auto lower = bound(clip, 1, lowest);
+    const auto upper = bound(clip, 2, highest);
     if (!q || q->scales.size() > 1 || !lower || !upper) return;
     const auto level = [&](std::int64_t stored_as) {
       const auto x = static_cast<float>(stored_as - q->zero_point) * q->scales.front();

@@ -9,14 +9,15 @@
 #include <optional>
 #include <utility>
 
+#include "base/named_values.h"
 #include "base/text.h"
 #include "graph/quantization.h"
 #include "graph/query.h"
+#include "quant/calibration_cache.h"
 
 namespace hedge {
 namespace {
 
-constexpr float kInt8Levels = 127;  ///< Symmetric: -128 is not used.
 constexpr float kUInt8Levels = 255;
 
 /// The result holds the values of the input (or some of them), so both have one scale.
@@ -187,11 +188,10 @@ std::string resolve_layer(const Graph& graph, const std::string& name) {
   if (!known.empty() && name == "first") return known.front();
   if (!known.empty() && name == "last") return known.back();
   if (std::find(known.begin(), known.end(), name) != known.end()) return name;
-  const std::string near = nearest(name, known);
   throw bad_input(
       fmt::format("no layer with weights is called '{}'{}; hedge info lists them "
                   "(first and last are names too)",
-                  name, near.empty() ? "" : fmt::format(" (did you mean {}?)", near)));
+                  name, did_you_mean(name, known)));
 }
 
 std::vector<ValueId> quantizable_activations(const Graph& graph) {

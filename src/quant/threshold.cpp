@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/named_values.h"
 #include "base/text.h"
 #include "hedge/error.h"
 
@@ -69,16 +70,11 @@ double squared_error(const Histogram& histogram, double threshold) {
 }  // namespace
 
 CalibrationMethod calibration_method_from_string(std::string_view name) {
-  std::vector<std::string> names;
-  for (const auto& [method, known] : kMethods) {
-    if (known == to_lower(name)) return method;
-    names.emplace_back(known);
-  }
-  throw bad_input(fmt::format("no calibration method '{}'; there are {}", name, join_words(names)));
+  return value_named(kMethods, to_lower(name), "calibration method");
 }
 
 std::string_view to_string(CalibrationMethod method) noexcept {
-  return kMethods.at(static_cast<std::size_t>(method)).second;
+  return name_in(kMethods, method);
 }
 
 double entropy_threshold(const Histogram& histogram) {

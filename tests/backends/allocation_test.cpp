@@ -9,12 +9,12 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "base/random.h"
 #include "graph/early_exit.h"
 #include "graph/query.h"
 #include "hi/early_exit.h"
 #include "hi/fast_decision.h"
 #include "hi/online.h"
-#include "hi/split_mix.h"
 #include "support/early_exit_nets.h"
 #include "support/engines.h"
 #include "support/heap_counts.h"

@@ -1,33 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Early exit as a user meets it: build_engine --exit, inference --exit-decision, measurements --stem.
 HEDGE_BUILD is the build folder, HEDGE_SOURCE the checkout."""
-import json
 import math
 import os
 import shutil
-import subprocess
 import tempfile
 import threading
 import time
 import unittest
 
-BUILD = os.environ["HEDGE_BUILD"]
-SOURCE = os.environ["HEDGE_SOURCE"]
-SHARED = os.path.join(SOURCE, "..", "shared")
+from support import SANITIZED, SHARED, SOURCE, ProgramTest, call, read_json
+
 DEMO = os.path.join(SOURCE, "models", "EE_resnet20w_shapes.onnx")
 PLAIN = os.path.join(SOURCE, "models", "resnet8_shapes.onnx")
-SANITIZED = bool(os.environ.get("HEDGE_SANITIZED"))
 IMAGES = 200 if SANITIZED else 1000
-
-
-def call(name, *arguments, **options):
-    return subprocess.run([os.path.join(BUILD, name), *arguments], text=True, capture_output=True, check=False,
-                          **options)
-
-
-def read_json(path):
-    with open(path) as text:
-        return json.load(text)
 
 
 def read_rows(path):
@@ -39,7 +25,7 @@ def arg_max(row):
     return row.index(max(row))
 
 
-class EarlyExit(unittest.TestCase):
+class EarlyExit(ProgramTest):
     @classmethod
     def setUpClass(cls):
         cls.root = tempfile.mkdtemp()
@@ -72,13 +58,6 @@ class EarlyExit(unittest.TestCase):
         done = self.infer(decision, f"--json={path}", *arguments, **options)
         self.assertEqual(done.returncode, 0, done.stderr)
         return read_json(path), done.stdout
-
-    def refused(self, done, *words):
-        self.assertEqual(done.returncode, 2, done.stderr)
-        errors = [line for line in done.stderr.splitlines() if ": error: " in line]
-        self.assertEqual(len(errors), 1, done.stderr)
-        for word in words:
-            self.assertIn(word, errors[0])
 
     # ---- building
 

@@ -14,10 +14,8 @@ import threading
 import time
 import unittest
 
-BUILD = os.environ["HEDGE_BUILD"]
-SOURCE = os.environ["HEDGE_SOURCE"]
-DEMO = os.path.join(SOURCE, "models", "resnet8_shapes.onnx")
-SANITIZED = bool(os.environ.get("HEDGE_SANITIZED"))
+from support import BUILD, DEMO, SANITIZED, ProgramTest
+
 RAPL = "sys/class/powercap/intel-rapl:0"
 RANGE_UJ = 262143328850
 
@@ -54,7 +52,7 @@ class Counter:
         os.close(file)
 
 
-class Energy(unittest.TestCase):
+class Energy(ProgramTest):
     @classmethod
     def setUpClass(cls):
         cls.root = tempfile.mkdtemp()
@@ -85,13 +83,6 @@ class Energy(unittest.TestCase):
     def measure(self, *arguments, **options):
         return self.call("measurements", f"--model={self.engine}", f"--data={self.data}", "--energy",
                          *arguments, **options)
-
-    def refused(self, done, *words, status=2):
-        self.assertEqual(done.returncode, status, done.stderr)
-        errors = [line for line in done.stderr.splitlines() if ": error: " in line]
-        self.assertEqual(len(errors), 1, done.stderr)
-        for word in words:
-            self.assertIn(word, errors[0])
 
     def result(self, *arguments):
         path = os.path.join(self.machine, "result.json")

@@ -9,7 +9,8 @@ import subprocess
 import tempfile
 import unittest
 
-from programs_test import BUILD, DEMO, SOURCE, field, node, onnx_model
+from onnx_writer import field, node
+from support import BUILD, DEMO, SOURCE, ProgramTest
 
 IMAGES = os.path.join(SOURCE, "tests", "data", "images")
 PIXELS = 32 * 32
@@ -44,7 +45,7 @@ def mean_red_net(edge):
     return field(1, 8) + field(7, graph) + field(8, field(2, 13))
 
 
-class Images(unittest.TestCase):
+class Images(ProgramTest):
     @classmethod
     def setUpClass(cls):
         cls.root = tempfile.mkdtemp()
@@ -93,13 +94,6 @@ class Images(unittest.TestCase):
             predictions = [int(line) for line in text]
         with open(path, encoding="utf-8") as text:
             return json.load(text), predictions, done
-
-    def refused(self, done, *words, status=2):
-        self.assertEqual(done.returncode, status, done.stderr)
-        errors = [line for line in done.stderr.splitlines() if ": error: " in line]
-        self.assertEqual(len(errors), 1, done.stderr)
-        for word in words:
-            self.assertIn(word, errors[0])
 
     # ---- the user's own
 

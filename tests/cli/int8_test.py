@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """INT8 as a user meets it: calibration, caches, reports, Q/DQ. HEDGE_BUILD is the build folder, HEDGE_SOURCE
 the checkout. What needs ONNX Runtime runs where the packages of tools/requirements-test.txt are (.venv)."""
-import json
 import os
 import shutil
 import signal
@@ -11,11 +10,8 @@ import tempfile
 import time
 import unittest
 
-BUILD = os.environ["HEDGE_BUILD"]
-SOURCE = os.environ["HEDGE_SOURCE"]
-SHARED = os.path.join(SOURCE, "..", "shared")
-DEMO = os.path.join(SOURCE, "models", "resnet8_shapes.onnx")
-STRONG = os.path.join(SOURCE, "models", "resnet20w_shapes.onnx")
+from support import BUILD, DEMO, SHARED, SOURCE, STRONG, ProgramTest, call, read_json
+
 RECORD = 3073
 
 try:
@@ -29,22 +25,12 @@ except ImportError:
     onnxruntime = None
 
 
-def call(name, *arguments, cwd=None):
-    return subprocess.run([os.path.join(BUILD, name), *arguments], cwd=cwd, text=True, capture_output=True,
-                          check=False)
-
-
-def read_json(path):
-    with open(path) as text:
-        return json.load(text)
-
-
 def read_lines(path):
     with open(path) as text:
         return list(text)
 
 
-class Int8(unittest.TestCase):
+class Int8(ProgramTest):
     @classmethod
     def setUpClass(cls):
         cls.root = tempfile.mkdtemp()
@@ -86,13 +72,6 @@ class Int8(unittest.TestCase):
     def succeeded(self, done):
         self.assertEqual(done.returncode, 0, done.stderr)
         return done
-
-    def refused(self, done, *words, status=2):
-        self.assertEqual(done.returncode, status, done.stdout + done.stderr)
-        errors = [line for line in done.stderr.splitlines() if ": error: " in line]
-        self.assertEqual(len(errors), 1, done.stderr)
-        for word in words:
-            self.assertIn(word, errors[0])
 
     def correct(self, model, *arguments, data=None):
         result = self.path("result.json")

@@ -121,7 +121,7 @@ class Online(unittest.TestCase):
     def test_is_deterministic(self):
         for more in ((), ("--order=by-class", "--memory=500"), ("--feedback=labels",)):
             first, second = (self.recorded_result("--repetitions=3", *more)[0] for _ in range(2))
-            self.assertEqual(first, second)
+            self.assertEqual({**first, "time_utc": second["time_utc"]}, second)
         other, _ = self.recorded_result("--repetitions=3", "--seed=9")
         self.assertNotEqual(first["policies"], other["policies"])
 

@@ -11,7 +11,8 @@ import tempfile
 import time
 import unittest
 
-BUILD = os.environ["HEDGE_BUILD"]
+from support import BUILD, ProgramTest
+
 PROGRAM = os.path.join(BUILD, "hedge-power")
 
 CONF = """
@@ -186,7 +187,7 @@ def ended(process):
         return True
 
 
-class Power(unittest.TestCase):
+class Power(ProgramTest):
     def setUp(self):
         self.board = Board()
 
@@ -203,10 +204,7 @@ class Power(unittest.TestCase):
 
     def refused(self, *arguments, status=2, words=()):
         done = self.power(*arguments, status=status)
-        errors = [line for line in done.stderr.splitlines() if ": error: " in line]
-        self.assertEqual(len(errors), 1, done.stderr)
-        for word in words:
-            self.assertIn(word, errors[0])
+        super().refused(done, *words, status=status)
         return done
 
     def start(self, *arguments, **options):

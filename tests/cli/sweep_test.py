@@ -15,10 +15,8 @@ import time
 import unittest
 import xml.etree.ElementTree
 
-BUILD = os.environ["HEDGE_BUILD"]
-SOURCE = os.environ["HEDGE_SOURCE"]
-SHARED = os.path.join(SOURCE, "..", "shared")
-DEMO = os.path.join(SOURCE, "models", "resnet8_shapes.onnx")
+from support import BUILD, DEMO, SHARED, ProgramTest
+
 BETA, W1, W2 = -4.5, 5.8, -3.6
 COEFFICIENTS = f"--coefficients={BETA},{W1},{W2}"
 COSTS = ("--local-latency=2ms", "--local-energy=5mJ", "--idle-power=1W", "--network=wifi",
@@ -44,7 +42,7 @@ def confidences(logits):
             "energy": -(largest + math.log(total))}
 
 
-class Sweep(unittest.TestCase):
+class Sweep(ProgramTest):
     @classmethod
     def setUpClass(cls):
         cls.root = tempfile.mkdtemp()
@@ -100,12 +98,7 @@ class Sweep(unittest.TestCase):
             return json.load(text)
 
     def refused(self, *arguments, words, status=2):
-        done = self.call(*arguments)
-        self.assertEqual(done.returncode, status, done.stderr)
-        errors = [line for line in done.stderr.splitlines() if ": error: " in line]
-        self.assertEqual(len(errors), 1, done.stderr)
-        for word in words:
-            self.assertIn(word, errors[0])
+        super().refused(self.call(*arguments), *words, status=status)
 
     def apply(self, decision, threshold):
         """Offloads and right answers, image by image."""
@@ -221,6 +214,13 @@ class Sweep(unittest.TestCase):
         for text in ("46.2 Mbit/s", "Silicon Labs", "ASSUMED: a quiet network", "--local-latency",
                      "tail (p99) are not modelled"):
             self.assertIn(text, done.stdout)
+
+    def test_times_in_any_unit(self):
+        points = [self.result(*self.base, *COSTS[:-1], f"--server-latency={time}")["all_server"]
+                  for time in ("1.5min", "90s", "90000 ms", "0.025h")]
+        self.assertGreater(points[0]["latency_us"], 90e6)
+        self.assertEqual(points[1:], points[:1] * 3)
+        self.refused(*self.base, *COSTS[:-1], "--server-latency=2", words=("--server-latency", "min"))
 
     def test_no_point_within_the_bounds(self):
         out = self.path("decision.json")
@@ -433,7 +433,7 @@ class Sweep(unittest.TestCase):
         self.refused(*self.base, "--csv=/nonexistent/x.csv", words=("/nonexistent",))
 
     def test_quantities_are_strict(self):
-        for flag, texts in {"--local-latency": ("2", "2min", "2MS", "ms", "-2ms", "nanms", "infs", "2e400s", "2  ms"),
+        for flag, texts in {"--local-latency": ("2", "2days", "2MS", "ms", "-2ms", "nanms", "infs", "2e400s", "2  ms"),
                             "--local-energy": ("5", "5mj", "5kJ"),
                             "--bandwidth": ("10Mb/s", "10MB/s", "0", "0Mbit/s"),
                             "--upload": ("3072", "3kb", "-1B"),

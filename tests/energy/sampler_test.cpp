@@ -103,6 +103,7 @@ TEST(Sampler, WithoutAMeterRecordsProgress) {
   EXPECT_EQ(recording.progress.at(SteadyClock::now_ns()), 7);
 }
 
+// One that waited out its period would run into ctest's timeout.
 TEST(Sampler, EndsWhenItIsDropped) {
   RunningMeter meter;
   const std::atomic<std::int64_t> done{0};

@@ -9,9 +9,9 @@
 #include <set>
 #include <vector>
 
+#include "base/random.h"
 #include "hedge/error.h"
 #include "hi/online_streams.h"
-#include "hi/split_mix.h"
 
 namespace hedge {
 namespace {

@@ -11,8 +11,8 @@
 #include <span>
 #include <vector>
 
+#include "base/random.h"
 #include "hedge/error.h"
-#include "hi/split_mix.h"
 
 namespace hedge {
 namespace {

@@ -128,6 +128,7 @@ TEST(ConditionsWatch, GoesOnUntilStopped) {
   EXPECT_GE(watch.stop().samples, 4);
 }
 
+// One that waited out its hour would run into ctest's timeout.
 TEST(ConditionsWatch, MayBeDroppedWithoutStopping) {
   const FakeRoot root;
   const ConditionsWatch watch(root.path(), std::chrono::hours(1));

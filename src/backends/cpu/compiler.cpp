@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "backends/cpu/threads.h"
+#include "engine/reference_layer.h"
 #include "graph/early_exit.h"
 #include "graph/post_op.h"
 #include "graph/query.h"
@@ -61,11 +62,8 @@ Compiler::Compiler(const Graph& graph, const PlanOptions& options)
   use_threads(options.threads);
 
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
-    for (const ValueId id : graph.nodes[i].inputs) {
-      if (id != kNoValue) last_use_[static_cast<std::size_t>(id)] = i;
-    }
-    for (const PostOp& post_op : graph.nodes[i].post_ops) {
-      if (post_op.operand != kNoValue) last_use_[static_cast<std::size_t>(post_op.operand)] = i;
+    for (const ValueId id : reference_inputs(graph.nodes[i])) {
+      last_use_[static_cast<std::size_t>(id)] = i;
     }
   }
   for (const ValueId id : graph.outputs)
@@ -74,7 +72,7 @@ Compiler::Compiler(const Graph& graph, const PlanOptions& options)
 
 std::shared_ptr<const Plan> Compiler::run() {
   const GraphInput& input = graph_.inputs.at(0);
-  const Shape& shape = graph_.value(input.value).type.shape;
+  const Shape& shape = shape_of(input.value);
   plan_->input_elements = static_cast<std::size_t>(element_count(shape));
 
   // The caller's tensor is row-major in its own order of axes; seen in ours, it has strides.
@@ -290,12 +288,11 @@ void Compiler::finish(const Node& node, const Located& located, std::size_t done
   for (std::size_t i = done; i < node.post_ops.size(); ++i) {
     const PostOp& post_op = node.post_ops[i];
     if (post_op.kind == PostOp::Kind::kAdd) {
-      const Shape& shape = graph_.value(node.outputs[0]).type.shape;
-      last = add_binary(node, dnnl::algorithm::binary_add, kernels::BinaryOp::kAdd,
-                        {last, shape, kNoValue},
-                        {packed(post_op.operand, node.name),
-                         graph_.value(post_op.operand).type.shape, post_op.operand},
-                        shape, {});
+      const Shape& shape = shape_of(node.outputs[0]);
+      last = add_binary(
+          node, dnnl::algorithm::binary_add, kernels::BinaryOp::kAdd, {last, shape, kNoValue},
+          {packed(post_op.operand, node.name), shape_of(post_op.operand), post_op.operand}, shape,
+          {});
     } else {
       add_activation(node, post_op, last, last);
     }

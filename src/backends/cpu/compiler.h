@@ -145,6 +145,7 @@ class Compiler {
     return graph_.value(id).quantization;
   }
   [[nodiscard]] const TensorType& type_of_value(ValueId id) const { return graph_.value(id).type; }
+  [[nodiscard]] const Shape& shape_of(ValueId id) const { return graph_.value(id).type.shape; }
   [[nodiscard]] bool is_raw(ValueId id) const;
   [[nodiscard]] Located locate(ValueId id);
   /// The value in that layout, reordered where it does not exist in it yet.
@@ -274,8 +275,8 @@ template <class T>
   return result;
 }
 
-/// The window of a Conv or pooling node on a plane, auto_pad and ceil_mode resolved.
-[[nodiscard]] Window window_of(const Node& node, const Dims& kernel, const Shape& in,
-                               const Shape& out);
+/// The window of a Conv or pooling node on a plane, as oneDNN counts: auto_pad and ceil_mode
+/// resolved. `in` is the input's shape, NCHW.
+[[nodiscard]] Window window_of(const Node& node, const Dims& kernel, const Shape& in);
 
 }  // namespace hedge::cpu

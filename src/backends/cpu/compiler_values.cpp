@@ -111,7 +111,7 @@ Located Compiler::row_major_form(ValueId id, const std::string& why) {
   for (const Located& form : forms(id)) {
     if (is_row_major(form.desc)) return form;
   }
-  return with_desc(id, row_major(graph_.value(id).type.shape, type_of(first.desc)), why);
+  return with_desc(id, row_major(shape_of(id), type_of(first.desc)), why);
 }
 
 Located Compiler::row_major_floats(ValueId id, const std::string& why) {
@@ -119,7 +119,7 @@ Located Compiler::row_major_floats(ValueId id, const std::string& why) {
   for (const Located& form : forms(id)) {
     if (is_row_major(form.desc) && type_of(form.desc) == Type::f32) return form;
   }
-  return with_desc(id, row_major(graph_.value(id).type.shape, Type::f32), why);
+  return with_desc(id, row_major(shape_of(id), Type::f32), why);
 }
 
 }  // namespace hedge::cpu

@@ -136,7 +136,7 @@ class CpuBackend final : public Backend {
     tuner.plan.precisions = types_of_layers(options.layers);
     tuner.plan.threads = options.threads;
     tuner.plan.exit_output = options.exit_output;
-    tuner.level = std::min(options.optimization_level, 5);
+    tuner.level = options.optimization_level;
     tuner.timing_cache = options.timing_cache;
     const auto plain = compile(graph, tuner.plan);  // Before the tuner: names what is unsupported.
     tuner.plan.tactics = choose_tactics(graph, tuner);

@@ -38,7 +38,7 @@ bool Compiler::moves_bytes(const Node& node) const {
 /// By its strides; other layouts are reordered to a plain one first.
 void Compiler::quantize_form(ValueId id, const Located& floats) {
   const Quantization& q = *quantization_of(id);
-  const Shape& shape = graph_.value(id).type.shape;
+  const Shape& shape = shape_of(id);
   const auto plain = [](const Desc& desc) {
     const auto layout = blocking_of(desc);
     return type_of(desc) == Type::f32 && layout && layout->inner_axes.empty();
@@ -70,7 +70,7 @@ void Compiler::quantize_form(ValueId id, const Located& floats) {
 void Compiler::dequantize_form(ValueId id) {
   const Quantization& q = *quantization_of(id);
   const Located from = byte_forms_.at(static_cast<std::size_t>(id)).at(0);
-  const Shape& shape = graph_.value(id).type.shape;
+  const Shape& shape = shape_of(id);
   const Desc same = with_type(from.desc, Type::f32);
   const Located to = new_result(is_packed(same) ? same : row_major(shape, Type::f32));
   const auto from_layout = blocking_of(from.desc);
@@ -110,9 +110,8 @@ Obstacle Compiler::compile_byte_add(const Node& node) {
   const Located dst = new_result(with_type(a.desc, byte_type(*held[2])));
   const PostOps fused{0, node.post_ops.size(), kNoValue, {}};
   const Bounds bounds = bounds_of(node, fused);
-  kernels::ByteAdd sum{.count = element_count(type_of_value(node.outputs[0]).shape),
-                       .low = bounds.low,
-                       .high = bounds.high};
+  kernels::ByteAdd sum{
+      .count = element_count(shape_of(node.outputs[0])), .low = bounds.low, .high = bounds.high};
   bool is_signed[3];
   for (std::size_t i = 0; i < 3; ++i) {
     sum.scales[i] = held[i]->scales[0];
@@ -131,7 +130,7 @@ Obstacle Compiler::compile_byte_add(const Node& node) {
 bool Compiler::add_byte_mean(const Node& node) {
   const ValueId id = node.inputs[0];
   const auto& q = quantization_of(id);
-  const Shape& shape = graph_.value(id).type.shape;
+  const Shape& shape = shape_of(id);
   if (!q || q->scales.size() != 1 || shape.size() != 4 || graph_.is_constant(id)) return false;
   bytes_ = true;
   const Located src = with_desc(id, nhwc(shape, byte_type(*q)), node.name);
@@ -141,7 +140,7 @@ bool Compiler::add_byte_mean(const Node& node) {
                                 .channels = shape[1],
                                 .factor = q->scales[0] / static_cast<float>(pixels),
                                 .zero_points = static_cast<std::int32_t>(q->zero_point * pixels)};
-  const Located dst = new_result(nhwc(graph_.value(node.outputs[0]).type.shape, Type::f32));
+  const Located dst = new_result(nhwc(shape_of(node.outputs[0]), Type::f32));
   add_own_step(node, "GlobalAveragePool hedge:byte_mean",
                {kernels::plane_mean_kernel(q->type == DataType::kInt8, isa_),
                 std::make_shared<const kernels::PlaneMean>(mean)},

@@ -236,7 +236,7 @@ Obstacle Compiler::compile_elementwise(const Node& node) {
 
 Located Compiler::relaid(const Node& node, const Operand& operand, const Desc& wanted) {
   if (operand.located.desc == wanted) return operand.located;
-  if (operand.id != kNoValue && dims_of(wanted) == Dims(graph_.value(operand.id).type.shape)) {
+  if (operand.id != kNoValue && dims_of(wanted) == Dims(shape_of(operand.id))) {
     return with_desc(operand.id, wanted, node.name);
   }
   if (graph_.is_constant(operand.id)) {
@@ -345,10 +345,9 @@ Obstacle Compiler::compile_binary(const Node& node) {
     if (id == kNoValue || is_raw(id)) return "an operand that is not float32";
   }
   if (node.inputs.size() == 1) return compile_view(node);
-  const Shape& shape = graph_.value(node.outputs[0]).type.shape;
+  const Shape& shape = shape_of(node.outputs[0]);
   const auto operand = [&](std::size_t i) {
-    return Operand{packed(node.inputs[i], node.name), graph_.value(node.inputs[i]).type.shape,
-                   node.inputs[i]};
+    return Operand{packed(node.inputs[i], node.name), shape_of(node.inputs[i]), node.inputs[i]};
   };
   PostOps fused = post_ops(node, Fusing::kLibrary);
   if (fused.residual != kNoValue) fused = PostOps{};

@@ -235,11 +235,11 @@ Obstacle Compiler::compile_integer(const Node& node) {
 
 /// Whether oneDNN has a fast one, and no tactic prefers our own.
 bool Compiler::add_library_integer_convolution(const Node& node, const IntegerLayer& layer) {
-  const Shape& in = graph_.value(node.inputs[0]).type.shape;
-  const Shape& out = graph_.value(node.outputs[0]).type.shape;
+  const Shape& in = shape_of(node.inputs[0]);
+  const Shape& out = shape_of(node.outputs[0]);
   Dims w = layer.weights.shape();
   const std::int64_t group = node.attributes.get_int("group", 1);
-  const Window window = window_of(node, {w[2], w[3]}, in, out);
+  const Window window = window_of(node, {w[2], w[3]}, in);
   if (group > 1) w = {group, w[0] / group, w[1], w[2], w[3]};
 
   const Scales scales{group > 1 ? Scales::Of::kGroupedConvolution : Scales::Of::kConvolution,
@@ -267,8 +267,8 @@ bool Compiler::add_library_integer_convolution(const Node& node, const IntegerLa
 
 /// x * weights, with x as rows of the last axis. Whether oneDNN has a fast one.
 bool Compiler::add_library_integer_product(const Node& node, IntegerLayer layer) {
-  const Shape& in = graph_.value(node.inputs[0]).type.shape;
-  const Shape& out = graph_.value(node.outputs[0]).type.shape;
+  const Shape& in = shape_of(node.inputs[0]);
+  const Shape& out = shape_of(node.outputs[0]);
   const bool transposed = node.attributes.get_int("transB", 0) != 0;
   const std::int64_t rows = element_count(in) / in.back();
   const Dims w{out.back(), in.back()};
@@ -304,8 +304,8 @@ bool Compiler::add_library_integer_product(const Node& node, IntegerLayer layer)
 
 /// By our own kernels, which do every layer that why_not_integer lets through.
 void Compiler::add_own_integer(const Node& node, const IntegerLayer& layer) {
-  const Shape& in = graph_.value(node.inputs[0]).type.shape;
-  const Shape& out = graph_.value(node.outputs[0]).type.shape;
+  const Shape& in = shape_of(node.inputs[0]);
+  const Shape& out = shape_of(node.outputs[0]);
   const bool conv = is_op(node, "Conv");
   const bool transposed = conv || node.attributes.get_int("transB", 0) != 0;
   IntegerConvolution own{.layer = conv ? own_convolution_layer(node) : own_dense_layer(node),

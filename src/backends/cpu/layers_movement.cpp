@@ -71,14 +71,13 @@ Obstacle Compiler::compile_concat(const Node& node) {
   for (std::size_t i = 0; i < node.inputs.size(); ++i) {
     Located part = packed(node.inputs[i], node.name);
     if (type_of(part.desc) != type) {
-      part = with_desc(node.inputs[i], row_major(graph_.value(node.inputs[i]).type.shape, type),
-                       node.name);
+      part = with_desc(node.inputs[i], row_major(shape_of(node.inputs[i]), type), node.name);
     }
     parts.push_back(part.desc);
     arguments.push_back(argument(DNNL_ARG_MULTIPLE_SRC + static_cast<int>(i), part));
   }
-  const std::size_t axis = normal_axis(node.attributes.get_int("axis", 0),
-                                       graph_.value(node.outputs[0]).type.shape.size());
+  const std::size_t axis =
+      normal_axis(node.attributes.get_int("axis", 0), shape_of(node.outputs[0]).size());
   const AnyPrimitive primitive =
       concat(plan_->engine, static_cast<int>(axis), parts, plain_attributes());
   if (implementation_class(primitive.implementation) == ImplementationClass::kReference) {
@@ -95,12 +94,12 @@ Obstacle Compiler::compile_concat(const Node& node) {
 /// What oneDNN's own fallback does (parts that end within a block of channels), but without its
 /// allocations: each part is reordered to its place in a plain result.
 void Compiler::concat_by_reorders(const Node& node, std::size_t axis, Type type) {
-  const Desc whole = row_major(graph_.value(node.outputs[0]).type.shape, type);
+  const Desc whole = row_major(shape_of(node.outputs[0]), type);
   const Dims strides = blocking_of(whole)->strides;
   const Located dst = new_result(whole);
   std::int64_t begin = 0;
   for (const ValueId id : node.inputs) {
-    const Shape& shape = graph_.value(id).type.shape;
+    const Shape& shape = shape_of(id);
     add_reorder(node.name, packed(id, node.name),
                 {Desc(Dims(shape), type, strides), dst.storage,
                  static_cast<std::size_t>(begin * strides[axis]) * element_bytes(whole)});
@@ -114,7 +113,7 @@ void Compiler::concat_by_reorders(const Node& node, std::size_t axis, Type type)
 Obstacle Compiler::compile_transpose(const Node& node) {
   const Located src = locate(node.inputs[0]);
   auto perm = node.attributes.get_ints("perm");
-  const Shape& shape = graph_.value(node.outputs[0]).type.shape;
+  const Shape& shape = shape_of(node.outputs[0]);
   if (perm.empty()) {
     for (std::size_t i = shape.size(); i-- > 0;) perm.push_back(static_cast<std::int64_t>(i));
   }
@@ -140,7 +139,7 @@ Obstacle Compiler::compile_transpose(const Node& node) {
 Obstacle Compiler::compile_view(const Node& node) {
   const ValueId in = node.inputs[0];
   const ValueId out = node.outputs[0];
-  const Shape& shape = graph_.value(out).type.shape;
+  const Shape& shape = shape_of(out);
   Located src;
   if (is_raw(in)) {
     src = locate(in);
@@ -159,8 +158,7 @@ Obstacle Compiler::compile_view(const Node& node) {
 /// Post-ops write, and a view may not: others read those bytes.
 void Compiler::finish_view(const Node& node, const Located& seen) {
   if (node.post_ops.empty()) return produce(node.outputs[0], seen);
-  const Located copy =
-      new_result(row_major(graph_.value(node.outputs[0]).type.shape, type_of(seen.desc)));
+  const Located copy = new_result(row_major(shape_of(node.outputs[0]), type_of(seen.desc)));
   add_reorder(node.name, seen, copy);
   finish(node, copy, 0);
 }
@@ -182,7 +180,7 @@ Obstacle Compiler::compile_split(const Node& node) {
     inputs.push_back(id == kNoValue ? nullptr : &graph_.value(id));
   }
   const auto types = node.op->infer(node, inputs);
-  const Shape& shape = graph_.value(node.inputs[0]).type.shape;
+  const Shape& shape = shape_of(node.inputs[0]);
   const std::size_t axis = normal_axis(node.attributes.get_int("axis", 0), shape.size());
   const Located src = plain_form(node.inputs[0], node.name);
   const Dims strides = blocking_of(src.desc)->strides;
@@ -203,8 +201,8 @@ Obstacle Compiler::compile_split(const Node& node) {
 bool Compiler::compile_selection(const Node& node) {
   const Value& index = graph_.value(node.inputs[1]);
   if (!index.constant || !index.type.shape.empty()) return false;
-  const Shape& shape = graph_.value(node.inputs[0]).type.shape;
-  const Shape& out = graph_.value(node.outputs[0]).type.shape;
+  const Shape& shape = shape_of(node.inputs[0]);
+  const Shape& out = shape_of(node.outputs[0]);
   const std::size_t axis = normal_axis(node.attributes.get_int("axis", 0), shape.size());
   const std::int64_t given = index.constant->to_int64()[0];
   const std::int64_t at = given < 0 ? given + shape[axis] : given;
@@ -225,7 +223,7 @@ Obstacle Compiler::compile_moving(const Node& node) {
   if (is_op(node, "Gather") && compile_selection(node)) return {};
   const auto traced = trace_movement(graph_, node);
   if (!traced) return "operands that are not constant, or a very large one";
-  const Shape& shape = graph_.value(node.outputs[0]).type.shape;
+  const Shape& shape = shape_of(node.outputs[0]);
   const Located src = row_major_form(node.inputs[0], node.name);
   if (const auto view = as_strides(traced->sources, shape)) {
     finish_view(node,

@@ -71,18 +71,18 @@ const KernelSet& own_set(kernels::Isa isa) {
 /// Empty where no kernel of ours does the layer.
 std::string Compiler::own_convolution(const Node& node) const {
   if (precision_ != Type::f32 && !bytes_) return {};
-  const Shape& in = graph_.value(node.inputs[0]).type.shape;
+  const Shape& in = shape_of(node.inputs[0]);
   Convolution layer{.groups = static_cast<int>(node.attributes.get_int("group", 1)),
-                    .out_channels = static_cast<int>(graph_.value(node.inputs[1]).type.shape[0])};
+                    .out_channels = static_cast<int>(shape_of(node.inputs[1])[0])};
   layer.geometry.channels = static_cast<int>(in[1]);
   return bytes_ ? integer_convolution_name(layer, own_set()) : convolution_name(layer, own_set());
 }
 
 Convolution Compiler::own_convolution_layer(const Node& node) const {
-  const Shape& in = graph_.value(node.inputs[0]).type.shape;
-  const Shape& out = graph_.value(node.outputs[0]).type.shape;
-  const Shape& w = graph_.value(node.inputs[1]).type.shape;
-  return {.geometry = geometry_of(window_of(node, {w[2], w[3]}, in, out), in, out),
+  const Shape& in = shape_of(node.inputs[0]);
+  const Shape& out = shape_of(node.outputs[0]);
+  const Shape& w = shape_of(node.inputs[1]);
+  return {.geometry = geometry_of(window_of(node, {w[2], w[3]}, in), in, out),
           .groups = static_cast<int>(node.attributes.get_int("group", 1)),
           .out_channels = static_cast<int>(out[1]),
           .threads = options_.threads};
@@ -90,8 +90,8 @@ Convolution Compiler::own_convolution_layer(const Node& node) const {
 
 /// Rows of the last axis as pixels.
 Convolution Compiler::own_dense_layer(const Node& node) const {
-  const Shape& in = graph_.value(node.inputs[0]).type.shape;
-  const Shape& out = graph_.value(node.outputs[0]).type.shape;
+  const Shape& in = shape_of(node.inputs[0]);
+  const Shape& out = shape_of(node.outputs[0]);
   const std::int64_t rows = element_count(in) / in.back();
   const Window none{{1, 1}, {1, 1}, {0, 0}, {0, 0}, {0, 0}};
   return {.geometry = geometry_of(none, {rows, in.back(), 1, 1}, {rows, out.back(), 1, 1}),
@@ -100,8 +100,8 @@ Convolution Compiler::own_dense_layer(const Node& node) const {
 }
 
 void Compiler::add_own_convolution(const Node& node) {
-  const Shape& in = graph_.value(node.inputs[0]).type.shape;
-  const Shape& out = graph_.value(node.outputs[0]).type.shape;
+  const Shape& in = shape_of(node.inputs[0]);
+  const Shape& out = shape_of(node.outputs[0]);
   const bool biased = node.inputs.size() > 2 && node.inputs[2] != kNoValue;
   add_own_product(
       node, own_convolution_layer(node), with_desc(node.inputs[0], nhwc(in, Type::f32), node.name),
@@ -112,7 +112,7 @@ void Compiler::add_own_convolution(const Node& node) {
 /// Rows of the last axis times weights [out][in].
 void Compiler::add_own_dense(const Node& node, const float* weights, const float* bias,
                              std::size_t begin) {
-  const Shape& out = graph_.value(node.outputs[0]).type.shape;
+  const Shape& out = shape_of(node.outputs[0]);
   add_own_product(node, own_dense_layer(node), row_major_floats(node.inputs[0], node.name),
                   row_major(out, Type::f32), weights, bias, post_ops(node, Fusing::kOwn, begin));
 }
@@ -149,8 +149,8 @@ void Compiler::add_own_product(const Node& node, Convolution layer, const Locate
 }
 
 void Compiler::add_own_pool(const Node& node, const Window& window) {
-  const Shape& in = graph_.value(node.inputs[0]).type.shape;
-  const Shape& out = graph_.value(node.outputs[0]).type.shape;
+  const Shape& in = shape_of(node.inputs[0]);
+  const Shape& out = shape_of(node.outputs[0]);
   PostOps fused = post_ops(node, Fusing::kOwn);
   if (fused.residual != kNoValue) fused = {};
   PoolPlan plan{.geometry = geometry_of(window, in, out),
@@ -168,7 +168,7 @@ void Compiler::add_own_pool(const Node& node, const Window& window) {
 }
 
 void Compiler::add_own_softmax(const Node& node, const Located& src, std::size_t axis) {
-  const Shape& shape = graph_.value(node.inputs[0]).type.shape;
+  const Shape& shape = shape_of(node.inputs[0]);
   const auto product = [&](std::size_t begin, std::size_t end) {
     return element_count(Shape(shape.begin() + static_cast<std::ptrdiff_t>(begin),
                                shape.begin() + static_cast<std::ptrdiff_t>(end)));

@@ -41,12 +41,12 @@ std::string why_not_pooled(const Node& node, const Shape& in) {
 }  // namespace
 
 Obstacle Compiler::compile_pooling(const Node& node) {
-  const Shape& in = graph_.value(node.inputs[0]).type.shape;
-  const Shape& out = graph_.value(node.outputs[0]).type.shape;
+  const Shape& in = shape_of(node.inputs[0]);
+  const Shape& out = shape_of(node.outputs[0]);
   if (auto obstacle = why_not_pooled(node, in); !obstacle.empty()) return obstacle;
   const bool global = node.op->name.starts_with("Global");
   const Window window = global ? Window{{in[2], in[3]}, {in[2], in[3]}, {0, 0}, {0, 0}, {0, 0}}
-                               : window_of(node, node.attributes.get_ints("kernel_shape"), in, out);
+                               : window_of(node, node.attributes.get_ints("kernel_shape"), in);
   auto algorithm = dnnl::algorithm::pooling_max;
   if (is_op(node, "AveragePool") || is_op(node, "GlobalAveragePool")) {
     algorithm = node.attributes.get_int("count_include_pad", 0) != 0
@@ -69,7 +69,7 @@ Obstacle Compiler::compile_pooling(const Node& node) {
 }
 
 Obstacle Compiler::compile_softmax(const Node& node) {
-  const Shape& shape = graph_.value(node.inputs[0]).type.shape;
+  const Shape& shape = shape_of(node.inputs[0]);
   if (shape.empty()) return "a scalar";
   const Located src = row_major_floats(node.inputs[0], node.name);
   const auto axis =
@@ -90,7 +90,7 @@ Obstacle Compiler::compile_softmax(const Node& node) {
 
 Obstacle Compiler::compile_lrn(const Node& node) {
   const std::int64_t size = node.attributes.get_int("size", 1);
-  if (graph_.value(node.inputs[0]).type.shape.size() != 4) return "other than planes (4 axes)";
+  if (shape_of(node.inputs[0]).size() != 4) return "other than planes (4 axes)";
   if (size % 2 == 0) return "an even window, which oneDNN centres otherwise than ONNX";
   const Located src = packed(node.inputs[0], node.name);
   const AnyPrimitive primitive =
@@ -104,11 +104,11 @@ Obstacle Compiler::compile_lrn(const Node& node) {
 }
 
 Obstacle Compiler::compile_normalization(const Node& node) {
-  const Shape& shape = graph_.value(node.inputs[0]).type.shape;
+  const Shape& shape = shape_of(node.inputs[0]);
   if (node.inputs.size() < 2 || node.inputs[1] == kNoValue || is_raw(node.inputs[1])) {
     return "no scale";
   }
-  const std::int64_t scales = element_count(graph_.value(node.inputs[1]).type.shape);
+  const std::int64_t scales = element_count(shape_of(node.inputs[1]));
   kernels::Normalize rows{.epsilon = node.attributes.get_float("epsilon", 1e-5F)};
   if (is_op(node, "LayerNormalization")) {
     const std::size_t axis = normal_axis(node.attributes.get_int("axis", -1), shape.size());
@@ -149,7 +149,7 @@ Obstacle Compiler::compile_normalization(const Node& node) {
 }
 
 Obstacle Compiler::compile_reduction(const Node& node) {
-  const Shape& shape = graph_.value(node.inputs[0]).type.shape;
+  const Shape& shape = shape_of(node.inputs[0]);
   kernels::ReduceOp op{};
   if (is_op(node, "ReduceMean")) {
     op = kernels::ReduceOp::kMean;
@@ -167,12 +167,31 @@ Obstacle Compiler::compile_reduction(const Node& node) {
                               .reduced = product(shape, axes->front(), axes->back() + 1),
                               .inner = product(shape, axes->back() + 1, shape.size())};
   const Located src = row_major_floats(node.inputs[0], node.name);
-  const Located dst = new_result(row_major(graph_.value(node.outputs[0]).type.shape, Type::f32));
+  const Located dst = new_result(row_major(shape_of(node.outputs[0]), Type::f32));
   add_own_step(node, fmt::format("{} hedge:reduce", node.op->name),
                {kernels::reduce_kernel(op, isa_), std::make_shared<const kernels::Reduce>(loops)},
                {argument(0, src), argument(0, dst)});
   finish(node, dst, 0);
   return {};
+}
+
+Window window_of(const Node& node, const Dims& kernel, const Shape& in) {
+  const Shape plane{in[2], in[3]};
+  auto sliding = operators::sliding_window(node, plane, kernel);
+  if (node.attributes.get_int("ceil_mode", 0) != 0) {
+    // To oneDNN, all that the last window reaches beyond the plane is padding.
+    for (std::size_t i = 0; i < plane.size(); ++i) {
+      const std::int64_t reach = (kernel[i] - 1) * sliding.dilations[i] + 1;
+      const std::int64_t end = (sliding.output[i] - 1) * sliding.strides[i] + reach;
+      sliding.pad_end[i] = std::max<std::int64_t>(end - plane[i] - sliding.pad_begin[i], 0);
+    }
+  }
+  for (std::int64_t& dilation : sliding.dilations) --dilation;
+  return {.kernel = kernel,
+          .strides = std::move(sliding.strides),
+          .dilations = std::move(sliding.dilations),
+          .pad_begin = std::move(sliding.pad_begin),
+          .pad_end = std::move(sliding.pad_end)};
 }
 
 }  // namespace hedge::cpu

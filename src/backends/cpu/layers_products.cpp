@@ -69,16 +69,16 @@ std::optional<dnnl::convolution_forward::primitive_desc> Compiler::choose_convol
 }
 
 Obstacle Compiler::compile_convolution(const Node& node) {
-  const Shape& in = graph_.value(node.inputs[0]).type.shape;
-  const Shape& out = graph_.value(node.outputs[0]).type.shape;
+  const Shape& in = shape_of(node.inputs[0]);
+  const Shape& out = shape_of(node.outputs[0]);
   if (in.size() != 4) return "a convolution over other than planes (4 axes)";
   if (!constant_floats(graph_, node.inputs[1])) return "weights that are not constant";
   const bool has_bias = has_input(node, 2);
   if (has_bias && !constant_floats(graph_, node.inputs[2])) return "a bias that is not constant";
 
-  Dims w = graph_.value(node.inputs[1]).type.shape;
+  Dims w = shape_of(node.inputs[1]);
   const std::int64_t group = node.attributes.get_int("group", 1);
-  const Window window = window_of(node, {w[2], w[3]}, in, out);
+  const Window window = window_of(node, {w[2], w[3]}, in);
   if (group > 1) w = {group, w[0] / group, w[1], w[2], w[3]};
 
   const std::string own = own_convolution(node);
@@ -122,8 +122,8 @@ Obstacle Compiler::compile_convolution(const Node& node) {
 /// x * weights + bias, with x as rows of the last axis.
 void Compiler::add_product(const Node& node, const Tensor& weights, bool transposed,
                            const Tensor& bias, Type result_type, const PostOps& fused) {
-  const Shape& in = graph_.value(node.inputs[0]).type.shape;
-  const Shape& out = graph_.value(node.outputs[0]).type.shape;
+  const Shape& in = shape_of(node.inputs[0]);
+  const Shape& out = shape_of(node.outputs[0]);
   const std::int64_t rows = element_count(in) / in.back();
   const Dims w{out.back(), in.back()};
   const Desc bias_desc = bias ? Desc({out.back()}, Type::f32, Tag::a) : Desc();
@@ -159,7 +159,7 @@ void Compiler::add_product(const Node& node, const Tensor& weights, bool transpo
 }
 
 Obstacle Compiler::compile_gemm(const Node& node) {
-  const Shape& out = graph_.value(node.outputs[0]).type.shape;
+  const Shape& out = shape_of(node.outputs[0]);
   if (!constant_floats(graph_, node.inputs[1]) || node.attributes.get_int("transA", 0) != 0) {
     return compile_matmul(node);
   }
@@ -189,12 +189,11 @@ Desc Compiler::matrix_desc(Shape shape, bool transposed) const {
 
 Obstacle Compiler::compile_matmul(const Node& node) {
   const bool gemm = is_op(node, "Gemm");
-  Shape a = graph_.value(node.inputs[0]).type.shape;
-  Shape b = graph_.value(node.inputs[1]).type.shape;
+  Shape a = shape_of(node.inputs[0]);
+  Shape b = shape_of(node.inputs[1]);
   if (is_raw(node.inputs[1])) return "an operand that is not float32";
-  const std::int64_t columns = graph_.value(node.outputs[0]).type.shape.empty()
-                                   ? 1
-                                   : graph_.value(node.outputs[0]).type.shape.back();
+  const std::int64_t columns =
+      shape_of(node.outputs[0]).empty() ? 1 : shape_of(node.outputs[0]).back();
   if (!gemm && a.size() > 1 && b.size() == 2 && constant_floats(graph_, node.inputs[1])) {
     Tensor bias;
     if (!node.post_ops.empty() && node.post_ops[0].kind == PostOp::Kind::kAdd) {
@@ -240,7 +239,7 @@ Obstacle Compiler::compile_batched_product(const Node& node, Shape a, Shape b) {
   const PostOps fused = biased ? PostOps{} : post_ops(node, Fusing::kLibrary);
   const AnyPrimitive product =
       matmul(plan_->engine, a_desc, b_desc, Desc(), dst_desc, attributes_of(node, fused));
-  const Shape& shape = graph_.value(node.outputs[0]).type.shape;
+  const Shape& shape = shape_of(node.outputs[0]);
   Located dst{row_major(shape, precision_), 0};
   dst.storage = result_storage(node, dst.desc, fused.residual, {from_a.storage, from_b.storage});
   add_library_step(node, product,
@@ -251,8 +250,7 @@ Obstacle Compiler::compile_batched_product(const Node& node, Shape a, Shape b) {
   if (biased) {
     dst = add_binary(node, dnnl::algorithm::binary_add, kernels::BinaryOp::kAdd,
                      {dst, shape, kNoValue},
-                     {packed(node.inputs[2], node.name), graph_.value(node.inputs[2]).type.shape,
-                      node.inputs[2]},
+                     {packed(node.inputs[2], node.name), shape_of(node.inputs[2]), node.inputs[2]},
                      shape, PostOps{});
   }
   finish(node, dst, fused.end);
