@@ -24,6 +24,7 @@
 #include "measure/latency.h"
 #include "measure/latency_result.h"
 #include "measure/paired_comparison.h"
+#include "measure/steady.h"
 #include "result/result_json.h"
 
 namespace hedge::cli {
@@ -53,7 +54,7 @@ struct Options {
   std::string flags_a;
   std::string flags_b;
   std::string iterations = "2000";
-  std::string warm_up = std::to_string(kDefaultWarmUpRuns);
+  std::string warm_up = "100";
   std::string rounds = "20";
   std::string seed = "0";
   std::string benchmark_out;
@@ -184,7 +185,7 @@ Rounds run_rounds(const Program& program, Contender& a, Contender& b,
     const std::int64_t runs = round == 0 ? warm_up_runs : (warm_up_runs + 9) / 10;
     for (Contender* contender : {&a, &b}) {
       contender->load(0);
-      warm_up(*contender->context, runs);
+      (void)warm_up_calls([&] { contender->context->infer(); }, WarmUpRule::runs(runs));
     }
     const std::int64_t begin = pairs * round / rounds;
     const std::int64_t end = pairs * (round + 1) / rounds;
