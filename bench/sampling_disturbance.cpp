@@ -20,6 +20,7 @@
 #include "measure/latency.h"
 #include "measure/metered_run.h"
 #include "measure/paired_comparison.h"
+#include "measure/steady.h"
 
 namespace hedge {
 namespace {
@@ -55,8 +56,9 @@ int compare(const std::string& engine_file, int pairs, double rate, const std::s
     if (!choice.meter) throw bad_input(choice.reason);
   }
   std::filesystem::remove_all(root);  // What is open stays readable.
-  (void)warm_up(*context, 1000);
-  const LoopTiming trial = measure_loop(*context, 1000);
+  const auto infer = [&] { context->infer(); };
+  (void)warm_up_calls(infer, WarmUpRule::runs(1000));
+  const LoopTiming trial = measure_calls(infer, 1000);
   const auto block =
       static_cast<std::int64_t>(static_cast<double>(kBlock_ns) / trial.ns_per_iteration());
 
@@ -70,8 +72,8 @@ int compare(const std::string& engine_file, int pairs, double rate, const std::s
     const bool first = (random() & 1U) != 0;
     for (const bool with_sampler : {first, !first}) {
       if (with_sampler) sampler = std::make_unique<Sampler>(choice.meter.get(), done, options);
-      (void)measure_loop(*context, block / 10);  // The sampler's thread has begun.
-      const LoopTiming loop = measure_loop(*context, block);
+      (void)measure_calls(infer, block / 10);  // The sampler's thread has begun.
+      const LoopTiming loop = measure_calls(infer, block);
       sampler.reset();
       (with_sampler ? sampled : alone).push_back(loop.total_ns);
     }

@@ -9,6 +9,8 @@
 
 #include <cerrno>
 #include <cstring>
+#include <mutex>
+#include <optional>
 #include <utility>
 
 #include "hedge/error.h"
@@ -19,6 +21,7 @@ namespace {
 class Descriptor {
  public:
   explicit Descriptor(int fd) noexcept : fd_(fd) {}
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   Descriptor(const Descriptor&) = delete;
   Descriptor& operator=(const Descriptor&) = delete;
   ~Descriptor() {
@@ -35,23 +38,52 @@ std::string reason(int error) {
       error);  // NOLINT(concurrency-mt-unsafe): glibc's is thread-safe for known codes
 }
 
-/// Opens a regular file for reading and tells its size.
-std::pair<int, std::size_t> open_regular(const std::filesystem::path& path) {
-  // Opening a pipe must not wait for a writer.
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) throw bad_input(fmt::format("{}: {}", path.string(), reason(errno)));
+/// An output that would replace a file. The file is told by its number, since links and relative
+/// paths are other names of it.
+struct Replaced {
+  NamedFile output;
+  dev_t device;
+  ino_t number;
+};
+
+std::mutex replaced_mutex;
+std::vector<Replaced> replaced;
+
+/// Nothing where no regular file has the name.
+std::optional<struct stat> regular_file(const std::string& path) {
   struct stat status {};
-  if (::fstat(fd, &status) != 0) {
-    const int error = errno;
-    ::close(fd);
-    throw bad_input(fmt::format("{}: {}", path.string(), reason(error)));
+  if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
+  return status;
+}
+
+/// Of a file that is open for reading.
+void require_not_replaced(const struct stat& opened) {
+  const std::lock_guard lock(replaced_mutex);
+  for (const auto& [output, device, number] : replaced) {
+    if (opened.st_dev != device || opened.st_ino != number) continue;
+    // Once the output is written, its old number may be another file's.
+    const auto now = regular_file(output.path);
+    if (!now || now->st_dev != device || now->st_ino != number) continue;
+    throw bad_input(
+        fmt::format("{}={}: this run reads that file and would overwrite it; name another",
+                    output.flag, output.path));
+  }
+}
+
+/// Opens a regular file for reading and tells its size.
+std::pair<Descriptor, std::size_t> open_regular(const std::filesystem::path& path) {
+  // Opening a pipe must not wait for a writer.
+  Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  struct stat status {};
+  if (file.get() < 0 || ::fstat(file.get(), &status) != 0) {
+    throw bad_input(fmt::format("{}: {}", path.string(), reason(errno)));
   }
   if (!S_ISREG(status.st_mode)) {
-    ::close(fd);
     throw bad_input(fmt::format("{}: is {}, a file is needed", path.string(),
                                 S_ISDIR(status.st_mode) ? "a directory" : "no regular file"));
   }
-  return {fd, static_cast<std::size_t>(status.st_size)};
+  require_not_replaced(status);
+  return {std::move(file), static_cast<std::size_t>(status.st_size)};
 }
 
 void write_all(int fd, std::span<const std::byte> bytes, const std::filesystem::path& path) {
@@ -68,8 +100,7 @@ void write_all(int fd, std::span<const std::byte> bytes, const std::filesystem::
 }  // namespace
 
 std::shared_ptr<const MappedFile> MappedFile::open(const std::filesystem::path& path) {
-  const auto [fd, size] = open_regular(path);
-  const Descriptor descriptor(fd);
+  const auto [descriptor, size] = open_regular(path);
   if (size == 0) return std::shared_ptr<const MappedFile>(new MappedFile(nullptr, 0));
   void* data = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor.get(), 0);
   if (data == MAP_FAILED) {
@@ -168,6 +199,16 @@ void write_file(const std::filesystem::path& path, std::string_view text) {
 
 void require_writable(const std::filesystem::path& path) {
   if (!is_device_or_pipe(path)) const AtomicFile probe(path);
+}
+
+void refuse_to_read(std::vector<NamedFile> outputs) {
+  std::vector<Replaced> found;
+  for (NamedFile& output : outputs) {
+    const auto status = regular_file(output.path);
+    if (status) found.push_back({std::move(output), status->st_dev, status->st_ino});
+  }
+  const std::lock_guard lock(replaced_mutex);
+  replaced = std::move(found);
 }
 
 }  // namespace hedge

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace hedge {
 
@@ -62,5 +63,17 @@ void write_file(const std::filesystem::path& path, std::string_view text);
 /// For before long work: throws bad_input where write_file() would find a missing or read-only
 /// folder.
 void require_writable(const std::filesystem::path& path);
+
+/// A file, and the flag that names it.
+struct NamedFile {
+  std::string flag;
+  std::string path;
+};
+
+/// For programs, before anything is read: from now on MappedFile::open and read_text_file refuse
+/// with bad_input, naming the flag, what writing one of these would replace. That finds what no
+/// flag names: the images of a folder, a model's external tensors. Takes the place of the list
+/// before.
+void refuse_to_read(std::vector<NamedFile> outputs);
 
 }  // namespace hedge

@@ -275,7 +275,7 @@ class Chooser {
   Precisions keep_;
   Ranges ranges_;
   CalibrationImages images_;
-  ImageRun run_;
+  ImageJob run_;
   std::vector<int> labels_;
   std::vector<std::string> layers_;
 };

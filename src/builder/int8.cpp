@@ -27,12 +27,6 @@ namespace fs = std::filesystem;
 /// Below it the largest values of an activation have hardly been seen.
 constexpr std::int64_t kFewImages = 100;
 
-fs::path cache_path(const EngineInfo& info, const Int8Options& options) {
-  if (!options.cache.empty()) return options.cache;
-  const bool named = !info.dataset.empty() && !is_own_dataset(info.dataset);
-  return fmt::format("{}{}.cache", info.model, named ? "_" + info.dataset : "");
-}
-
 std::string method_text(const Int8Options& options) {
   std::string text(to_string(options.method));
   if (options.method == CalibrationMethod::kPercentile) {
@@ -135,8 +129,14 @@ Ranges calibrate_on_images(const PreparedModel& model, const fs::path& file,
 
 }  // namespace
 
+fs::path calibration_cache_path(const EngineInfo& info, const Int8Options& options) {
+  if (!options.cache.empty()) return options.cache;
+  const bool named = !info.dataset.empty() && !is_own_dataset(info.dataset);
+  return fmt::format("{}{}.cache", info.model, named ? "_" + info.dataset : "");
+}
+
 Ranges find_ranges(const PreparedModel& model, const Int8Options& options) {
-  const fs::path file = cache_path(model.info, options);
+  const fs::path file = calibration_cache_path(model.info, options);
   std::error_code error;
   Ranges ranges = fs::exists(file, error) ? read_ranges(model.graph, file, options)
                                           : calibrate_on_images(model, file, options);

@@ -46,6 +46,10 @@ struct Ranges {
   CalibrationInfo info;
 };
 
+/// The calibration cache of the model: that of the options, else one named after it.
+[[nodiscard]] std::filesystem::path calibration_cache_path(const EngineInfo& info,
+                                                           const Int8Options& options);
+
 /// From the cache where that exists (no image is read then), else by calibration on images, which
 /// writes the cache. The graph is optimised and in floating point. Throws bad_input: as
 /// thresholds_of, open_calibration_images, require_different_images and calibrate do;

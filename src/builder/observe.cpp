@@ -23,7 +23,7 @@ constexpr std::int64_t kObservedBatch = 8;
 /// What the threads share: which images are next, and how many are done.
 class ImageQueue {
  public:
-  ImageQueue(const ImageRun& run, std::int64_t batch)
+  ImageQueue(const ImageJob& run, std::int64_t batch)
       : run_(run), batch_(batch), total_(run.total()) {}
 
   void work(const std::function<std::unique_ptr<ExecutionContext>()>& make_context,
@@ -74,7 +74,7 @@ class ImageQueue {
     run_.progress(done_, total_);
   }
 
-  const ImageRun& run_;
+  const ImageJob& run_;
   std::int64_t batch_;
   std::int64_t total_;
   std::atomic<std::int64_t> next_{0};
@@ -86,7 +86,7 @@ class ImageQueue {
 
 }  // namespace
 
-std::int64_t ImageRun::total() const {
+std::int64_t ImageJob::total() const {
   return std::min(images, static_cast<std::int64_t>(dataset.size()));
 }
 
@@ -97,9 +97,9 @@ std::span<const float> values_of(const ExecutionContext& context, std::size_t in
                       static_cast<std::size_t>(count));
 }
 
-void run_images(const ImageRun& run, std::int64_t batch, const char* what,
-                const std::function<std::unique_ptr<ExecutionContext>()>& make_context,
-                const std::function<Visitor()>& make_visitor) {
+void for_each_batch(const ImageJob& run, std::int64_t batch, const char* what,
+                    const std::function<std::unique_ptr<ExecutionContext>()>& make_context,
+                    const std::function<Visitor()>& make_visitor) {
   ImageQueue queue(run, batch);
   const int cpus = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   const int threads = run.threads > 0 ? run.threads : cpus;
@@ -113,7 +113,7 @@ void run_images(const ImageRun& run, std::int64_t batch, const char* what,
 }
 
 void observe(const Graph& graph, const Backend& backend, const std::vector<ValueId>& values,
-             const ImageRun& run, const char* what, const std::function<Visitor()>& make_visitor) {
+             const ImageJob& run, const char* what, const std::function<Visitor()>& make_visitor) {
   Graph observed = graph;
   observed.outputs = values;
   set_batch(observed, kObservedBatch);
@@ -128,7 +128,7 @@ void observe(const Graph& graph, const Backend& backend, const std::vector<Value
     info.outputs.push_back({observed.value(id).name, observed.value(id).type.shape});
   }
   const auto model = backend.load(engine.sections, info, {.threads = 1, .batch = kObservedBatch});
-  run_images(
+  for_each_batch(
       run, kObservedBatch, what, [&] { return model->create_context({}); }, make_visitor);
 }
 

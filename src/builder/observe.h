@@ -18,7 +18,7 @@ namespace hedge {
 class Backend;
 
 /// The first images of a dataset, as a net is fed with them.
-struct ImageRun {
+struct ImageJob {
   const Dataset& dataset;
   const Preprocessing& prepare;
   std::int64_t images = 0;  ///< At most those of the dataset.
@@ -43,13 +43,13 @@ using Visitor =
 /// Runs images through contexts of `make_context`, whose batch is `batch`; each thread gets a
 /// visitor of its own. In no order. Throws what a thread threw first; runtime_failure when
 /// cancelled, beginning with `what`.
-void run_images(const ImageRun& run, std::int64_t batch, const char* what,
-                const std::function<std::unique_ptr<ExecutionContext>()>& make_context,
-                const std::function<Visitor()>& make_visitor);
+void for_each_batch(const ImageJob& run, std::int64_t batch, const char* what,
+                    const std::function<std::unique_ptr<ExecutionContext>()>& make_context,
+                    const std::function<Visitor()>& make_visitor);
 
 /// Runs the optimised graph in fp32 with `values` as its outputs, in that order. (The graph's input
-/// may be among them.) Throws as run_images, and as the backend does.
+/// may be among them.) Throws as for_each_batch, and as the backend does.
 void observe(const Graph& graph, const Backend& backend, const std::vector<ValueId>& values,
-             const ImageRun& run, const char* what, const std::function<Visitor()>& make_visitor);
+             const ImageJob& run, const char* what, const std::function<Visitor()>& make_visitor);
 
 }  // namespace hedge

@@ -56,7 +56,7 @@ std::vector<const Node*> layers_of(const Graph& graph) {
   return layers;
 }
 
-std::map<ValueId, Rounding> round_activations(const PreparedModel& model, const ImageRun& run) {
+std::map<ValueId, Rounding> round_activations(const PreparedModel& model, const ImageJob& run) {
   std::vector<ValueId> held;
   for (const Node* layer : layers_of(model.graph)) {
     const ValueId id = layer->inputs[0];
@@ -65,7 +65,7 @@ std::map<ValueId, Rounding> round_activations(const PreparedModel& model, const 
     }
   }
   std::list<std::vector<Rounding>> seen;  // One a thread; addresses last.
-  ImageRun few = run;
+  ImageJob few = run;
   few.images = std::min(run.total(), kObservedImages);
   few.progress = {};
   if (!held.empty()) {
@@ -105,7 +105,7 @@ std::string precision_of(const Graph& graph, const Node& node, const nlohmann::j
 }
 
 std::vector<LayerQuantization> report_layers(const PreparedModel& model,
-                                             const nlohmann::json& choices, const ImageRun& run) {
+                                             const nlohmann::json& choices, const ImageJob& run) {
   const std::map<ValueId, Rounding> roundings = round_activations(model, run);
   std::vector<LayerQuantization> layers;
   for (const Node* node : layers_of(model.graph)) {
@@ -138,7 +138,7 @@ nlohmann::json number_or_null(const std::optional<double>& number) {
 }  // namespace
 
 QuantizationReport report_quantization(const PreparedModel& model, const EngineContainer& engine,
-                                       const ImageRun& run) {
+                                       const ImageJob& run) {
   if (!model.float_graph) {
     throw bad_input(
         "no report on quantisation: the model was not quantised here, so that there is no fp32 "

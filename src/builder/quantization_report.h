@@ -41,7 +41,7 @@ struct QuantizationReport {
 /// Throws bad_input for a model that came quantised: there is nothing to compare with.
 [[nodiscard]] QuantizationReport report_quantization(const PreparedModel& model,
                                                      const EngineContainer& engine,
-                                                     const ImageRun& run);
+                                                     const ImageJob& run);
 
 /// Schema hedge.quantization/1.
 void to_json(nlohmann::json& json, const QuantizationReport& report);

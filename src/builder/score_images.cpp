@@ -8,7 +8,7 @@
 
 namespace hedge {
 
-ImageScores score_images(const Engine& engine, const ImageRun& run) {
+ImageScores score_images(const Engine& engine, const ImageJob& run) {
   const std::int64_t batch = engine.info().batch;
   ImageScores result;
   const auto& shape = engine.info().outputs.at(0).shape;
@@ -31,7 +31,7 @@ ImageScores score_images(const Engine& engine, const ImageRun& run) {
       result.answers[image] = arg_max(own);
     }
   };
-  run_images(
+  for_each_batch(
       run, batch, "inference on the images",
       [&] { return engine.create_context({.threads = 1, .batch = batch}); },
       [&] { return Visitor(visit); });

@@ -19,8 +19,8 @@ struct ImageScores {
   std::vector<int> answers;  ///< The class of each, as Accuracy counts it.
 };
 
-/// Throws as run_images does.
-[[nodiscard]] ImageScores score_images(const Engine& engine, const ImageRun& run);
+/// Throws as for_each_batch does.
+[[nodiscard]] ImageScores score_images(const Engine& engine, const ImageJob& run);
 
 /// Of the first `images`.
 [[nodiscard]] std::vector<int> labels_of(const Dataset& dataset, std::int64_t images);

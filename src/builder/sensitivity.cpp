@@ -30,7 +30,7 @@ PreparedModel with_one_layer(const PreparedModel& model, const Ranges& ranges,
 }  // namespace
 
 SensitivityReport analyse_sensitivity(
-    const PreparedModel& model, const Ranges& ranges, const ImageRun& run,
+    const PreparedModel& model, const Ranges& ranges, const ImageJob& run,
     const std::function<void(std::int64_t done, std::int64_t total)>& progress) {
   const std::vector<std::string> listed = quantizable_layers(model.graph);
   const auto total = static_cast<std::int64_t>(listed.size()) + 1;

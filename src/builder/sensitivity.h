@@ -29,9 +29,9 @@ struct SensitivityReport {
 };
 
 /// `ranges` are those of the model (find_ranges), which is in floating point; `progress` counts
-/// layers. Throws as quantize and run_images do.
+/// layers. Throws as quantize and for_each_batch do.
 [[nodiscard]] SensitivityReport analyse_sensitivity(
-    const PreparedModel& model, const Ranges& ranges, const ImageRun& run,
+    const PreparedModel& model, const Ranges& ranges, const ImageJob& run,
     const std::function<void(std::int64_t done, std::int64_t total)>& progress);
 
 /// Schema hedge.sensitivity/1.

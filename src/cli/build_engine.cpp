@@ -10,7 +10,6 @@
 
 #include "base/cancellation.h"
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/log.h"
 #include "base/naming.h"
 #include "base/text.h"
@@ -77,14 +76,17 @@ std::filesystem::path engine_path(const Options& options, const EngineInfo& info
   return path.replace_filename(path.stem().string() + "_" + info.precision + ".engine");
 }
 
+/// For what the flags say, and again for what follows from the model.
+void check_files(const Program& program, const Options& options,
+                 const std::filesystem::path& engine, const std::filesystem::path& calibration) {
+  program.check_files({.written = {{"--engine", engine.string()}},
+                       .kept = {{"--timing_cache", options.timing_cache},
+                                {"--calib_cache", calibration.string()}}});
+}
+
 void check(const Program& program, const Options& options) {
   if (options.onnx.empty()) throw bad_input("no model given; state one with --onnx=FILE");
-  require_distinct({{"--onnx", options.onnx},
-                    {"--engine", options.engine},
-                    {"--timing_cache", options.timing_cache},
-                    {"--calib_cache", options.calibration.cache},
-                    {"--json", program.json_file()}});
-  if (!options.engine.empty()) require_writable(options.engine);
+  check_files(program, options, options.engine, options.calibration.cache);
 }
 
 EngineBuildOptions build_options(const Program& program, const Options& options) {
@@ -114,15 +116,14 @@ std::int64_t images_or_all(const char* flag, const std::string& text) {
 }
 
 /// Before and after on the same test images.
-QuantizationReport report(const Program& program, const Options& options, std::int64_t images,
+QuantizationReport report(const Program& program, const Dataset& dataset, std::int64_t images,
                           const PreparedModel& model, const EngineContainer& container) {
-  const auto dataset = open_test_images(model.info, options.calibration.data);
   const Preprocessing prepare(*model.info.preprocessing);
   return report_quantization(
       model, container,
-      {.dataset = *dataset,
+      {.dataset = dataset,
        .prepare = prepare,
-       .images = images > 0 ? images : static_cast<std::int64_t>(dataset->size()),
+       .images = images > 0 ? images : static_cast<std::int64_t>(dataset.size()),
        .progress = progress_of(program, "report")});
 }
 
@@ -177,6 +178,13 @@ int build(Program& program, const Options& options) {
   if (!calibrated) warn_of_idle_flags(program.app(), "--calib_", "int8, calibrated here");
   if (!chosen) warn_of_idle_flags(program.app(), "--best_", "--best");
   if (!options.report) warn_of_idle_flags(program.app(), "--report_", "--report");
+  const std::filesystem::path path = engine_path(options, model.info);
+  check_files(program, options, path,
+              calibrated ? calibration_cache_path(model.info, stated.int8)
+                         : std::filesystem::path(options.calibration.cache));
+  // Before the engine is written, which may be meant to go where they are.
+  const auto test_images =
+      options.report ? open_test_images(model.info, options.calibration.data) : nullptr;
   std::optional<BestReport> best;
   const EngineContainer container = naming(options.onnx, [&] {
     make_int8(model, stated.int8);
@@ -187,7 +195,6 @@ int build(Program& program, const Options& options) {
   });
   warn_of_overridden_keys(options.preprocess, *container.info.preprocessing);
   if (cancellation_requested()) throw runtime_failure("cancelled; no engine was written");
-  const std::filesystem::path path = engine_path(options, container.info);
   save_container(container, path);
   print_engine(program, path, container.info);
   program.print("took       {:.2f} s\n", static_cast<double>(SteadyClock::now_ns() - begin) * 1e-9);
@@ -201,7 +208,8 @@ int build(Program& program, const Options& options) {
     json["best"] = nlohmann::ordered_json(nlohmann::json(*best));
   }
   if (options.report) {
-    const QuantizationReport changes = report(program, options, report_images, model, container);
+    const QuantizationReport changes =
+        report(program, *test_images, report_images, model, container);
     program.print_text(quantization_text(changes));
     json["quantization"] = nlohmann::ordered_json(nlohmann::json(changes));
   }

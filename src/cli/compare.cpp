@@ -25,6 +25,7 @@
 #include "measure/latency.h"
 #include "measure/latency_result.h"
 #include "measure/paired_comparison.h"
+#include "measure/steady.h"
 #include "result/result_json.h"
 
 namespace hedge::cli {
@@ -55,7 +56,7 @@ struct Options {
   std::string flags_a;
   std::string flags_b;
   std::string iterations = "2000";
-  std::string warm_up = std::to_string(kDefaultWarmUpRuns);
+  std::string warm_up = "100";
   std::string rounds = "20";
   std::string seed = "0";
   std::string benchmark_out;
@@ -74,8 +75,9 @@ struct Contender {
   std::unique_ptr<ExecutionContext> context;
   std::optional<Preprocessing> prepare;
 
-  void open(const std::string& side, const std::string& model, const std::string& flags,
-            const std::string& iterations) {
+  /// Returns what may be files in the flags.
+  std::vector<NamedFile> read_flags(const std::string& side, const std::string& model,
+                                    const std::string& flags) {
     CLI::App app;
     add_model_options(app, options);
     add_gpu_options(app, options.gpu);
@@ -87,6 +89,10 @@ struct Contender {
       throw bad_input(fmt::format("{}: takes the flags of inference (inference --help)", side));
     }
     if (options.model.empty()) options.model = model;
+    return stated_files(app, side + "=");
+  }
+
+  void open(const std::string& iterations) {
     engine = open_engine(options);
     dataset = open_dataset(*engine, options);
     dataset =
@@ -188,7 +194,7 @@ Rounds run_rounds(const Program& program, Contender& a, Contender& b,
     const std::int64_t runs = round == 0 ? warm_up_runs : (warm_up_runs + 9) / 10;
     for (Contender* contender : {&a, &b}) {
       contender->load(0);
-      warm_up(*contender->context, runs);
+      (void)warm_up_calls([&] { contender->context->infer(); }, WarmUpRule::runs(runs));
     }
     const std::int64_t begin = pairs * round / rounds;
     const std::int64_t end = pairs * (round + 1) / rounds;
@@ -251,6 +257,14 @@ nlohmann::ordered_json comparison_json(const ComparisonResult& result, const Res
 
 int compare(const Program& program, const Options& options) {
   if (options.a.empty()) throw bad_input("nothing to compare: give A and B, or A with --a or --b");
+  Contender a;
+  Contender b;
+  std::vector<NamedFile> files = a.read_flags("--a", options.a, options.flags_a);
+  const std::string& model_b = options.b.empty() ? options.a : options.b;
+  for (NamedFile& file : b.read_flags("--b", model_b, options.flags_b)) {
+    files.push_back(std::move(file));
+  }
+  program.check_files({.written = {{"--benchmark_out", options.benchmark_out}}}, files);
   if (is_recorded(options.a) != is_recorded(options.b) && !options.b.empty()) {
     throw bad_input("give two engines or two files of times, not one of each");
   }
@@ -261,10 +275,8 @@ int compare(const Program& program, const Options& options) {
   if (options.b.empty() && options.flags_a.empty() && options.flags_b.empty()) {
     throw bad_input("A with itself: give a second model, or flags with --a=FLAGS or --b=FLAGS");
   }
-  Contender a;
-  Contender b;
-  a.open("--a", options.a, options.flags_a, options.iterations);
-  b.open("--b", options.b.empty() ? options.a : options.b, options.flags_b, options.iterations);
+  a.open(options.iterations);
+  b.open(options.iterations);
   require_same_images(a, b);
   const std::int64_t pairs =
       parse_iterations(options.iterations, static_cast<std::int64_t>(a.dataset->size()));
@@ -272,8 +284,6 @@ int compare(const Program& program, const Options& options) {
   const std::int64_t rounds = std::min(parse_count("--rounds", options.rounds, 1, 10'000), pairs);
   const auto seed =
       static_cast<std::uint64_t>(parse_count("--seed", options.seed, 0, 1'000'000'000'000));
-  require_distinct({{"--json", program.json_file()}, {"--benchmark_out", options.benchmark_out}});
-  if (!options.benchmark_out.empty()) require_writable(options.benchmark_out);
   const TimerOverhead overhead = timer_overhead();
   PairedComparison<> comparison(static_cast<std::size_t>(pairs), seed);
   program.show_notes();
@@ -305,8 +315,9 @@ int main(int argc, char** argv) {
   Program program("compare", "Compare the latency of two engines, interleaved in pairs", kExamples);
   Options options;
   CLI::App& app = program.app();
-  app.add_option("A", options.a, "Engine or ONNX file; or recorded times (.json, .csv)");
-  app.add_option("B", options.b, "Another one (default: A again)");
+  app.add_option("A", options.a, "Engine or ONNX file; or recorded times (.json, .csv)")
+      ->type_name("FILE");
+  app.add_option("B", options.b, "Another one (default: A again)")->type_name("FILE");
   app.add_option("--a", options.flags_a, "Flags of inference for A alone")->type_name("FLAGS");
   app.add_option("--b", options.flags_b, "Flags of inference for B alone")->type_name("FLAGS");
   app.add_option("--iterations", options.iterations, "Pairs (default 2000)")->type_name("N");

@@ -136,7 +136,6 @@ void EnergyMode::open_meter_named(const std::string& name) {
   if (name == "none") return;
   if (name.starts_with(kCsv)) {
     csv_file_ = name.substr(kCsv.size());
-    require_distinct({{"--meter", csv_file_}, {"--json", program_.json_file()}});
     if (!is_there(csv_file_)) {
       log(LogLevel::kWarning,
           fmt::format("{} is not there yet; it is read when the load has ended", csv_file_));

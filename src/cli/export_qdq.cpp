@@ -6,7 +6,6 @@
 #include <filesystem>
 #include <utility>
 
-#include "base/file.h"
 #include "base/naming.h"
 #include "builder/export_model.h"
 #include "builder/prepare.h"
@@ -51,11 +50,11 @@ int export_qdq(Program& program, const Options& options) {
   const CLI::App& app = program.app();
   if (options.onnx.empty()) throw bad_input("no model given; state one with --onnx=FILE");
   const std::filesystem::path out = output_path(options);
-  require_distinct({{"--onnx", options.onnx},
-                    {"--out", out.string()},
-                    {"--calib_cache", options.calibration.cache},
-                    {"--json", program.json_file()}});
-  require_writable(out);
+  const auto check_files = [&](const std::filesystem::path& calibration) {
+    program.check_files(
+        {.written = {{"--out", out.string()}}, .kept = {{"--calib_cache", calibration.string()}}});
+  };
+  check_files(options.calibration.cache);
   Int8Options int8 = with_progress(program, options.calibration);
   int8.signed_only = !options.use_unsigned;
   PreparedModel model = prepare_model(
@@ -72,6 +71,7 @@ int export_qdq(Program& program, const Options& options) {
         warn_of_idle_flags(app, idle, "models in floating point");
       }
     }
+    if (!model.came_quantized) check_files(calibration_cache_path(model.info, int8));
     make_int8(model, int8);
     export_model(model.graph, out);
   });

@@ -191,16 +191,7 @@ int fit(const Program& program, const Options& options) {
       .seed = static_cast<std::uint64_t>(
           parse_count("--seed", options.seed, 0, std::numeric_limits<std::int64_t>::max()))};
   const std::string out = options.out.empty() ? default_out(options) : options.out;
-  require_distinct({{"--model", options.model.model},
-                    {"--scores", options.recorded.scores},
-                    {"--labels", options.model.labels},
-                    {"--server-labels", options.recorded.server_labels},
-                    {"--out", out},
-                    {"--diagram", options.diagram},
-                    {"--json", program.json_file()}});
-  for (const std::string& file : {out, options.diagram}) {
-    if (!file.empty()) require_writable(file);
-  }
+  program.check_files({.written = {{"--out", out}, {"--diagram", options.diagram}}});
   ScoredImages input = options.recorded.scores.empty()
                            ? run_model(program, options)
                            : read_scored_images(options.recorded, options.model.labels);

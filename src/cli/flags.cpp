@@ -103,20 +103,46 @@ void require_batch_within(const std::string& max_batch_size,
   }
 }
 
-void require_distinct(const std::vector<NamedFile>& files) {
-  const auto place = [](const std::string& path) {
-    std::error_code ignored;
-    return std::filesystem::weakly_canonical(path, ignored);
-  };
-  for (auto a = files.begin(); a != files.end(); ++a) {
-    for (auto b = a + 1; b != files.end(); ++b) {
-      std::error_code ignored;
-      const bool special = std::filesystem::is_character_file(a->path, ignored);
-      if (a->path.empty() || b->path.empty() || a->path == "-" || special) continue;
-      if (place(a->path) == place(b->path)) {
-        throw bad_input(fmt::format("{} and {} name the same file, {}; name another", a->flag,
-                                    b->flag, b->path));
+std::vector<NamedFile> stated_files(const CLI::App& app, const std::string& where) {
+  std::vector<NamedFile> files;
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->get_items_expected_max() == 0) continue;  // It takes no value.
+    for (const std::string& value : option->results()) {
+      files.push_back({where + option->get_name(), value});
+      const std::size_t colon = value.find(':');
+      if (colon == std::string::npos) continue;
+      for (const std::string& part : split(value.substr(colon + 1), ',')) {
+        files.push_back({where + option->get_name(), part});
       }
+    }
+  }
+  return files;
+}
+
+namespace {
+
+/// Whichever way it is spelt; empty for what nothing is lost of.
+std::filesystem::path place_of(const std::string& path) {
+  std::error_code ignored;
+  if (path.empty() || path == "-" || std::filesystem::is_character_file(path, ignored)) return {};
+  return std::filesystem::weakly_canonical(path, ignored);
+}
+
+}  // namespace
+
+void require_distinct(const OutputFiles& outputs, const std::vector<NamedFile>& stated) {
+  std::vector<NamedFile> files = outputs.written;
+  files.insert(files.end(), outputs.kept.begin(), outputs.kept.end());
+  const std::size_t written = files.size();
+  files.insert(files.end(), stated.begin(), stated.end());
+  std::vector<std::filesystem::path> places;
+  for (const NamedFile& file : files) places.push_back(place_of(file.path));
+  for (std::size_t a = 0; a < written; ++a) {
+    for (std::size_t b = a + 1; b < files.size(); ++b) {
+      // An output's flag is among those stated, too.
+      if (places[a].empty() || places[a] != places[b] || files[a].flag == files[b].flag) continue;
+      throw bad_input(fmt::format("{} and {} name the same file, {}; name another", files[b].flag,
+                                  files[a].flag, files[a].path));
     }
   }
 }

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
 
+#include "base/file.h"
 #include "base/tensor.h"
 
 namespace hedge::cli {
@@ -40,13 +42,20 @@ void require_batch_within(const std::string& max_batch_size,
 /// `--iterations`: 0 and "all" mean `all` of them.
 [[nodiscard]] std::int64_t parse_iterations(const std::string& text, std::int64_t all);
 
-/// A file that a flag names; nothing where it was not given, or for `-`.
-struct NamedFile {
-  std::string flag;
-  std::string path;
+/// The files that a run writes. An empty path (the flag was not given) and `-` are none.
+struct OutputFiles {
+  std::vector<NamedFile> written;  ///< And not read.
+  std::vector<NamedFile> kept{};   ///< Read and written, as caches are.
 };
-/// Throws bad_input where two flags name the same file, of which one would overwrite the other.
-void require_distinct(const std::vector<NamedFile>& files);
+
+/// What the flags given to `app` may name as files: each value, and what follows a prefix in it
+/// (csv:FILE, npy:X.npy,Y.npy), whatever flag it belongs to. Flags are called `where` + their name.
+[[nodiscard]] std::vector<NamedFile> stated_files(const CLI::App& app,
+                                                  const std::string& where = "");
+
+/// Throws bad_input where a file that is to be written is named by a second flag, whose file would
+/// be lost. Any two of `stated` may be one: the labels are a server that is always right.
+void require_distinct(const OutputFiles& outputs, const std::vector<NamedFile>& stated);
 
 /// Splits a line as a shell would, as far as blanks and quotes go.
 [[nodiscard]] std::vector<std::string> split_command_line(const std::string& line);

@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "base/cancellation.h"
-#include "base/file.h"
 #include "base/naming.h"
 #include "cli/early_exit_mode.h"
 #include "cli/flags.h"
@@ -138,26 +137,18 @@ int measure_early_exit(const Program& program, const Options& options, const Eng
 }
 
 int measure_all(const Program& program, const Options& options) {
+  const MeasuringOptions& measuring = options.measuring;
+  program.check_files({.written = {{"--predictions", options.predictions},
+                                   {"--scores", options.scores},
+                                   {"--exit-scores", options.early_exit.exit_scores},
+                                   {"--samples", measuring.samples},
+                                   {"--benchmark_out", measuring.benchmark_out}}});
   for (const std::string& file : {options.scores, options.early_exit.exit_scores}) {
     if (!file.empty()) require_scores_extension(file);
   }
   require_exit_decision(options.early_exit);
-  const MeasuringOptions& measuring = options.measuring;
   if (!measuring.samples.empty()) require_samples_extension(measuring.samples);
   (void)parse_warm_up(measuring.warm_up);
-  require_distinct({{"--model", options.model.model},
-                    {"--predictions", options.predictions},
-                    {"--scores", options.scores},
-                    {"--exit-scores", options.early_exit.exit_scores},
-                    {"--server-labels", options.early_exit.server_labels},
-                    {"--samples", measuring.samples},
-                    {"--benchmark_out", measuring.benchmark_out},
-                    {"--json", program.json_file()}});
-  for (const std::string& file :
-       {options.predictions, options.scores, options.early_exit.exit_scores, measuring.samples,
-        measuring.benchmark_out}) {
-    if (!file.empty()) require_writable(file);
-  }
   if (preprocesses_on_gpu(options.model) && !options.early_exit.decision.empty()) {
     throw bad_input("--exit-decision: preprocesses on the CPU; leave --preprocess-on=gpu out");
   }

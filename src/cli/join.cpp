@@ -9,7 +9,6 @@
 
 #include "base/file.h"
 #include "cli/energy_report.h"
-#include "cli/flags.h"
 #include "cli/measurement_text.h"
 #include "cli/measuring_options.h"
 #include "cli/program.h"
@@ -50,8 +49,6 @@ Result one_result(const std::string& file) {
 }
 
 int join(const Program& program, const Options& options) {
-  require_distinct(
-      {{"RESULT", options.result}, {"LOG", options.log}, {"--json", program.json_file()}});
   Result result = one_result(options.result);
   const auto timeline = result.config.flags.find("timeline");
   if (timeline == result.config.flags.end() || !result.config.iterations) {

@@ -8,7 +8,6 @@
 #include <utility>
 #include <vector>
 
-#include "base/file.h"
 #include "base/naming.h"
 #include "cli/flags.h"
 #include "cli/image_input.h"
@@ -68,6 +67,8 @@ struct Options {
 
 void require_sound_flags(const Program& program, const Options& options) {
   const MeasuringOptions& measuring = options.measuring;
+  program.check_files({.written = {{"--samples", measuring.samples},
+                                   {"--benchmark_out", measuring.benchmark_out}}});
   // Whatever is wrong with the flags is said before a model is built.
   if (stream_count(measuring) && (options.energy || options.model.stem)) {
     throw bad_input(fmt::format("--streams and {} exclude each other: it is for one stream",
@@ -87,13 +88,6 @@ void require_sound_flags(const Program& program, const Options& options) {
     throw bad_input("--benchmark_out: is for closed loops, without --energy or --rate");
   }
   if (!measuring.samples.empty()) require_samples_extension(measuring.samples);
-  require_distinct({{"--model", options.model.model},
-                    {"--samples", measuring.samples},
-                    {"--benchmark_out", measuring.benchmark_out},
-                    {"--json", program.json_file()}});
-  for (const std::string& file : {measuring.samples, measuring.benchmark_out}) {
-    if (!file.empty()) require_writable(file);
-  }
 }
 
 int measure(const Program& program, const Options& options) {

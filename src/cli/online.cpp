@@ -195,14 +195,7 @@ void write_files(const Program& program, const OnlineFlags& flags, const OnlineS
 }
 
 int online(const Program& program, const OnlineFlags& flags) {
-  require_distinct({{"--scores", flags.recorded.scores},
-                    {"--labels", flags.labels},
-                    {"--csv", flags.csv},
-                    {"--svg", flags.svg},
-                    {"--json", program.json_file()}});
-  for (const std::string& file : {flags.csv, flags.svg}) {
-    if (!file.empty()) require_writable(file);
-  }
+  program.check_files({.written = {{"--csv", flags.csv}, {"--svg", flags.svg}}});
   const OnlineSetting setting = online_setting(flags);
   const std::vector<std::string> policies = policies_of(flags);
   const OnlineSource source = online_source(flags, setting);

@@ -10,7 +10,6 @@
 #include <limits>
 #include <vector>
 
-#include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/flags.h"
@@ -51,13 +50,11 @@ std::string class_of(const Dataset& dataset, int label) {
 }
 
 int preview(const Program& program, const Options& options) {
-  require_distinct(
-      {{"--model", options.model.model}, {"--out", options.out}, {"--json", program.json_file()}});
   const std::string extension = to_lower(std::filesystem::path(options.out).extension().string());
   if (!extension.empty() && extension != ".png") {
     throw bad_input(fmt::format("--out={}: the sheet is a PNG; name it so", options.out));
   }
-  require_writable(options.out);
+  program.check_files({.written = {{"--out", options.out}}});
   const auto engine = open_engine(options.model);
   const auto dataset = open_dataset(*engine, options.model);
   const auto size = static_cast<std::int64_t>(dataset->size());

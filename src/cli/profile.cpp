@@ -14,6 +14,7 @@
 #include "cli/program.h"
 #include "hedge/error.h"
 #include "measure/latency.h"
+#include "measure/steady.h"
 #include "stats/summary.h"
 
 namespace hedge::cli {
@@ -26,6 +27,8 @@ constexpr const char* kExamples =
     "Runs with and without a timer at each layer take turns; the sum of the layers is held "
     "against\n"
     "the whole, and what is left over is the cost of looking.\n";
+
+constexpr std::int64_t kWarmUpRuns = 100;
 
 struct Options {
   ModelOptions model;
@@ -43,7 +46,7 @@ Profile measure(const Program& program, ExecutionContext& context, LayerProfiler
   Profile measured;
   measured.layer_ns.resize(profiler.layers().size());
   std::vector<std::int64_t> ignored(measured.layer_ns.size(), 0);
-  warm_up(context);
+  (void)warm_up_calls([&] { context.infer(); }, WarmUpRule::runs(kWarmUpRuns));
   profiler.infer_profiled(ignored);
   LatencyRecorder<> whole(static_cast<std::size_t>(runs));
   ProgressBar progress(program, "profiling", runs);

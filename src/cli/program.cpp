@@ -130,7 +130,7 @@ int Program::run(int argc, char** argv, const std::function<int()>& body) {
     set_log_sink([this](LogLevel level, std::string_view message) { take_note(level, message); });
     notes_wait_ = !verbose_;
     cancel_on_signals();
-    if (!json_.empty() && json_ != "-") require_writable(json_);
+    check_files({});
     const int status = body();
     show_notes();
     if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
@@ -150,6 +150,17 @@ int Program::run(int argc, char** argv, const std::function<int()>& body) {
     fmt::print(stderr, "{}: error: {}\n", name_, one_line(error.what()));
   }
   return kExitFailure;
+}
+
+void Program::check_files(OutputFiles outputs, const std::vector<NamedFile>& further) const {
+  outputs.written.push_back({"--json", json_});
+  std::vector<NamedFile> stated = stated_files(app_);
+  stated.insert(stated.end(), further.begin(), further.end());
+  require_distinct(outputs, stated);
+  std::erase_if(outputs.written,
+                [](const NamedFile& file) { return file.path.empty() || file.path == "-"; });
+  for (const NamedFile& file : outputs.written) require_writable(file.path);
+  refuse_to_read(std::move(outputs.written));
 }
 
 void Program::take_note(LogLevel level, std::string_view message) const {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "cli/flags.h"
 
 namespace CLI {
 class App;
@@ -42,8 +43,13 @@ class Program {
   /// Adds --json=FILE; `schema` is the name of what is written.
   void add_json_flag(const std::string& schema);
 
-  /// Reads the flags, then runs `body`; returns the exit status.
+  /// Reads the flags, then runs `body`; returns the exit status. --json is an output by itself.
   int run(int argc, char** argv, const std::function<int()>& body);
+
+  /// For `body`, before it reads anything, with all files that it writes: throws bad_input where
+  /// one of them, or --json, is named by another flag or among the `further` files that are read,
+  /// or cannot be written. From then on reading one that is not `kept` throws.
+  void check_files(OutputFiles outputs, const std::vector<NamedFile>& further = {}) const;
 
   /// For people: to stdout, or to stderr where stdout is taken by --json=-.
   template <class... Args>

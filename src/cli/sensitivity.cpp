@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <utility>
 
 #include "base/naming.h"
@@ -55,6 +56,10 @@ void print_layers(const Program& program, const SensitivityReport& report) {
 
 int analyse(const Program& program, const Options& options) {
   if (options.onnx.empty()) throw bad_input("no model given; state one with --onnx=FILE");
+  const auto check_files = [&](const std::filesystem::path& calibration) {
+    program.check_files({.written = {}, .kept = {{"--calib_cache", calibration.string()}}});
+  };
+  check_files(options.calibration.cache);
   Int8Options int8 = with_progress(program, options.calibration);
   const PreparedModel model =
       prepare_model(options.onnx, {.backend = options.backend,
@@ -67,6 +72,7 @@ int analyse(const Program& program, const Options& options) {
     throw bad_input(fmt::format(
         "{}: is quantised already, by its Q/DQ nodes; give the model in fp32", options.onnx));
   }
+  check_files(calibration_cache_path(model.info, int8));
   const auto dataset = open_test_images(model.info, options.calibration.data);
   const auto size = static_cast<std::int64_t>(dataset->size());
   const Preprocessing prepare(*model.info.preprocessing);

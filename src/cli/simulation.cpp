@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "base/cancellation.h"
-#include "base/file.h"
 #include "cli/flags.h"
 #include "cli/hi_options.h"
 #include "cli/hi_text.h"
@@ -110,20 +109,9 @@ void require_outputs(const Program& program, const Options& options) {
   const MeasuringOptions& measuring = options.measuring;
   if (!measuring.samples.empty()) require_samples_extension(measuring.samples);
   (void)parse_warm_up(measuring.warm_up);
-  // What is read may be the same file twice: a model that is its own server.
-  for (const NamedFile& input : {NamedFile{"--model", options.model.model},
-                                 {"--decision-file", options.decision.file},
-                                 {"--server-labels", options.server.labels},
-                                 {"--server-model", options.server.model}}) {
-    require_distinct({input,
-                      {"--per-sample", options.per_sample},
-                      {"--samples", measuring.samples},
-                      {"--benchmark_out", measuring.benchmark_out},
-                      {"--json", program.json_file()}});
-  }
-  for (const std::string& file : {options.per_sample, measuring.samples, measuring.benchmark_out}) {
-    if (!file.empty()) require_writable(file);
-  }
+  program.check_files({.written = {{"--per-sample", options.per_sample},
+                                   {"--samples", measuring.samples},
+                                   {"--benchmark_out", measuring.benchmark_out}}});
 }
 
 int run(const Program& program, const Options& options) {

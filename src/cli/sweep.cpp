@@ -40,28 +40,6 @@ constexpr const char* kExamples =
     "named, no file is written, and the exit status is 1. docs/sweep.md has formulas and "
     "sources.\n";
 
-void require_outputs(const Program& program, const SweepOptions& options) {
-  const std::vector<NamedFile> outputs{{"--out", options.out},
-                                       {"--csv", options.csv},
-                                       {"--svg", options.svg},
-                                       {"--json", program.json_file()}};
-  require_distinct(outputs);
-  // Two inputs may be one: the labels are a server that is always right.
-  std::vector<NamedFile> inputs{
-      {"--model", options.model.model},   {"--scores", options.recorded.scores},
-      {"--labels", options.model.labels}, {"--server-labels", options.recorded.server_labels},
-      {"--local", options.local},         {"--server", options.server}};
-  for (const std::string& file : options.decision_files) {
-    inputs.push_back({"--decision-file", file});
-  }
-  for (const NamedFile& input : inputs) {
-    for (const NamedFile& output : outputs) require_distinct({input, output});
-  }
-  for (const std::string& file : {options.out, options.csv, options.svg}) {
-    if (!file.empty()) require_writable(file);
-  }
-}
-
 SweepReport evaluate(const SweepOptions& options, SweepData data, int folds, std::uint64_t seed) {
   SweepReport report{.data = std::move(data), .costs = {}};
   report.costs = stated_costs(options, report.data.run);
@@ -107,7 +85,8 @@ void write_best(const SweepOptions& options, const SweepReport& report) {
 }
 
 int sweep_all(const Program& program, const SweepOptions& options) {
-  require_outputs(program, options);
+  program.check_files(
+      {.written = {{"--out", options.out}, {"--csv", options.csv}, {"--svg", options.svg}}});
   const auto folds = static_cast<int>(parse_count("--folds", options.folds, 0, 1000));
   if (folds == 1) throw bad_input("--folds=1: give 2 at least, or 0 for no cross-validation");
   const auto seed = static_cast<std::uint64_t>(

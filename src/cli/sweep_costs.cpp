@@ -39,12 +39,15 @@ bool states_costs(const SweepOptions& o) {
   return o.net;
 }
 
+void warn_of_doubt(const std::string& source, const MeasuredCost& cost) {
+  if (cost.doubt.empty()) return;
+  log(LogLevel::kWarning, fmt::format("{}: its verdict is INVALID: {}", source, cost.doubt));
+}
+
 MeasuredCost read_result(const std::string& file, bool above_idle) {
   MeasuredCost cost =
       measured_cost(results_from_text(read_text_file(file), file), file, above_idle);
-  if (!cost.doubt.empty()) {
-    log(LogLevel::kWarning, fmt::format("{}: its verdict is INVALID: {}", file, cost.doubt));
-  }
+  warn_of_doubt(file, cost);
   return cost;
 }
 
@@ -87,9 +90,13 @@ class CostReader {
             fmt::format("{}, {}", options_.local, options_.net ? "above idle" : "gross");
       }
     }
-    if (!model.local_seconds && run_.mean_seconds > 0) {
-      model.local_seconds = run_.mean_seconds;
-      latency_source = "timed in this run, without verdict; --local=RESULT.json is surer";
+    if (!model.local_seconds && run_.result) {
+      const char* here = "timed in this run";
+      const MeasuredCost cost = measured_cost({&*run_.result, 1}, here, options_.net);
+      warn_of_doubt(here, cost);
+      model.local_seconds = cost.seconds;
+      latency_source =
+          fmt::format("{}: {}, {}", here, cost.what, cost.doubt.empty() ? "VALID" : "INVALID");
     }
     if (!model.local_seconds) {
       throw bad_input(

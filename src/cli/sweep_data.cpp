@@ -148,10 +148,10 @@ void rank_all(const SweepOptions& options, const ScoredImages& images, SweepData
 
 SweepData run_model(const Program& program, const SweepOptions& options) {
   const std::string iterations = options.iterations.empty() ? "all" : options.iterations;
-  const ModelScores recorded =
+  ModelScores recorded =
       record_scores(program, options.model, iterations, options.recorded.server_labels);
   SweepData data{.model = recorded.name,
-                 .run = {recorded.mean_seconds, recorded.input_bytes},
+                 .run = {std::move(recorded.run), recorded.input_bytes},
                  .complete = recorded.complete};
   rank_all(options, recorded.images, data);
   return data;

@@ -10,6 +10,7 @@
 
 #include "cli/sweep_report.h"
 #include "hi/decision_file.h"
+#include "result/result_json.h"
 
 namespace hedge::cli {
 namespace {
@@ -154,6 +155,7 @@ ordered_json sweep_json(const SweepReport& report) {
                     {"oracle_area", oracle_area(data.outcomes)},
                     {"decisions", decisions_json(report)}};
   if (!data.left_out.empty()) json["left_out"] = data.left_out;
+  if (data.run.result) json["run"] = result_to_json(*data.run.result);
   if (!report.costs.figures.empty()) json["costs"] = costs_json(report.costs);
   json["fronts"] = {{"share", front_json(report, report.share_front)}};
   if (!report.seconds_front.empty()) {

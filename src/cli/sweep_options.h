@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -76,10 +77,10 @@ struct StatedCosts {
   std::vector<CostFigure> figures{};
 };
 
-/// What a run of the model here says of costs, in place of flags; 0: nothing.
+/// What a run of the model here says of costs, in place of flags.
 struct RunFacts {
-  double mean_seconds = 0;
-  std::size_t input_bytes = 0;
+  std::optional<Result> result{};  ///< Absent: none ran here.
+  std::size_t input_bytes = 0;     ///< 0: unknown.
 };
 
 /// Throws bad_input naming the flag: a figure that is missing or no quantity, a result file that

@@ -16,10 +16,4 @@ void merge_pairs(std::vector<LoopTiming>& stretches) {
   stretches.resize(kept);
 }
 
-std::int64_t warm_up(ExecutionContext& context, std::int64_t runs) {
-  std::int64_t done = 0;
-  for (; done < runs && !cancellation_requested(); ++done) context.infer();
-  return done;
-}
-
 }  // namespace hedge

@@ -10,7 +10,6 @@
 
 #include "base/cancellation.h"
 #include "base/clock.h"
-#include "hedge/engine.h"
 #include "measure/timer.h"
 
 namespace hedge {
@@ -172,18 +171,5 @@ template <class Callable, NanosecondClock Clock = SteadyClock, class Progress = 
       [&](std::int64_t iterations) { return measure_calls(callable, iterations, clock); }, bound,
       expected_ns, progress);
 }
-
-/// measure_calls of `context.infer()`, a virtual call, on the input as it stands.
-template <NanosecondClock Clock = SteadyClock>
-[[nodiscard]] LoopTiming measure_loop(ExecutionContext& context, std::int64_t iterations,
-                                      Clock clock = {}) {
-  return measure_calls([&] { context.infer(); }, iterations, clock);
-}
-
-inline constexpr std::int64_t kDefaultWarmUpRuns = 100;
-
-/// Runs `context.infer()` untimed until caches, frequency and lazily made buffers have settled.
-/// Returns the runs done: fewer only when cancelled.
-std::int64_t warm_up(ExecutionContext& context, std::int64_t runs = kDefaultWarmUpRuns);
 
 }  // namespace hedge

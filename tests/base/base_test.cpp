@@ -137,6 +137,40 @@ TEST_F(Files, RefusalsSayWhy) {
   EXPECT_TRUE(MappedFile::open(folder_ / "empty")->bytes().empty());
 }
 
+TEST_F(Files, WhatAnOutputWouldReplaceIsNotRead) {
+  const struct Guard {
+    ~Guard() { refuse_to_read({}); }
+  } guard;
+  const auto path = folder_ / "x.txt";
+  const auto other = folder_ / "other.txt";
+  const auto absent = folder_ / "absent.txt";
+  write_file(path, "kept");
+  write_file(other, "other");
+  std::filesystem::create_symlink(path, folder_ / "link");
+  std::filesystem::create_hard_link(path, folder_ / "twin");
+  refuse_to_read({{"--csv", absent.string()}, {"--json", (folder_ / "." / "x.txt").string()}});
+  for (const char* name : {"x.txt", "link", "twin"}) {
+    try {
+      (void)read_text_file(folder_ / name);
+      FAIL() << name;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::kBadInput);
+      EXPECT_NE(std::string(error.what()).find("--json="), std::string::npos) << error.what();
+    }
+  }
+  EXPECT_EQ(read_text_file(other), "other");
+  // What was written by this process it may read, and the number of what was replaced says nothing.
+  write_file(absent, "new");
+  EXPECT_EQ(read_text_file(absent), "new");
+  write_file(path, "new");
+  EXPECT_EQ(read_text_file(path), "new");
+  EXPECT_EQ(read_text_file(folder_ / "twin"), "kept");
+  refuse_to_read({{"--json", path.string()}});
+  EXPECT_THROW((void)MappedFile::open(path), Error);
+  refuse_to_read({});
+  EXPECT_EQ(read_text_file(path), "new");
+}
+
 TEST(TransientHeapTest, ServesOnlyInScopeAndReusesWhenAllIsFree) {
   EXPECT_EQ(TransientHeap::allocate(8), nullptr);
   TransientHeap heap;

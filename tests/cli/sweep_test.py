@@ -351,7 +351,15 @@ class Sweep(ProgramTest):
         self.assertEqual(self.result(*arguments[:2], *costs)["all_server"], result["all_server"])
         figures = {f["name"]: f for f in result["costs"]["figures"]}
         self.assertEqual(figures["upload"]["value"], "3072 bytes")
-        self.assertIn("timed in this run", figures["local latency"]["source"])
+        source = figures["local latency"]["source"]
+        self.assertIn("timed in this run: ", source)
+        self.assertIn("mean of 10000 inferences", source)
+        run = result["run"]
+        self.assertEqual(run["latency_us"]["count"], 10000)
+        self.assertIn(run["warmup"]["settled"], (True, False))
+        self.assertTrue(source.endswith(", " + run["validity"]["verdict"]), source)
+        mean_us = run["latency_us"]["mean"]
+        self.assertAlmostEqual(result["costs"]["latency_us"]["local"], mean_us, delta=1e-6)
         # Ctrl-C: what was recorded is swept, and the exit status says so.
         run = subprocess.Popen([os.path.join(BUILD, "hedge"), "sweep", *arguments],
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

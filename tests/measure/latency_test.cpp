@@ -107,11 +107,11 @@ TEST(LatencyRecorder, AnExceptionPassesAndLeavesNoSample) {
   EXPECT_TRUE(recorder.samples_ns().empty());
 }
 
-TEST(MeasureLoop, TakesTheTimeOnceAroundTheLoop) {
+TEST(MeasureCalls, TakesTheTimeOnceAroundTheLoop) {
   const CancellationGuard guard;
   const FakeClock clock;
   FakeContext context([&](int run) { clock.advance(run == 1 ? 1000 : 10); });
-  const LoopTiming timing = measure_loop(context, 100, clock);
+  const LoopTiming timing = measure_calls([&] { context.infer(); }, 100, clock);
   EXPECT_EQ(context.runs(), 100);
   EXPECT_EQ(timing.iterations, 100);
   EXPECT_EQ(timing.total_ns, 1990);
@@ -119,24 +119,24 @@ TEST(MeasureLoop, TakesTheTimeOnceAroundTheLoop) {
   EXPECT_EQ(clock.reads(), 2);
 }
 
-TEST(MeasureLoop, EndsAfterTheInferenceThatIsUnderWay) {
+TEST(MeasureCalls, EndsAfterTheCallThatIsUnderWay) {
   const CancellationGuard guard;
   const FakeClock clock;
   FakeContext context([&](int run) {
     clock.advance(10);
     if (run == 7) request_cancellation();
   });
-  const LoopTiming timing = measure_loop(context, 1'000'000, clock);
+  const LoopTiming timing = measure_calls([&] { context.infer(); }, 1'000'000, clock);
   EXPECT_EQ(timing.iterations, 7);
   EXPECT_EQ(timing.total_ns, 70);
   EXPECT_DOUBLE_EQ(timing.ns_per_iteration(), 10);
 }
 
-TEST(MeasureLoop, NoIterationIsNoLatency) {
+TEST(MeasureCalls, NoIterationIsNoLatency) {
   const CancellationGuard guard;
   FakeContext context;
   for (const std::int64_t iterations : {0, -5}) {
-    const LoopTiming timing = measure_loop(context, iterations, FakeClock(1));
+    const LoopTiming timing = measure_calls([&] { context.infer(); }, iterations, FakeClock(1));
     EXPECT_EQ(timing.iterations, 0);
     EXPECT_EQ(timing.ns_per_iteration(), 0);
     EXPECT_THROW((void)latency_result(LoopRun{timing, {timing}, 1}, TimerOverhead{}), Error);
@@ -338,18 +338,6 @@ TEST(ProcessUsage, CountsWhatIsDone) {
   sum += {.wall_ns = 2, .cpu_ns = 3};
   sum += {.wall_ns = 5, .waits = 1};
   EXPECT_EQ(sum, (ProcessUsage{.wall_ns = 7, .cpu_ns = 3, .waits = 1}));
-}
-
-TEST(WarmUp, RunsAHundredTimesUnlessToldOrCancelled) {
-  const CancellationGuard guard;
-  FakeContext context([](int run) {
-    if (run == 115) request_cancellation();
-  });
-  EXPECT_EQ(warm_up(context), 100);
-  EXPECT_EQ(warm_up(context, 3), 3);
-  EXPECT_EQ(warm_up(context, 0), 0);
-  EXPECT_EQ(context.runs(), 103);
-  EXPECT_EQ(warm_up(context), 12);
 }
 
 TEST(LatencyResult, IsInMicrosecondsWithTheIntervalsThereAre) {
