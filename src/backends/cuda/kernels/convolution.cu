@@ -41,14 +41,6 @@ struct Position {
   int tap_y, tap_x, granule;
 };
 
-template <class Element, int kG>
-__device__ inline void store_granule(void* y, std::size_t index, const float (&x)[kG]) {
-  alignas(kGranuleBytes) Element out[kG];
-#pragma unroll
-  for (int e = 0; e < kG; ++e) out[e] = from_float<Element>(x[e]);
-  static_cast<uint4*>(y)[index] = *reinterpret_cast<const uint4*>(out);
-}
-
 template <class Kind, int kM, int kN, int kDepth>
 __global__ void __launch_bounds__(most_warps(kM) * kWarp) convolve(const Parameters p) {
   using Element = typename Kind::Element;
