@@ -32,192 +32,309 @@ struct Parameters {
   int granules_c;  ///< Of one tap.
   int granules_k;
   int chunks;
-  int n_tiles_total;  ///< Of 8 channels, in the packed weights.
+  int n_tiles_total;      ///< Of 8 channels, in the packed weights.
+  std::uint32_t padding;  ///< What lies beside the plane, as a word.
 };
+
+/// Channels of a pixel that a thread stores at once.
+template <class Kind>
+inline constexpr int kStored = std::is_same_v<Kind, Int8> ? kLanes<AnyElement> : kGranule<Kind>;
+template <class Kind>
+using Stored =
+    std::conditional_t<std::is_same_v<Kind, Int8>, AnyElement, typename Kind::Element>;
+
+/// Which part of the work a thread has.
+struct Place {
+  int lane, group, quad;  ///< A quad shares a row, eight groups a tile.
+  int warp_m, warp_n, warp_k;
+  int rows, columns;   ///< Of the block's tile.
+  int first_row;       ///< Of the warp: a pixel of the result.
+  int first_n;         ///< Of the warp: in tiles of 8 channels.
+  int begin, end;      ///< Of the warp: chunks of K.
+};
+
+template <int kM, int kN>
+__device__ inline Place place_of(const Parameters& p) {
+  const ConvolutionTactic& t = p.tactic;
+  const int warp = threadIdx.x / kWarp;
+  Place at;
+  at.lane = threadIdx.x % kWarp;
+  at.group = at.lane / 4;
+  at.quad = at.lane % 4;
+  at.warp_n = warp % t.warps_n;
+  at.warp_m = warp / t.warps_n % t.warps_m;
+  at.warp_k = warp / (t.warps_n * t.warps_m);
+  at.rows = t.warps_m * kM * 16;
+  at.columns = t.warps_n * kN * 8;
+  at.first_row = blockIdx.x * at.rows + at.warp_m * kM * 16;
+  at.first_n = (blockIdx.y * t.warps_n + at.warp_n) * kN;
+  at.begin = static_cast<int>(static_cast<long long>(p.chunks) * at.warp_k / t.warps_k);
+  at.end = static_cast<int>(static_cast<long long>(p.chunks) * (at.warp_k + 1) / t.warps_k);
+  return at;
+}
+
+/// Where the windows of a thread's pixels begin, in the input; `base` in granules.
+template <int kM>
+struct Windows {
+  int top[2 * kM], left[2 * kM], base[2 * kM];
+};
+
+template <int kM>
+__device__ inline Windows<kM> windows_of(const Parameters& p, const Place& at) {
+  const Convolution& c = p.shape;
+  const int plane = c.out_h * c.out_w;
+  const int pixels = c.batch * plane;
+  const int granules_row = c.in_w * p.granules_c;
+  Windows<kM> windows;
+#pragma unroll
+  for (int i = 0; i < 2 * kM; ++i) {
+    const int row = at.first_row + (i / 2) * 16 + (i % 2) * 8 + at.group;
+    const int image = row / plane;
+    const int y = row % plane / c.out_w;
+    const int x = row % plane % c.out_w;
+    windows.top[i] = row < pixels ? y * c.stride_h - c.pad_top : -(1 << 28);
+    windows.left[i] = x * c.stride_w - c.pad_left;
+    windows.base[i] = (image * c.in_h + y * c.stride_h - c.pad_top) * granules_row +
+                      windows.left[i] * p.granules_c;
+  }
+  return windows;
+}
+
+/// What sums begin with: the bias, in integers what the source's zero point takes off. Of the warps
+/// that share a tile, one has it.
+template <class Kind, int kM, int kN>
+__device__ inline void begin_sums(const Parameters& p, const Place& at,
+                                  typename Kind::Accumulator (&sum)[kM][kN][4]) {
+  using Pair = std::conditional_t<std::is_same_v<Kind, Int8>, int2, float2>;
+  const Epilogue& epilogue = p.arguments.epilogue;
+  const float* from =
+      std::is_same_v<Kind, Int8> ? epilogue.factors + p.shape.out_c : epilogue.bias;
+  if (at.warp_k != 0 || from == nullptr) return;
+#pragma unroll
+  for (int n = 0; n < kN; ++n) {
+    const int channel = (at.first_n + n) * 8 + at.quad * 2;
+    if (channel >= p.shape.out_c) continue;
+    const Pair first = __ldg(reinterpret_cast<const Pair*>(from + channel));
+#pragma unroll
+    for (int m = 0; m < kM; ++m) {
+      sum[m][n][0] = sum[m][n][2] = first.x;
+      sum[m][n][1] = sum[m][n][3] = first.y;
+    }
+  }
+}
+
+template <int kN>
+__device__ inline void load_columns(const Parameters& p, const Place& at, int chunk,
+                                    uint4 (&columns)[kN]) {
+  const auto* weights = static_cast<const uint4*>(p.arguments.weights) + at.lane;
+#pragma unroll
+  for (int j = 0; j < kN; ++j) {
+    const int tile = at.first_n + j;
+    columns[j] = tile < p.n_tiles_total
+                     ? __ldg(weights + (chunk * p.n_tiles_total + tile) * kWarp)
+                     : uint4{0, 0, 0, 0};
+  }
+}
 
 /// Where a thread stands in K: a tap and a granule of its channels.
 struct Position {
   int tap_y, tap_x, granule;
 };
 
-template <class Kind, int kM, int kN, int kDepth>
-__global__ void __launch_bounds__(most_warps(kM) * kWarp) convolve(const Parameters p) {
-  using Element = typename Kind::Element;
-  constexpr int kG = kGranule<Kind>;
-  extern __shared__ float sums[];
+__device__ inline Position position_of(const Parameters& p, int granule) {
+  const int tap = granule / p.granules_c;
+  return {tap / p.shape.kernel_w, tap % p.shape.kernel_w, granule % p.granules_c};
+}
+
+/// This position's granules of the thread's rows; then on to the next chunk.
+template <int kM>
+__device__ inline void load_rows(const Parameters& p, const Windows<kM>& windows, Position& at,
+                                 uint4 (&rows)[2 * kM]) {
   const Convolution& c = p.shape;
-  const ConvolutionTactic& t = p.tactic;
-  let_successor_begin();
-  const int lane = threadIdx.x % kWarp;
-  const int warp = threadIdx.x / kWarp;
-  const int group = lane / 4;
-  const int quad = lane % 4;
-  const int warp_n = warp % t.warps_n;
-  const int warp_m = warp / t.warps_n % t.warps_m;
-  const int warp_k = warp / (t.warps_n * t.warps_m);
-  const int rows = t.warps_m * kM * 16;
-  const int columns = t.warps_n * kN * 8;
-  const int first_row = blockIdx.x * rows + warp_m * kM * 16;
-  const int first_n = (blockIdx.y * t.warps_n + warp_n) * kN;  // In tiles of 8.
-
-  // This warp's share of the chunks.
-  const int begin = static_cast<int>(static_cast<long long>(p.chunks) * warp_k / t.warps_k);
-  const int end = static_cast<int>(static_cast<long long>(p.chunks) * (warp_k + 1) / t.warps_k);
-
-  // Its pixels: where their windows begin, in the input.
-  const int plane = c.out_h * c.out_w;
-  const int pixels = c.batch * plane;
-  int top[2 * kM], left[2 * kM];
-  int base[2 * kM];
-  const int granules_row = c.in_w * p.granules_c;
+  const auto* input = static_cast<const uint4*>(p.arguments.x);
+  const int dy = at.tap_y * c.dilation_h;
+  const int dx = at.tap_x * c.dilation_w;
+  const int offset = dy * c.in_w * p.granules_c + dx * p.granules_c + at.granule;
+  const bool inside = at.tap_y < c.kernel_h;
 #pragma unroll
   for (int i = 0; i < 2 * kM; ++i) {
-    const int row = first_row + (i / 2) * 16 + (i % 2) * 8 + group;
-    const int image = row / plane;
-    const int y = row % plane / c.out_w;
-    const int x = row % plane % c.out_w;
-    top[i] = row < pixels ? y * c.stride_h - c.pad_top : -(1 << 28);
-    left[i] = x * c.stride_w - c.pad_left;
-    base[i] = (image * c.in_h + y * c.stride_h - c.pad_top) * granules_row + left[i] * p.granules_c;
+    const bool there =
+        inside && static_cast<unsigned>(windows.top[i] + dy) < static_cast<unsigned>(c.in_h) &&
+        static_cast<unsigned>(windows.left[i] + dx) < static_cast<unsigned>(c.in_w);
+    rows[i] = there ? input[windows.base[i] + offset]
+                    : uint4{p.padding, p.padding, p.padding, p.padding};
   }
-  // What this thread stores in the end: granules of channels.
-  const int granules_out = c.out_c / kG;
-  const int columns_g = columns / kG;
-  const int first_g = blockIdx.y * columns_g;
-  const int items = rows * columns_g;
-  const bool adds = p.arguments.epilogue.post_op_count > 0 &&
-                    p.arguments.epilogue.post_ops[0].kind == PostOpParameters::Kind::kAddTensor;
-  const auto load_tensor = [&](int item) {
-    const int pixel = blockIdx.x * rows + item / columns_g;
-    const int g = first_g + item % columns_g;
-    const bool there = adds && item < items && pixel < pixels && g < granules_out;
-    const auto* tensor = static_cast<const uint4*>(p.arguments.epilogue.post_ops[0].operand);
-    return there ? tensor[static_cast<std::size_t>(pixel) * granules_out + g] : uint4{0, 0, 0, 0};
-  };
-  const auto* input = static_cast<const uint4*>(p.arguments.x);
-  const auto* weights = static_cast<const uint4*>(p.arguments.weights) + lane;
+  at.granule += kChunkGranules;
+  while (at.granule >= p.granules_c) {
+    at.granule -= p.granules_c;
+    if (++at.tap_x == c.kernel_w) {
+      at.tap_x = 0;
+      ++at.tap_y;
+    }
+  }
+}
 
-  // Sums begin with the bias; of the warps that share a tile, one has it.
-  float sum[kM][kN][4] = {};
-  if (warp_k == 0 && p.arguments.epilogue.bias != nullptr) {
-#pragma unroll
-    for (int n = 0; n < kN; ++n) {
-      const int channel = (first_n + n) * 8 + quad * 2;
-      if (channel >= c.out_c) continue;
-      const float2 bias =
-          __ldg(reinterpret_cast<const float2*>(p.arguments.epilogue.bias + channel));
-#pragma unroll
-      for (int m = 0; m < kM; ++m) {
-        sum[m][n][0] = sum[m][n][2] = bias.x;
-        sum[m][n][1] = sum[m][n][3] = bias.y;
-      }
-    }
-  }
-  uint4 a[kDepth][2 * kM], b[kDepth][kN];
-  Position at;
-  {
-    const int granule = begin * kChunkGranules + quad;
-    const int tap = granule / p.granules_c;
-    at = {tap / c.kernel_w, tap % c.kernel_w, granule % p.granules_c};
-  }
-  const uint4 zero{0, 0, 0, 0};
-  const auto load_columns = [&](int chunk, uint4(&columns_of)[kN]) {
-#pragma unroll
-    for (int j = 0; j < kN; ++j) {
-      const int tile = first_n + j;
-      columns_of[j] =
-          tile < p.n_tiles_total ? __ldg(weights + (chunk * p.n_tiles_total + tile) * kWarp) : zero;
-    }
-  };
-  const auto load_rows = [&](uint4(&rows_of)[2 * kM]) {
-    const int dy = at.tap_y * c.dilation_h;
-    const int dx = at.tap_x * c.dilation_w;
-    const int offset = dy * granules_row + dx * p.granules_c + at.granule;
-    const bool inside = at.tap_y < c.kernel_h;
-#pragma unroll
-    for (int i = 0; i < 2 * kM; ++i) {
-      const bool there = inside &&
-                         static_cast<unsigned>(top[i] + dy) < static_cast<unsigned>(c.in_h) &&
-                         static_cast<unsigned>(left[i] + dx) < static_cast<unsigned>(c.in_w);
-      rows_of[i] = there ? input[base[i] + offset] : zero;
-    }
-    at.granule += kChunkGranules;
-    while (at.granule >= p.granules_c) {
-      at.granule -= p.granules_c;
-      if (++at.tap_x == c.kernel_w) {
-        at.tap_x = 0;
-        ++at.tap_y;
-      }
-    }
-  };
-#pragma unroll
-  for (int d = 0; d < kDepth; ++d) {
-    if (begin + d < end) load_columns(begin + d, b[d]);
-  }
-  wait_for_predecessor();  // The weights are there before it ends; its results are not.
-#pragma unroll
-  for (int d = 0; d < kDepth; ++d) {
-    if (begin + d < end) load_rows(a[d]);
-  }
-  uint4 tensor = load_tensor(static_cast<int>(threadIdx.x));  // Needed last, but already there.
-  for (int chunk = begin; chunk < end; chunk += kDepth) {
-#pragma unroll
-    for (int d = 0; d < kDepth; ++d) {
-      if (chunk + d < end) {
-#pragma unroll
-        for (int m = 0; m < kM; ++m) {
-#pragma unroll
-          for (int n = 0; n < kN; ++n)
-            multiply<Kind>(sum[m][n], a[d][2 * m], a[d][2 * m + 1], b[d][n]);
-        }
-        if (chunk + d + kDepth < end) {
-          load_columns(chunk + d + kDepth, b[d]);
-          load_rows(a[d]);
-        }
-      }
-    }
-  }
+/// What the block stores, as items of kStored channels of a pixel.
+template <class Kind>
+struct Item {
+  __device__ Item(const Parameters& p, const Place& at, int item)
+      : row(item / (at.columns / kStored<Kind>)),
+        column(item % (at.columns / kStored<Kind>) * kStored<Kind>),
+        pixel(blockIdx.x * at.rows + row),
+        channel(blockIdx.y * at.columns + column),
+        there(row < at.rows && pixel < p.shape.batch * p.shape.out_h * p.shape.out_w && channel < p.shape.out_c) {}
+  int row, column;  ///< In the tile.
+  int pixel, channel;
+  bool there;
+};
 
-  // Sums of the warps that share a tile come together in shared memory.
-  float* mine = sums + static_cast<std::size_t>(warp_k) * rows * columns +
-                (warp_m * kM * 16) * columns + warp_n * kN * 8;
+/// The item's numbers of the tensor that a first post-op adds, where there is one.
+template <class Kind>
+__device__ inline uint4 load_tensor(const Parameters& p, const Item<Kind>& item) {
+  const PostOpParameters& op = p.arguments.epilogue.post_ops[0];
+  uint4 tensor{0, 0, 0, 0};
+  if (!item.there || p.arguments.epilogue.post_op_count == 0 ||
+      op.kind != PostOpParameters::Kind::kAddTensor) {
+    return tensor;
+  }
+  const std::size_t index = static_cast<std::size_t>(item.pixel) * p.shape.out_c + item.channel;
+  if constexpr (std::is_same_v<Kind, Int8>) {
+    if (op.type == ElementType::kInt8) {
+      copy_words<kStored<Kind>>(&tensor, static_cast<const std::int8_t*>(op.operand) + index);
+    } else if (op.type != ElementType::kFloat32) {
+      copy_words<2 * kStored<Kind>>(&tensor, static_cast<const __half*>(op.operand) + index);
+    }
+  } else {
+    tensor = static_cast<const uint4*>(op.operand)[index / kStored<Kind>];
+  }
+  return tensor;
+}
+
+/// Of the block's channels, which makes sums of integers real numbers.
+struct Units {
+  float bias = 0, factor = 0;
+};
+__device__ inline Units load_units(const Parameters& p, const Place& at) {
+  const int channel = blockIdx.y * at.columns + static_cast<int>(threadIdx.x);
+  if (static_cast<int>(threadIdx.x) >= at.columns || channel >= p.shape.out_c) return {};
+  const Epilogue& epilogue = p.arguments.epilogue;
+  return {__ldg(epilogue.bias + channel), __ldg(epilogue.factors + channel)};
+}
+
+/// Sums of the warps that share a tile come together in shared memory.
+template <int kM, int kN, class Sum>
+__device__ inline void share_sums(const Place& at, const Sum (&sum)[kM][kN][4], Sum* shared) {
+  using Pair = std::conditional_t<std::is_same_v<Sum, int>, int2, float2>;
+  Sum* mine = shared + static_cast<std::size_t>(at.warp_k) * at.rows * at.columns +
+              (at.warp_m * kM * 16) * at.columns + at.warp_n * kN * 8;
 #pragma unroll
   for (int m = 0; m < kM; ++m) {
 #pragma unroll
     for (int n = 0; n < kN; ++n) {
 #pragma unroll
       for (int h = 0; h < 2; ++h) {
-        float2* to =
-            reinterpret_cast<float2*>(mine + (m * 16 + h * 8 + group) * columns + n * 8 + quad * 2);
-        *to = make_float2(sum[m][n][2 * h], sum[m][n][2 * h + 1]);
+        Sum* to = mine + (m * 16 + h * 8 + at.group) * at.columns + n * 8 + at.quad * 2;
+        *reinterpret_cast<Pair*>(to) = Pair{sum[m][n][2 * h], sum[m][n][2 * h + 1]};
       }
     }
   }
-  __syncthreads();
+}
 
-  const std::size_t tile_size = static_cast<std::size_t>(rows) * columns;
-  for (int item = threadIdx.x; item < items; item += blockDim.x) {
-    const int row = item / columns_g;
-    const int g = item % columns_g;
-    const int pixel = blockIdx.x * rows + row;
-    if (pixel >= pixels || first_g + g >= granules_out) continue;
-    if (item >= static_cast<int>(blockDim.x)) tensor = load_tensor(item);
-    float total[kG];
+/// Adds an item's sums of all warps, in order.
+template <class Sum, int kG>
+__device__ inline void collect(const Place& at, const Sum* shared, int warps_k, int first,
+                               Sum (&total)[kG]) {
+  using Four = std::conditional_t<std::is_same_v<Sum, int>, int4, float4>;
+  const std::size_t tile = static_cast<std::size_t>(at.rows) * at.columns;
 #pragma unroll
-    for (int e = 0; e < kG; ++e) total[e] = 0;
-    for (int k = 0; k < t.warps_k; ++k) {
-      const float* from = sums + k * tile_size + row * columns + g * kG;
+  for (int e = 0; e < kG; ++e) total[e] = 0;
+  for (int k = 0; k < warps_k; ++k) {
 #pragma unroll
-      for (int e = 0; e < kG; e += 4) {
-        const float4 f = *reinterpret_cast<const float4*>(from + e);
-        total[e] += f.x;
-        total[e + 1] += f.y;
-        total[e + 2] += f.z;
-        total[e + 3] += f.w;
+    for (int e = 0; e < kG; e += 4) {
+      const Four f = *reinterpret_cast<const Four*>(shared + k * tile + first + e);
+      total[e] += f.x;
+      total[e + 1] += f.y;
+      total[e + 2] += f.z;
+      total[e + 3] += f.w;
+    }
+  }
+}
+
+template <class Kind>
+__device__ inline void store_item(const Parameters& p, const Place& at, const Item<Kind>& item,
+                                  const typename Kind::Accumulator* shared, const Units* units,
+                                  const uint4& tensor) {
+  constexpr int kG = kStored<Kind>;
+  typename Kind::Accumulator total[kG];
+  collect(at, shared, p.tactic.warps_k, item.row * at.columns + item.column, total);
+  float x[kG];
+#pragma unroll
+  for (int e = 0; e < kG; ++e) {
+    if constexpr (std::is_same_v<Kind, Int8>) {
+      const Units unit = units[item.column + e];
+      x[e] = (static_cast<float>(total[e]) + unit.bias) * unit.factor;
+    } else {
+      x[e] = total[e];
+    }
+  }
+  finish_channels<Stored<Kind>, kG, true>(p.arguments.epilogue,
+                                          static_cast<std::size_t>(item.pixel), item.channel,
+                                          p.shape.out_c, x, tensor);
+}
+
+template <class Kind, int kM, int kN, int kDepth>
+__global__ void __launch_bounds__(most_warps(kM) * kWarp) convolve(const Parameters p) {
+  using Sum = typename Kind::Accumulator;
+  extern __shared__ float4 shared[];
+  let_successor_begin();
+  const Place place = place_of<kM, kN>(p);
+  const Windows<kM> windows = windows_of<kM>(p, place);
+  Sum sum[kM][kN][4] = {};
+  begin_sums<Kind>(p, place, sum);
+  auto* sums = reinterpret_cast<Sum*>(shared);
+  auto* units = reinterpret_cast<Units*>(
+      sums + static_cast<std::size_t>(p.tactic.warps_k) * place.rows * place.columns);
+  if constexpr (std::is_same_v<Kind, Int8>) {
+    if (static_cast<int>(threadIdx.x) < place.columns) units[threadIdx.x] = load_units(p, place);
+  }
+  uint4 a[kDepth][2 * kM], b[kDepth][kN];
+  Position position = position_of(p, place.begin * kChunkGranules + place.quad);
+#pragma unroll
+  for (int d = 0; d < kDepth; ++d) {
+    if (place.begin + d < place.end) load_columns(p, place, place.begin + d, b[d]);
+  }
+  wait_for_predecessor();  // The weights are there before it ends; its results are not.
+#pragma unroll
+  for (int d = 0; d < kDepth; ++d) {
+    if (place.begin + d < place.end) load_rows(p, windows, position, a[d]);
+  }
+  Item<Kind> item(p, place, static_cast<int>(threadIdx.x));
+  uint4 tensor = load_tensor(p, item);  // Needed last, but already there.
+  for (int chunk = place.begin; chunk < place.end; chunk += kDepth) {
+#pragma unroll
+    for (int d = 0; d < kDepth; ++d) {
+      if (chunk + d >= place.end) continue;
+#pragma unroll
+      for (int m = 0; m < kM; ++m) {
+#pragma unroll
+        for (int n = 0; n < kN; ++n)
+          multiply<Kind>(sum[m][n], a[d][2 * m], a[d][2 * m + 1], b[d][n]);
+      }
+      if (chunk + d + kDepth < place.end) {
+        load_columns(p, place, chunk + d + kDepth, b[d]);
+        load_rows(p, windows, position, a[d]);
       }
     }
-    finish_channels<Element, kG, true>(p.arguments.epilogue, static_cast<std::size_t>(pixel),
-                                       (first_g + g) * kG, c.out_c, total, tensor);
+  }
+  share_sums(place, sum, sums);
+  __syncthreads();
+  const int items = place.rows * (place.columns / kStored<Kind>);
+  for (int i = threadIdx.x; i < items; i += blockDim.x) {
+    if (i >= static_cast<int>(blockDim.x)) {
+      item = Item<Kind>(p, place, i);
+      tensor = load_tensor(p, item);
+    }
+    if (item.there) store_item<Kind>(p, place, item, sums, units, tensor);
   }
 }
 
@@ -228,10 +345,11 @@ dim3 grid_of(const Convolution& c, const ConvolutionTactic& t) {
               static_cast<unsigned>(ceil_div(c.out_c, columns)));
 }
 
-std::size_t shared_bytes(const ConvolutionTactic& t) {
-  return static_cast<std::size_t>(t.warps_k) *
-         static_cast<std::size_t>(t.warps_m * t.m_tiles * 16) *
-         static_cast<std::size_t>(t.warps_n * t.n_tiles * 8) * sizeof(float);
+std::size_t shared_bytes(const ConvolutionTactic& t, ElementKind kind) {
+  const auto columns = static_cast<std::size_t>(t.warps_n * t.n_tiles * 8);
+  const std::size_t sums = static_cast<std::size_t>(t.warps_k) *
+                           static_cast<std::size_t>(t.warps_m * t.m_tiles * 16) * columns;
+  return sums * sizeof(float) + (kind == ElementKind::kInt8 ? columns * sizeof(Units) : 0);
 }
 
 template <class Kind, int kM, int kN>
@@ -241,7 +359,9 @@ cudaError_t launch(const Parameters& p, const Launch& at) {
   const ConvolutionTactic& t = p.tactic;
   const auto threads = static_cast<unsigned>(t.warps_m * t.warps_n * t.warps_k * kWarp);
   return launch_kernel(convolve<Kind, kM, kN, kDepth>, grid_of(p.shape, t), threads,
-                       shared_bytes(t), at, p);
+                       shared_bytes(t, std::is_same_v<Kind, Int8> ? ElementKind::kInt8
+                                                                  : ElementKind::kFloat32),
+                       at, p);
 }
 
 template <class Kind>
@@ -264,16 +384,19 @@ cudaError_t launch_kind(const Parameters& p, const Launch& at) {
   }
 }
 
-std::uint16_t half_bits(float x, ElementKind kind) {
-  std::uint16_t bits = 0;
+/// A number as it lies in memory; of 8 bits, which `x` is already.
+void encode_one(std::byte* to, float x, ElementKind kind) {
   if (kind == ElementKind::kHalf) {
     const __half h = __float2half_rn(x);
-    std::memcpy(&bits, &h, 2);
-  } else {
+    std::memcpy(to, &h, 2);
+  } else if (kind == ElementKind::kBfloat16) {
     const __nv_bfloat16 h = __float2bfloat16_rn(x);
-    std::memcpy(&bits, &h, 2);
+    std::memcpy(to, &h, 2);
+  } else if (kind == ElementKind::kInt8) {
+    *to = static_cast<std::byte>(static_cast<std::int8_t>(x));
+  } else {
+    std::memcpy(to, &x, 4);
   }
-  return bits;
 }
 
 }  // namespace
@@ -293,8 +416,8 @@ std::vector<ConvolutionTactic> convolution_tactics(const Convolution& shape, Ele
             if (wm * wn * wk > most_warps(m) || wk > chunks) continue;
             if (n * wn > 1 && n * wn / 2 >= n_tiles) continue;
             if (m * wm > m_tiles && m * wm / 2 >= m_tiles) continue;
-            if (shared_bytes(t) > kMostSharedBytes) continue;
-            if (wn * n * 8 % granule_of(kind) != 0) continue;
+            if (shared_bytes(t, kind) > kMostSharedBytes) continue;
+            if (kind != ElementKind::kInt8 && wn * n * 8 % granule_of(kind) != 0) continue;
             tactics.push_back(t);
           }
         }
@@ -322,12 +445,7 @@ std::vector<std::byte> pack_weights(const float* weights, const Convolution& c, 
         const float* from = weights + static_cast<std::size_t>(n) * k +
                             static_cast<std::size_t>(g) * static_cast<std::size_t>(granule);
         for (int e = 0; e < granule; ++e) {
-          if (granule == 4) {
-            std::memcpy(to + 4 * e, from + e, 4);
-          } else {
-            const std::uint16_t bits = half_bits(from[e], kind);
-            std::memcpy(to + 2 * e, &bits, 2);
-          }
+          encode_one(to + static_cast<std::size_t>(e) * byte_size(type_of(kind)), from[e], kind);
         }
       }
     }
@@ -344,7 +462,8 @@ cudaError_t launch_convolution(const Convolution& shape, ElementKind kind,
                      shape.in_c / granule_of(kind),
                      granules_of_k(shape, kind),
                      chunks_of_k(shape, kind),
-                     ceil_div(shape.out_c, 8)};
+                     ceil_div(shape.out_c, 8),
+                     0x01010101U * static_cast<std::uint8_t>(arguments.zero_point)};
   switch (kind) {
     case ElementKind::kHalf:
       return launch_kind<Half>(p, at);
@@ -354,6 +473,8 @@ cudaError_t launch_convolution(const Convolution& shape, ElementKind kind,
       return launch_kind<Tf32>(p, at);
     case ElementKind::kFloat32:
       return launch_kind<Float32>(p, at);
+    case ElementKind::kInt8:
+      return launch_kind<Int8>(p, at);
   }
   return cudaErrorInvalidValue;
 }

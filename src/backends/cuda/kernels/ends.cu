@@ -8,8 +8,11 @@ namespace {
 constexpr int kStemThreads = 128;
 constexpr int kHeadThreads = 256;
 
-template <class Element>
-inline constexpr int kLanes = kGranuleBytes / static_cast<int>(sizeof(Element));
+/// Channels that a thread of the stem has.
+int stem_lanes(const Stem& stem) {
+  const bool any = stem.quantized || stem.type == ElementType::kInt8;
+  return any ? kLanes<AnyElement> : granule_of(stem.type);
+}
 
 /// What a block has of input and output.
 struct StemTile {
@@ -18,7 +21,7 @@ struct StemTile {
 };
 StemTile tile_of(const Stem& stem) {
   const Convolution& c = stem.shape;
-  const int items = c.out_w * (c.out_c / granule_of(stem.type));
+  const int items = c.out_w * (c.out_c / stem_lanes(stem));
   StemTile tile;
   tile.rows = items >= kStemThreads ? 1 : kStemThreads / items;
   if (tile.rows > c.out_h) tile.rows = c.out_h;
@@ -36,12 +39,18 @@ struct StemParameters {
 
 /// Floats that lie together into shared memory. The input may be the host's: each round of loads
 /// costs a way over the bus, so as many as can be are under way at once.
-__device__ inline void fetch(float* to, const float* from, int count) {
+/// Stored numbers less their zero point where the stem takes 8 bits.
+__device__ inline void fetch(const Stem& stem, float* to, const float* from, int count) {
+  const float inverse = __frcp_rn(stem.scale.scale);
+  const auto taken = [&](float x) {
+    if (!stem.quantized) return x;
+    return to_steps(x, inverse, stem.scale.zero_point) - static_cast<float>(stem.scale.zero_point);
+  };
   constexpr int kUnderWay = 4;
   const bool wide = count % 4 == 0 && reinterpret_cast<std::uintptr_t>(from) % kGranuleBytes == 0 &&
                     reinterpret_cast<std::uintptr_t>(to) % kGranuleBytes == 0;
   if (!wide) {
-    for (int i = threadIdx.x; i < count; i += kStemThreads) to[i] = from[i];
+    for (int i = threadIdx.x; i < count; i += kStemThreads) to[i] = taken(from[i]);
     return;
   }
   const auto* source = reinterpret_cast<const float4*>(from);
@@ -56,7 +65,8 @@ __device__ inline void fetch(float* to, const float* from, int count) {
 #pragma unroll
     for (int i = 0; i < kUnderWay; ++i) {
       const int at = first + i * kStemThreads;
-      if (at < count / 4) target[at] = values[i];
+      const float4 v = values[i];
+      if (at < count / 4) target[at] = {taken(v.x), taken(v.y), taken(v.z), taken(v.w)};
     }
   }
 }
@@ -86,7 +96,7 @@ __global__ void __launch_bounds__(kStemThreads) convolve_stem(const StemParamete
   wait_for_predecessor();
   for (int i = 0; i < lines && rows_in > 0; ++i) {
     const std::size_t plane = static_cast<std::size_t>(blockIdx.y) * lines + i;
-    fetch(image + i * channel_stride, p.x + (plane * c.in_h + top) * line, rows_in * line);
+    fetch(p.stem, image + i * channel_stride, p.x + (plane * c.in_h + top) * line, rows_in * line);
   }
   __syncthreads();
   const int granules = c.out_c / kG;
@@ -130,6 +140,19 @@ __device__ inline float warp_largest(float x) {
   return x;
 }
 
+/// From the sum of a plane, of 8 bits that of the stored numbers.
+template <class Element>
+__device__ inline float mean_of(const Head& p, float sum) {
+  if constexpr (std::is_same_v<Element, std::int8_t>) {
+    sum = p.scale.scale * (sum - static_cast<float>(p.plane * p.scale.zero_point));
+  }
+  const float mean = sum / static_cast<float>(p.plane);
+  if (!p.quantized) return mean;
+  const Scale& s = p.mean_scale;
+  return s.scale * (to_steps(mean, __frcp_rn(s.scale), s.zero_point) -
+                    static_cast<float>(s.zero_point));
+}
+
 /// A block an image.
 template <class Element>
 __global__ void __launch_bounds__(kHeadThreads)
@@ -144,14 +167,14 @@ __global__ void __launch_bounds__(kHeadThreads)
   const int g = threadIdx.x % granules;
   const int strip = threadIdx.x / granules;
   const auto* from =
-      static_cast<const uint4*>(x) + static_cast<std::size_t>(blockIdx.x) * p.plane * granules;
+      static_cast<const Element*>(x) + static_cast<std::size_t>(blockIdx.x) * p.plane * p.stored_c;
   float sum[kG] = {};
   wait_for_predecessor();
   for (int pixel = strip; strip < strips && pixel < p.plane; pixel += strips) {
-    const uint4 raw = from[pixel * granules + g];
-    const auto* elements = reinterpret_cast<const Element*>(&raw);
+    float numbers[kG];
+    load_elements<Element>(numbers, from, static_cast<std::size_t>(pixel * granules + g) * kG);
 #pragma unroll
-    for (int e = 0; e < kG; ++e) sum[e] += to_float(elements[e]);
+    for (int e = 0; e < kG; ++e) sum[e] += numbers[e];
   }
   if (strip < strips) {
 #pragma unroll
@@ -161,7 +184,7 @@ __global__ void __launch_bounds__(kHeadThreads)
   for (int c = threadIdx.x; c < p.used_c; c += kHeadThreads) {
     float total = 0;
     for (int s = 0; s < strips; ++s) total += parts[s * p.stored_c + c];
-    means[c] = total / static_cast<float>(p.plane);
+    means[c] = mean_of<Element>(p, total);
   }
   __syncthreads();
   const int lane = threadIdx.x % kWarp;
@@ -205,6 +228,10 @@ cudaError_t launch_stem(const Stem& stem, const float* x, const float* weights,
   const StemParameters p{stem, tile_of(stem), x, weights, epilogue};
   const dim3 grid(static_cast<unsigned>(ceil_div(stem.shape.out_h, p.tile.rows)),
                   static_cast<unsigned>(stem.shape.batch));
+  if (stem.quantized || stem.type == ElementType::kInt8) {
+    return launch_kernel(convolve_stem<AnyElement>, grid, kStemThreads, stem_shared_bytes(stem),
+                         launch, p);
+  }
   return with_element(stem.type, [&](auto zero) {
     return launch_kernel(convolve_stem<decltype(zero)>, grid, kStemThreads, stem_shared_bytes(stem),
                          launch, p);
@@ -213,7 +240,7 @@ cudaError_t launch_stem(const Stem& stem, const float* x, const float* weights,
 
 cudaError_t launch_head(const Head& head, void* y, const void* x, const float* weights,
                         const float* bias, const Launch& launch) {
-  return with_element(head.type, [&](auto zero) {
+  return with_any_element(head.type, [&](auto zero) {
     return launch_kernel(classify<decltype(zero)>, dim3(static_cast<unsigned>(head.batch)),
                          kHeadThreads, 0, launch, head, y, x, weights, bias);
   });
