@@ -6,6 +6,7 @@
 
 #include "graph/quantization.h"
 #include "graph/query.h"
+#include "hedge/error.h"
 
 namespace hedge {
 namespace {
@@ -58,6 +59,15 @@ bool is_integer_layer(const Graph& graph, const Node& node) {
     return id != kNoValue && graph.value(id).quantization.has_value();
   };
   return in_bytes(node.inputs[0]) && in_bytes(node.inputs[1]);
+}
+
+void require_integer_layer(const Graph& graph) {
+  const bool any = std::any_of(graph.nodes.begin(), graph.nodes.end(),
+                               [&](const Node& node) { return is_integer_layer(graph, node); });
+  if (any) return;
+  throw bad_input(
+      "precision int8: no layer of the model has its input and weights in 8 bits; calibrate it, or "
+      "give a model with Q/DQ nodes on both (weights as int8 with zero point 0)");
 }
 
 std::string why_not_integer(const Graph& graph, const Node& node) {

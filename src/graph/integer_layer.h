@@ -15,6 +15,9 @@ namespace hedge {
 /// Whether the node is a Conv, Gemm or MatMul whose input and weights are held in 8 bits.
 [[nodiscard]] bool is_integer_layer(const Graph& graph, const Node& node);
 
+/// Throws bad_input where the graph has none, so that precision int8 would say what is not so.
+void require_integer_layer(const Graph& graph);
+
 /// What sums of 32 bits cannot do of such a layer, whatever the kernel; empty: nothing.
 [[nodiscard]] std::string why_not_integer(const Graph& graph, const Node& node);
 

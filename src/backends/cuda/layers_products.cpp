@@ -17,13 +17,14 @@
 namespace hedge::cuda {
 namespace {
 
-/// Buffers: x, weights, result, the bias, then the post-ops' operands.
+/// Buffers: x, weights, result, the bias, of integers the factors, then the post-ops' operands.
 struct ConvolutionStep {
   Convolution shape;
   ElementKind kind = ElementKind::kHalf;
   ConvolutionTactic tactic;
   Epilogue epilogue;
   bool float_rows = false;
+  int zero_point = 0;
 };
 struct GroupedStep {
   GroupedConvolution convolution;
@@ -33,15 +34,19 @@ struct GroupedStep {
 cudaError_t run_convolution(const void* parameters, std::byte* const* buffers,
                             const Launch& launch) {
   const auto& step = *static_cast<const ConvolutionStep*>(parameters);
-  return launch_convolution(
-      step.shape, step.kind, step.tactic,
-      {buffers[0], buffers[1], bound(step.epilogue, step.float_rows, buffers)}, launch);
+  const bool integers = step.kind == ElementKind::kInt8;
+  return launch_convolution(step.shape, step.kind, step.tactic,
+                            {buffers[0], buffers[1],
+                             bound(step.epilogue, step.float_rows, buffers, integers),
+                             step.zero_point},
+                            launch);
 }
 
 cudaError_t run_grouped(const void* parameters, std::byte* const* buffers, const Launch& launch) {
   const auto& step = *static_cast<const GroupedStep*>(parameters);
+  const bool integers = step.convolution.type == ElementType::kInt8;
   return launch_grouped(step.convolution, buffers[0], buffers[1],
-                        bound(step.epilogue, false, buffers), launch);
+                        bound(step.epilogue, false, buffers, integers), launch);
 }
 
 cudaError_t run_product(const void* parameters, std::byte* const* buffers, const Launch& launch) {
@@ -49,25 +54,26 @@ cudaError_t run_product(const void* parameters, std::byte* const* buffers, const
                         buffers[1], launch);
 }
 
-std::string kind_text(const Convolution& c, ElementKind kind, bool adds_tensor) {
-  return fmt::format("conv {} {}x{}x{}x{} by {}x{}/{}x{} dilated {}x{} pads {},{} to {}x{}x{}{}",
-                     kind == ElementKind::kHalf       ? "fp16"
-                     : kind == ElementKind::kBfloat16 ? "bf16"
-                     : kind == ElementKind::kTf32     ? "tf32"
-                                                      : "fp32",
-                     c.batch, c.in_h, c.in_w, c.in_c, c.kernel_h, c.kernel_w, c.stride_h,
-                     c.stride_w, c.dilation_h, c.dilation_w, c.pad_top, c.pad_left, c.out_h,
-                     c.out_w, c.out_c, adds_tensor ? " + add" : "");
+/// With all that its time depends on.
+std::string kind_text(const ConvolutionKind& kind) {
+  const Convolution& c = kind.shape;
+  const bool leaves = kind.kind == ElementKind::kInt8 && kind.result != ElementType::kInt8;
+  return fmt::format("conv {} {}x{}x{}x{} by {}x{}/{}x{} dilated {}x{} pads {},{} to {}x{}x{}{}{}",
+                     name_of(kind.kind), c.batch, c.in_h, c.in_w, c.in_c, c.kernel_h, c.kernel_w,
+                     c.stride_h, c.stride_w, c.dilation_h, c.dilation_w, c.pad_top, c.pad_left,
+                     c.out_h, c.out_w, c.out_c, leaves ? " unquantised" : "",
+                     kind.adds_tensor ? " + add" : "");
 }
 
-/// OIHW, as the kernels take them: [out_c][kernel_h][kernel_w][in_c] of the stored channels.
-std::vector<float> by_stored_channels(std::span<const float> weights, const Convolution& c,
-                                      std::int64_t out_channels, std::int64_t in_channels) {
+}  // namespace
+
+std::vector<float> by_stored_channels(std::span<const float> weights, const Shape& shape,
+                                      const Convolution& c) {
   const std::int64_t window = std::int64_t{c.kernel_h} * c.kernel_w;
   std::vector<float> stored(static_cast<std::size_t>(c.out_c * window * c.in_c), 0.F);
   std::size_t next = 0;
-  for (std::int64_t o = 0; o < out_channels; ++o) {
-    for (std::int64_t i = 0; i < in_channels; ++i) {
+  for (std::int64_t o = 0; o < shape[0]; ++o) {
+    for (std::int64_t i = 0; i < shape[1]; ++i) {
       for (std::int64_t tap = 0; tap < window; ++tap) {
         stored[static_cast<std::size_t>((o * window + tap) * c.in_c + i)] = weights[next++];
       }
@@ -76,13 +82,27 @@ std::vector<float> by_stored_channels(std::span<const float> weights, const Conv
   return stored;
 }
 
-}  // namespace
+std::vector<float> by_taps(std::span<const float> weights, const Shape& shape,
+                           std::int64_t out_c) {
+  const std::int64_t window = element_count(shape) / (shape[0] * shape[1]);
+  std::vector<float> placed(static_cast<std::size_t>(window * shape[1] * out_c), 0.F);
+  std::size_t next = 0;
+  for (std::int64_t o = 0; o < shape[0]; ++o) {
+    for (std::int64_t i = 0; i < shape[1]; ++i) {
+      for (std::int64_t tap = 0; tap < window; ++tap) {
+        placed[static_cast<std::size_t>((tap * shape[1] + i) * out_c + o)] = weights[next++];
+      }
+    }
+  }
+  return placed;
+}
 
-Epilogue bound(Epilogue epilogue, bool float_rows, std::byte* const* buffers) {
+Epilogue bound(Epilogue epilogue, bool float_rows, std::byte* const* buffers, bool integers) {
   epilogue.y = float_rows ? nullptr : buffers[2];
   epilogue.rows = float_rows ? reinterpret_cast<float*>(buffers[2]) : nullptr;
   epilogue.bias = reinterpret_cast<const float*>(buffers[3]);
   std::size_t next = 4;
+  if (integers) epilogue.factors = reinterpret_cast<const float*>(buffers[next++]);
   for (int i = 0; i < epilogue.post_op_count; ++i) {
     PostOpParameters& post_op = epilogue.post_ops[i];
     if (post_op.kind == PostOpParameters::Kind::kAddTensor ||
@@ -93,12 +113,46 @@ Epilogue bound(Epilogue epilogue, bool float_rows, std::byte* const* buffers) {
   return epilogue;
 }
 
+/// A residual lies as the result does; its bytes are taken where those do.
+Layout Compiler::residual_layout(ValueId id, const Layout& result, std::size_t channel_axis,
+                                 bool any) const {
+  Layout layout = result;
+  if (!any) return layout;
+  if (const auto scale = scale_of(id)) {
+    layout.type = ElementType::kInt8;
+    layout.scale = *scale;
+    Layout bytes = filled_layout(result.dims, channel_axis, ElementType::kInt8);
+    bytes.scale = *scale;
+    if (same_layout(layout, bytes)) return layout;
+  }
+  layout.type = graph_.is_constant(id) ? ElementType::kFloat32 : type_;
+  layout.scale = {};
+  return layout;
+}
+
+bool Compiler::fuses_all(const Node& node, std::size_t channel_axis, std::size_t begin) const {
+  const Shape& dims = shape_of(node.outputs[0]);
+  return node.post_ops.size() - begin <= kMostPostOps &&
+         std::all_of(node.post_ops.begin() + static_cast<std::ptrdiff_t>(begin),
+                     node.post_ops.end(), [&](const PostOp& post_op) {
+                       return post_op.kind != PostOp::Kind::kAdd ||
+                              shape_of(post_op.operand) == dims ||
+                              per_channel(graph_, post_op.operand, dims.size(), channel_axis,
+                                          dims[channel_axis]);
+                     });
+}
+
 Compiler::Fused Compiler::fuse(const Node& node, const Layout& result, std::size_t channel_axis,
-                               std::size_t begin) {
+                               std::size_t begin, bool any) {
   Fused fused{.end = begin, .epilogue = {}, .operands = {}, .text = {}};
   Epilogue& epilogue = fused.epilogue;
   epilogue.used_c = small(result.dims[channel_axis]);
-  fused.float_rows = !same_layout(result, filled_layout(result.dims, channel_axis, type_));
+  epilogue.type = result.type;
+  epilogue.scale = result.scale;
+  const bool bytes = result.type == ElementType::kInt8;
+  fused.float_rows =
+      !bytes && !same_layout(result, filled_layout(result.dims, channel_axis, type_,
+                                                   any ? any_granule() : granule_of(type_)));
   for (; fused.end < node.post_ops.size() && epilogue.post_op_count < kMostPostOps; ++fused.end) {
     const PostOp& post_op = node.post_ops[fused.end];
     PostOpParameters parameters;
@@ -110,7 +164,12 @@ Compiler::Fused Compiler::fuse(const Node& node, const Layout& result, std::size
       fused.operands.push_back(add_floats(*channels));
     } else if (!fused.float_rows && shape_of(post_op.operand) == result.dims) {
       parameters.kind = PostOpParameters::Kind::kAddTensor;
-      fused.operands.push_back(argument(with_layout(post_op.operand, result, node.name)));
+      const Located operand =
+          with_layout(post_op.operand, residual_layout(post_op.operand, result, channel_axis, any),
+                      node.name);
+      parameters.type = operand.layout.type;
+      parameters.scale = operand.layout.scale;
+      fused.operands.push_back(argument(operand));
     } else {
       break;
     }
@@ -120,127 +179,148 @@ Compiler::Fused Compiler::fuse(const Node& node, const Layout& result, std::size
   return fused;
 }
 
-void Compiler::add_convolution(const Node& node, const Convolution& shape, const Located& x,
-                               const std::vector<float>& weights, const std::vector<float>& bias,
-                               const Layout& result, std::size_t channel_axis, std::size_t begin) {
-  Fused fused = fuse(node, result, channel_axis, begin);
-  const bool adds =
+/// What a convolution's step reads and writes, but for the operands of post-ops.
+std::vector<Argument> Compiler::add_terms(const Terms& terms, const Argument& x,
+                                          std::vector<std::byte> weights, const Argument& to,
+                                          int out_c) {
+  std::vector<float> bias(terms.bias);
+  bias.resize(static_cast<std::size_t>(out_c), 0.F);
+  std::vector<Argument> arguments{x, {add_weights(weights), 0}, to, add_floats(bias)};
+  if (terms.factors.empty()) return arguments;
+  std::vector<float> factors(terms.factors);
+  factors.resize(static_cast<std::size_t>(out_c), 0.F);
+  std::vector<std::int32_t> first(terms.first);
+  first.resize(static_cast<std::size_t>(out_c), 0);
+  std::vector<std::byte> both = encode(factors, ElementType::kFloat32);
+  const auto behind = std::as_bytes(std::span(first));
+  both.insert(both.end(), behind.begin(), behind.end());
+  arguments.push_back({add_weights(both), 0});
+  return arguments;
+}
+
+void Compiler::add_convolution(const Node& node, const Convolution& shape, const Terms& terms,
+                               const Located& x, const Layout& result, std::size_t channel_axis,
+                               std::size_t begin) {
+  const ElementKind kind = integers_ ? ElementKind::kInt8 : kind_;
+  Fused fused = fuse(node, result, channel_axis, begin, integers_);
+  ConvolutionKind described{shape, kind, result.type};
+  described.adds_tensor =
       std::any_of(fused.epilogue.post_ops, fused.epilogue.post_ops + fused.epilogue.post_op_count,
                   [](const auto& p) { return p.kind == PostOpParameters::Kind::kAddTensor; });
-  const std::string text = kind_text(shape, options_.kind, adds);
-  plan_->convolutions[text] = {shape, adds};
+  const std::string text = kind_text(described);
+  plan_->convolutions[text] = described;
   const auto known = options_.tactics.find(text);
-  const ConvolutionTactic tactic = choose_tactic(
-      shape, options_.kind, known == options_.tactics.end() ? std::string() : known->second);
-  std::vector<float> stored_bias(bias);
-  stored_bias.resize(static_cast<std::size_t>(shape.out_c), 0.F);
+  const ConvolutionTactic tactic =
+      choose_tactic(shape, kind, known == options_.tactics.end() ? std::string() : known->second);
   const Located to = new_result(result);
-  std::vector<Argument> arguments{
-      argument(x),
-      {add_weights(pack_weights(weights.data(), shape, options_.kind)), 0},
-      argument(to),
-      add_floats(stored_bias)};
+  std::vector<Argument> arguments =
+      add_terms(terms, argument(x), pack_weights(terms.weights.data(), shape, kind), argument(to),
+                shape.out_c);
   arguments.insert(arguments.end(), fused.operands.begin(), fused.operands.end());
-  add_step(
-      node.name,
-      fmt::format("{} hedge:tensor_cores {}{}", node.op->name, tactic_text(tactic), fused.text),
-      run_convolution,
-      ConvolutionStep{shape, options_.kind, tactic, fused.epilogue, fused.float_rows},
-      std::move(arguments));
+  add_step(node.name,
+           fmt::format("{} hedge:tensor_cores{} {}{}", node.op->name, integers_ ? "_int8" : "",
+                       tactic_text(tactic), fused.text),
+           run_convolution,
+           ConvolutionStep{shape, kind, tactic, fused.epilogue, fused.float_rows, terms.zero_point},
+           std::move(arguments));
   finish(node, to, fused.end);
 }
 
 Obstacle Compiler::compile_convolution(const Node& node) {
   const Shape& in = shape_of(node.inputs[0]);
+  const Shape& out = shape_of(node.outputs[0]);
   const auto weights = constant_floats(graph_, node.inputs[1]);
   if (in.size() != 3 && in.size() != 4) return "a convolution over other than rows or planes";
   if (!weights) return "weights that are not constant";
-  std::vector<float> bias;
+  Terms terms;
   if (has_input(node, 2)) {
     const auto floats = constant_floats(graph_, node.inputs[2]);
     if (!floats) return "a bias that is not constant";
-    bias.assign(floats->begin(), floats->end());
+    terms.bias.assign(floats->begin(), floats->end());
   }
   const Shape& w = shape_of(node.inputs[1]);
-  const std::int64_t group = node.attributes.get_int("group", 1);
   const Convolution shape =
-      window_over(node, in, shape_of(node.outputs[0]), Shape(w.begin() + 2, w.end()), type_).shape;
-  if (group > 1) {
-    add_grouped_convolution(node, shape, group);
+      window_over(node, in, out, Shape(w.begin() + 2, w.end()), type_).shape;
+  const Layout result = channels_last(out, type_);
+  if (node.attributes.get_int("group", 1) > 1) {
+    terms.weights = by_taps(*weights, w, shape.out_c);
+    add_groups(node, shape, terms, channels_last_form(node.inputs[0], node.name), result);
     return {};
   }
-  if (add_stem(node, shape, bias)) return {};
-  add_convolution(node, shape, channels_last_form(node.inputs[0], node.name),
-                  by_stored_channels(*weights, shape, w[0], w[1]), bias,
-                  channels_last(shape_of(node.outputs[0]), type_), 1, 0);
+  terms.weights.assign(weights->begin(), weights->end());
+  const Layout any = any_result(node, 1, 0);
+  if (add_stem(node, shape, terms, any.type == ElementType::kInt8 ? any : result)) return {};
+  terms.weights = by_stored_channels(*weights, w, shape);
+  add_convolution(node, shape, terms, channels_last_form(node.inputs[0], node.name), result, 1, 0);
   return {};
 }
 
-void Compiler::add_grouped_convolution(const Node& node, const Convolution& shape,
-                                       std::int64_t group) {
+/// Weights by taps.
+void Compiler::add_groups(const Node& node, const Convolution& shape, const Terms& terms,
+                          const Located& x, const Layout& result) {
   const Shape& w = shape_of(node.inputs[1]);
-  const auto weights = *constant_floats(graph_, node.inputs[1]);
-  const std::int64_t window = std::int64_t{shape.kernel_h} * shape.kernel_w;
-  std::vector<float> placed(static_cast<std::size_t>(window * w[1] * shape.out_c), 0.F);
-  std::size_t next = 0;
-  for (std::int64_t o = 0; o < w[0]; ++o) {
-    for (std::int64_t i = 0; i < w[1]; ++i) {
-      for (std::int64_t tap = 0; tap < window; ++tap) {
-        placed[static_cast<std::size_t>((tap * w[1] + i) * shape.out_c + o)] = weights[next++];
-      }
-    }
-  }
-  std::vector<float> bias(static_cast<std::size_t>(shape.out_c), 0.F);
-  if (has_input(node, 2)) {
-    const auto floats = *constant_floats(graph_, node.inputs[2]);
-    std::copy(floats.begin(), floats.end(), bias.begin());
-  }
-  const Located x = channels_last_form(node.inputs[0], node.name);
-  const Layout result = channels_last(shape_of(node.outputs[0]), type_);
-  const Fused fused = fuse(node, result, 1, 0);
+  const std::int64_t group = node.attributes.get_int("group", 1);
+  const Fused fused = fuse(node, result, 1, 0, integers_);
   const Located to = new_result(result);
-  std::vector<Argument> arguments{
-      argument(x), {add_weights(encode(placed, type_)), 0}, argument(to), add_floats(bias)};
+  std::vector<Argument> arguments =
+      add_terms(terms, argument(x), encode(terms.weights, x.layout.type), argument(to),
+                shape.out_c);
   arguments.insert(arguments.end(), fused.operands.begin(), fused.operands.end());
-  const GroupedConvolution convolution{shape, type_, small(w[1]), small(w[0] / group)};
+  const GroupedConvolution convolution{shape, x.layout.type, small(w[1]), small(w[0] / group),
+                                       terms.zero_point};
   add_step(node.name,
-           fmt::format("Conv hedge:{}{}", w[1] == 1 && w[0] == group ? "depthwise" : "grouped",
-                       fused.text),
+           fmt::format("Conv hedge:{}{}{}", w[1] == 1 && w[0] == group ? "depthwise" : "grouped",
+                       integers_ ? "_int8" : "", fused.text),
            run_grouped, GroupedStep{convolution, fused.epilogue}, std::move(arguments));
   finish(node, to, fused.end);
+}
+
+Compiler::Dense Compiler::dense_of(const Node& node, std::span<const float> weights,
+                                   bool transposed, float scale, ElementType type,
+                                   const Layout& result) const {
+  const Shape& in = shape_of(node.inputs[0]);
+  const Shape& out = shape_of(node.outputs[0]);
+  const std::int64_t granule = granule_of(type);
+  const std::size_t last = out.size() - 1;
+  Dense dense;
+  Convolution& shape = dense.shape;
+  shape.in_w = shape.out_w = small(element_count(in) / in.back());
+  shape.in_c = small((in.back() + granule - 1) / granule * granule);
+  shape.out_c = stored_count(result, last);
+  dense.weights.resize(static_cast<std::size_t>(shape.out_c) *
+                       static_cast<std::size_t>(shape.in_c));
+  for (std::int64_t o = 0; o < out[last]; ++o) {
+    for (std::int64_t i = 0; i < in.back(); ++i) {
+      const std::int64_t from = transposed ? o * in.back() + i : i * out[last] + o;
+      dense.weights[static_cast<std::size_t>(o * shape.in_c + i)] =
+          scale * weights[static_cast<std::size_t>(from)];
+    }
+  }
+  return dense;
+}
+
+/// Scores leave as floats, without filling, where all post-ops are in the kernel.
+Layout Compiler::scores_layout(const Node& node, const Layout& otherwise, std::size_t done) const {
+  const bool all_fused =
+      node.post_ops.size() - done <= kMostPostOps &&
+      std::all_of(node.post_ops.begin() + static_cast<std::ptrdiff_t>(done), node.post_ops.end(),
+                  [](const PostOp& p) { return p.kind != PostOp::Kind::kAdd; });
+  return all_fused ? result_layout(node, otherwise) : otherwise;
 }
 
 /// x * weights * scale + bias, with x as rows of the last axis; post-ops from number `done` on.
 void Compiler::add_dense(const Node& node, const Tensor& weights, bool transposed, float scale,
                          std::optional<std::vector<float>> bias, std::size_t done) {
   const Shape& in = shape_of(node.inputs[0]);
-  const Shape& out = shape_of(node.outputs[0]);
   const std::size_t last = in.size() - 1;
-  const std::int64_t granule = granule_of(type_);
-  Convolution shape;
-  shape.in_w = shape.out_w = small(element_count(in) / in[last]);
-  shape.in_c = small((in[last] + granule - 1) / granule * granule);
-  shape.out_c = small((out[last] + granule - 1) / granule * granule);
-  std::vector<float> stored(static_cast<std::size_t>(shape.out_c) *
-                            static_cast<std::size_t>(shape.in_c));
-  const auto values = weights.values<float>();
-  for (std::int64_t o = 0; o < out[last]; ++o) {
-    for (std::int64_t i = 0; i < in[last]; ++i) {
-      const std::int64_t from = transposed ? o * in[last] + i : i * out[last] + o;
-      stored[static_cast<std::size_t>(o * shape.in_c + i)] =
-          scale * values[static_cast<std::size_t>(from)];
-    }
-  }
-  // Scores leave as floats, without filling, where all post-ops are in the kernel.
-  const bool all_fused =
-      node.post_ops.size() - done <= kMostPostOps &&
-      std::all_of(node.post_ops.begin() + static_cast<std::ptrdiff_t>(done), node.post_ops.end(),
-                  [](const PostOp& p) { return p.kind != PostOp::Kind::kAdd; });
-  const Layout filled = filled_layout(out, last, type_);
-  add_convolution(node, shape,
-                  with_layout(node.inputs[0], filled_layout(in, last, type_), node.name), stored,
-                  bias.value_or(std::vector<float>{}),
-                  all_fused ? result_layout(node, filled) : filled, last, done);
+  const Layout filled = filled_layout(shape_of(node.outputs[0]), last, type_);
+  Dense dense = dense_of(node, weights.values<float>(), transposed, scale, type_, filled);
+  Terms terms;
+  terms.weights = std::move(dense.weights);
+  terms.bias = std::move(bias).value_or(std::vector<float>{});
+  add_convolution(node, dense.shape, terms,
+                  with_layout(node.inputs[0], filled_layout(in, last, type_), node.name),
+                  scores_layout(node, filled, done), last, done);
 }
 
 Obstacle Compiler::compile_gemm(const Node& node) {
@@ -280,8 +360,8 @@ Obstacle Compiler::compile_product(const Node& node) {
     return "alpha or beta, where an operand is not constant";
   }
   if (gemm && has_input(node, 2) && is_raw(node.inputs[2])) return "a bias that is not float32";
-  const Located from_a = locate(node.inputs[0]);
-  const Located from_b = locate(node.inputs[1]);
+  const Located from_a = locate_floats(node.inputs[0]);
+  const Located from_b = locate_floats(node.inputs[1]);
   Layout a = from_a.layout;
   Layout b = from_b.layout;
   const auto swap_last = [](Layout& layout) {

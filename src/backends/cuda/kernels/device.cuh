@@ -53,7 +53,7 @@ struct AnyElement {};
 template <class Element>
 inline constexpr int kLanes = kGranuleBytes / static_cast<int>(sizeof(Element));
 template <>
-inline constexpr int kLanes<AnyElement> = 8;
+inline constexpr int kLanes<AnyElement> = kAnyGranule;
 template <>
 inline constexpr int kLanes<std::int8_t> = 8;
 

@@ -39,6 +39,8 @@ inline constexpr int kGranuleBytes = 16;
 [[nodiscard]] constexpr int granule_of(ElementType type) {
   return kGranuleBytes / static_cast<int>(byte_size(type));
 }
+/// Channels that kernels store at once that write any type.
+inline constexpr int kAnyGranule = 8;
 [[nodiscard]] constexpr int granule_of(ElementKind kind) {
   return granule_of(type_of(kind));
 }
