@@ -185,9 +185,9 @@ std::pair<std::string, std::string> parse_keep(const std::string& text) {
   }
   const std::string precision = text.substr(colon + 1);
   if (precision != "fp32" && precision != "bf16" && precision != "fp16") {
-    throw bad_input(
-        fmt::format("--keep={}: no precision '{}' to keep a layer in; there are fp32, bf16 and fp16",
-                    text, precision));
+    throw bad_input(fmt::format(
+        "--keep={}: no precision '{}' to keep a layer in; there are fp32, bf16 and fp16", text,
+        precision));
   }
   return {text.substr(0, colon), precision};
 }

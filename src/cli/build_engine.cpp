@@ -130,8 +130,8 @@ void print_engine(const Program& program, const std::filesystem::path& path,
                   const EngineInfo& info) {
   program.print("wrote      {}\n", path.string());
   program.print("model      {} on {}, {}, backend {} ({})\n", info.model,
-                info.dataset.empty() ? "no dataset" : info.dataset, precision_text(info), info.backend,
-                info.target);
+                info.dataset.empty() ? "no dataset" : info.dataset, precision_text(info),
+                info.backend, info.target);
   program.print("holds      {} parameters, {} multiply-accumulates an image, batch {}\n",
                 info.parameters, info.multiply_accumulates, info.batch);
   if (info.exit) program.print_text(exit_line(info));

@@ -142,18 +142,18 @@ std::shared_ptr<const Engine> open_engine(const ModelOptions& options) {
   if (options.model.empty()) {
     throw bad_input("no model given; state one with --model=FILE.engine or --model=FILE.onnx");
   }
-  auto engine = open_model(options.model, {.backend = options.backend,
-                                           .precision = options.precision,
-                                           .dataset = options.dataset,
-                                           .preprocessing = stated_recipe(options.preprocess),
-                                           .preprocessing_flag = options.preprocess_flag,
-                                           .shapes = parse_shapes(options.shape),
-                                           .allow_tf32 =
-                                               allow_tf32(options.precision, options.no_tf32),
-                                           .threads = thread_count(options.threads),
-                                           .timing_cache = {},
-                                           // A run is not where a user looks for new files.
-                                           .int8 = {.data = options.data, .write_cache = false}});
+  auto engine =
+      open_model(options.model, {.backend = options.backend,
+                                 .precision = options.precision,
+                                 .dataset = options.dataset,
+                                 .preprocessing = stated_recipe(options.preprocess),
+                                 .preprocessing_flag = options.preprocess_flag,
+                                 .shapes = parse_shapes(options.shape),
+                                 .allow_tf32 = allow_tf32(options.precision, options.no_tf32),
+                                 .threads = thread_count(options.threads),
+                                 .timing_cache = {},
+                                 // A run is not where a user looks for new files.
+                                 .int8 = {.data = options.data, .write_cache = false}});
   if (engine->info().preprocessing) {
     warn_of_overridden_keys(options.preprocess, *engine->info().preprocessing);
   }

@@ -28,7 +28,7 @@ struct BuildOptions {
   std::string precision;
   /// Precisions of single layers that do not compute in integers, by their names.
   std::map<std::string, std::string> layers{};
-  bool allow_tf32 = false;  ///< What is to be fp32 may multiply in TF32 (10 bits of fraction).
+  bool allow_tf32 = false;     ///< What is to be fp32 may multiply in TF32 (10 bits of fraction).
   int optimization_level = 3;  ///< 0 (no tactic is timed) to 5; trtexec's scale.
   int threads = 1;
   std::filesystem::path timing_cache;  ///< Empty: none.

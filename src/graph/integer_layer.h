@@ -25,17 +25,18 @@ void require_integer_layer(const Graph& graph);
 /// zero point taken off) + bias for each output channel, then its post-ops.
 struct IntegerForm {
   Quantization source;
-  Tensor weights;                         ///< int8, in the graph's layout.
-  std::vector<float> scales;              ///< By output channel, Gemm's alpha in them.
+  Tensor weights;                          ///< int8, in the graph's layout.
+  std::vector<float> scales;               ///< By output channel, Gemm's alpha in them.
   std::optional<std::vector<float>> bias;  ///< By output channel, in real numbers.
-  std::size_t done = 0;                   ///< So many post-ops are in the bias (MatMul's first).
+  std::size_t done = 0;                    ///< So many post-ops are in the bias (MatMul's first).
 };
 /// Nothing stands in the way (why_not_integer).
 [[nodiscard]] IntegerForm integer_form(const Graph& graph, const Node& node);
 
 /// The axis of the output channels in the weights of a Conv, Gemm or MatMul.
 [[nodiscard]] std::int64_t output_channel_axis(const Node& node);
-/// Stored weights (int8) of each output channel, summed; by their magnitude where that is asked for.
+/// Stored weights (int8) of each output channel, summed; by their magnitude where that is asked
+/// for.
 [[nodiscard]] std::vector<std::int64_t> weight_sums(const Tensor& stored, std::int64_t axis,
                                                     bool magnitudes = false);
 

@@ -49,8 +49,8 @@ class Compiler {
   // Each kind of layer: why there is no kernel for this one, or nothing once it is compiled.
   // layers_products.cpp
   [[nodiscard]] Obstacle compile_convolution(const Node& node);
-  void add_groups(const Node& node, const Convolution& shape, const Terms& terms,
-                  const Located& x, const Layout& result);
+  void add_groups(const Node& node, const Convolution& shape, const Terms& terms, const Located& x,
+                  const Layout& result);
   [[nodiscard]] Obstacle compile_gemm(const Node& node);
   [[nodiscard]] Obstacle compile_matmul(const Node& node);
   /// x * weights over rows of x's last axis as a convolution, weights as its kernel wants them.
@@ -74,7 +74,8 @@ class Compiler {
   // layers_int8.cpp
   [[nodiscard]] bool is_integer(const Node& node) const;
   [[nodiscard]] Obstacle compile_integer(const Node& node);
-  /// Of a kernel that writes any type: bytes where the result is held so and all post-ops are fused.
+  /// Of a kernel that writes any type: bytes where the result is held so and all post-ops are
+  /// fused.
   [[nodiscard]] Layout any_result(const Node& node, std::size_t channel_axis,
                                   std::size_t done) const;
   /// Channels that such a kernel writes at once.
@@ -122,8 +123,8 @@ class Compiler {
                            std::size_t begin, bool any = false);
   /// Whether fuse() would take all that are left.
   [[nodiscard]] bool fuses_all(const Node& node, std::size_t channel_axis, std::size_t begin) const;
-  [[nodiscard]] Layout residual_layout(ValueId id, const Layout& result,
-                                       std::size_t channel_axis, bool any) const;
+  [[nodiscard]] Layout residual_layout(ValueId id, const Layout& result, std::size_t channel_axis,
+                                       bool any) const;
   /// The node's first output is `located`, which nobody else has, once the post-ops from number
   /// `done` on are applied.
   void finish(const Node& node, Located located, std::size_t done);
@@ -156,8 +157,8 @@ class Compiler {
   void produce(ValueId id, const Located& located);
   /// What a node's result had best be: floats in row-major order where only the caller reads it.
   [[nodiscard]] Layout result_layout(const Node& node, const Layout& otherwise) const;
-  /// The same of a kernel that writes any type, where all post-ops are in it: bytes at once where the
-  /// result is held so.
+  /// The same of a kernel that writes any type, where all post-ops are in it: bytes at once where
+  /// the result is held so.
   [[nodiscard]] Layout stored_layout(const Node& node, const Layout& otherwise) const;
   [[nodiscard]] std::size_t add_storage(std::size_t bytes);
   [[nodiscard]] std::size_t add_weights(std::span<const std::byte> bytes);
@@ -187,11 +188,11 @@ class Compiler {
   const Graph& graph_;
   PlanOptions options_;
   std::shared_ptr<Plan> plan_;
-  ElementKind kind_;         ///< Of the node that is being compiled, where it is not in integers.
-  ElementType type_;         ///< That its values have.
-  bool integers_ = false;    ///< Its products are of integers.
-  std::optional<Located> callers_;  ///< The input as the caller gives it, of one held in 8 bits.
-  std::int64_t uncounted_macs_ = 0;          ///< Of this node, until its first step has them.
+  ElementKind kind_;       ///< Of the node that is being compiled, where it is not in integers.
+  ElementType type_;       ///< That its values have.
+  bool integers_ = false;  ///< Its products are of integers.
+  std::optional<Located> callers_;   ///< The input as the caller gives it, of one held in 8 bits.
+  std::int64_t uncounted_macs_ = 0;  ///< Of this node, until its first step has them.
   std::vector<std::vector<Located>> forms_;  ///< By value: each layout that it exists in.
   std::vector<std::size_t> reads_;           ///< By value: how often nodes read it.
   std::vector<bool> is_output_;

@@ -48,7 +48,8 @@ ElementKind kind_of_rest(const Arithmetic& arithmetic) {
   return kind_of_precision(rest, arithmetic.tf32);
 }
 
-PlanOptions plan_options(const Arithmetic& arithmetic, const std::map<std::string, std::string>& layers) {
+PlanOptions plan_options(const Arithmetic& arithmetic,
+                         const std::map<std::string, std::string>& layers) {
   PlanOptions options{.kind = kind_of_rest(arithmetic), .tactics = {}};
   for (const auto& [name, precision] : layers) {
     options.layers[name] = kind_of_precision(precision, arithmetic.tf32);

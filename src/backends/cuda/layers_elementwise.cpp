@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "backends/cuda/compiler.h"
 #include "graph/operators/operator.h"
@@ -155,7 +156,9 @@ void Compiler::add_map(const std::string& name, const std::string& kernel, MapOp
 }
 
 void Compiler::add_copy(const std::string& name, const Located& from, const Located& to) {
+  const std::int64_t macs = std::exchange(uncounted_macs_, 0);  // They are the layer's.
   add_map(name, "reorder hedge:map", MapOp::kCopy, to, from, nullptr);
+  uncounted_macs_ = macs;
 }
 
 Obstacle Compiler::compile_elementwise(const Node& node) {
@@ -216,8 +219,7 @@ Obstacle Compiler::compile_binary(const Node& node) {
     ++fused;
   }
   const bool whole = fused == node.post_ops.size() && node.inputs.size() == 2;
-  const Located to =
-      new_result(whole ? stored_layout(node, layout) : result_layout(node, layout));
+  const Located to = new_result(whole ? stored_layout(node, layout) : result_layout(node, layout));
   Located result = locate(node.inputs[0]);
   for (std::size_t i = 1; i < node.inputs.size(); ++i) {
     const bool last = i + 1 == node.inputs.size();

@@ -64,8 +64,8 @@ bool Compiler::add_stem(const Node& node, Convolution shape, const Terms& terms,
   const Shape& w = shape_of(node.inputs[1]);
   const auto x = callers_floats(node);
   if (!x || w.size() != 4 || w[1] > kMostStemChannels ||
-      multiply_accumulates(graph_, node) > kMostStemWork ||
-      (callers_ && !integers_) || (integers_ && w[1] * w[2] * w[3] > kMostQuantizedTaps)) {
+      multiply_accumulates(graph_, node) > kMostStemWork || (callers_ && !integers_) ||
+      (integers_ && w[1] * w[2] * w[3] > kMostQuantizedTaps)) {
     return false;
   }
   shape.in_c = small(w[1]);

@@ -85,8 +85,8 @@ void Compiler::add_integer_dense(const Node& node, Terms terms, std::span<const 
   const Shape& in = shape_of(node.inputs[0]);
   const std::size_t last = in.size() - 1;
   Layout result = any_result(node, last, done);
-  Dense dense = dense_of(node, weights, output_channel_axis(node) == 0, 1, ElementType::kInt8,
-                         result);
+  Dense dense =
+      dense_of(node, weights, output_channel_axis(node) == 0, 1, ElementType::kInt8, result);
   if (result.type != ElementType::kInt8) result = scores_layout(node, result, done);
   terms.weights = std::move(dense.weights);
   Layout wanted = filled_layout(in, last, ElementType::kInt8);

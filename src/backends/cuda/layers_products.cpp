@@ -35,11 +35,11 @@ cudaError_t run_convolution(const void* parameters, std::byte* const* buffers,
                             const Launch& launch) {
   const auto& step = *static_cast<const ConvolutionStep*>(parameters);
   const bool integers = step.kind == ElementKind::kInt8;
-  return launch_convolution(step.shape, step.kind, step.tactic,
-                            {buffers[0], buffers[1],
-                             bound(step.epilogue, step.float_rows, buffers, integers),
-                             step.zero_point},
-                            launch);
+  return launch_convolution(
+      step.shape, step.kind, step.tactic,
+      {buffers[0], buffers[1], bound(step.epilogue, step.float_rows, buffers, integers),
+       step.zero_point},
+      launch);
 }
 
 cudaError_t run_grouped(const void* parameters, std::byte* const* buffers, const Launch& launch) {
@@ -82,8 +82,7 @@ std::vector<float> by_stored_channels(std::span<const float> weights, const Shap
   return stored;
 }
 
-std::vector<float> by_taps(std::span<const float> weights, const Shape& shape,
-                           std::int64_t out_c) {
+std::vector<float> by_taps(std::span<const float> weights, const Shape& shape, std::int64_t out_c) {
   const std::int64_t window = element_count(shape) / (shape[0] * shape[1]);
   std::vector<float> placed(static_cast<std::size_t>(window * shape[1] * out_c), 0.F);
   std::size_t next = 0;
@@ -164,9 +163,8 @@ Compiler::Fused Compiler::fuse(const Node& node, const Layout& result, std::size
       fused.operands.push_back(add_floats(*channels));
     } else if (!fused.float_rows && shape_of(post_op.operand) == result.dims) {
       parameters.kind = PostOpParameters::Kind::kAddTensor;
-      const Located operand =
-          with_layout(post_op.operand, residual_layout(post_op.operand, result, channel_axis, any),
-                      node.name);
+      const Located operand = with_layout(
+          post_op.operand, residual_layout(post_op.operand, result, channel_axis, any), node.name);
       parameters.type = operand.layout.type;
       parameters.scale = operand.layout.scale;
       fused.operands.push_back(argument(operand));
@@ -239,8 +237,7 @@ Obstacle Compiler::compile_convolution(const Node& node) {
     terms.bias.assign(floats->begin(), floats->end());
   }
   const Shape& w = shape_of(node.inputs[1]);
-  const Convolution shape =
-      window_over(node, in, out, Shape(w.begin() + 2, w.end()), type_).shape;
+  const Convolution shape = window_over(node, in, out, Shape(w.begin() + 2, w.end()), type_).shape;
   const Layout result = channels_last(out, type_);
   if (node.attributes.get_int("group", 1) > 1) {
     terms.weights = by_taps(*weights, w, shape.out_c);
@@ -262,9 +259,8 @@ void Compiler::add_groups(const Node& node, const Convolution& shape, const Term
   const std::int64_t group = node.attributes.get_int("group", 1);
   const Fused fused = fuse(node, result, 1, 0, integers_);
   const Located to = new_result(result);
-  std::vector<Argument> arguments =
-      add_terms(terms, argument(x), encode(terms.weights, x.layout.type), argument(to),
-                shape.out_c);
+  std::vector<Argument> arguments = add_terms(
+      terms, argument(x), encode(terms.weights, x.layout.type), argument(to), shape.out_c);
   arguments.insert(arguments.end(), fused.operands.begin(), fused.operands.end());
   const GroupedConvolution convolution{shape, x.layout.type, small(w[1]), small(w[0] / group),
                                        terms.zero_point};

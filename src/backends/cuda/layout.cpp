@@ -85,8 +85,7 @@ Layout channels_last(const Shape& shape, ElementType type) {
 }
 
 Layout bytes_like(const Layout& layout, const Scale& scale) {
-  const bool innermost =
-      !layout.dims.empty() && layout.strides[channel_axis(layout.dims)] == 1;
+  const bool innermost = !layout.dims.empty() && layout.strides[channel_axis(layout.dims)] == 1;
   Layout bytes = innermost ? channels_last(layout.dims, ElementType::kInt8)
                            : plain_like(layout, ElementType::kInt8);
   bytes.scale = scale;

@@ -90,7 +90,7 @@ struct Plan {
   std::size_t arena_bytes = 0;
   std::size_t input_elements = 0;
   std::vector<std::size_t> output_elements;
-  std::vector<SlowLayer> slow_layers;  ///< By their operators' reference implementations.
+  std::vector<SlowLayer> slow_layers;      ///< By their operators' reference implementations.
   std::vector<SlowLayer> emulated_layers;  ///< In floating point what should be in integers.
   std::map<std::string, ConvolutionKind> convolutions;  ///< By their text, as in Tactics.
 };

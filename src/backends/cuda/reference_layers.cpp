@@ -12,7 +12,8 @@ namespace hedge::cuda {
 
 void Compiler::compile_reference(const Node& node) {
   const ReferenceLayer layer = reference_layer(graph_, node);
-  Step step{.name = node.name, .kernel = fmt::format("{} hedge:reference", node.op->name),
+  Step step{.name = node.name,
+            .kernel = fmt::format("{} hedge:reference", node.op->name),
             .precision = "fp32"};
   step.host.run = run_reference;
   step.host.parameters = std::make_shared<const ReferenceLayer>(layer);

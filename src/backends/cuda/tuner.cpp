@@ -53,8 +53,8 @@ class Trial {
     epilogue.type = kind.result;
     if (integers) epilogue.factors = reinterpret_cast<const float*>(factors_.get());
     if (kind.adds_tensor) {
-      epilogue.post_ops[epilogue.post_op_count++] = {PostOpParameters::Kind::kAddTensor, 0, 0,
-                                                     residual_.get(), kind.result, {}};
+      epilogue.post_ops[epilogue.post_op_count++] = {
+          PostOpParameters::Kind::kAddTensor, 0, 0, residual_.get(), kind.result, {}};
     }
     epilogue.post_ops[epilogue.post_op_count++].kind = PostOpParameters::Kind::kRelu;
   }

@@ -189,8 +189,8 @@ std::vector<std::byte> as_bytes_of(const std::vector<std::int32_t>& values) {
   return {bytes.begin(), bytes.end()};
 }
 
-/// Products of bytes, exact in 32 bits, whatever lies beside the plane; as floats they leave as they
-/// are, as bytes in steps.
+/// Products of bytes, exact in 32 bits, whatever lies beside the plane; as floats they leave as
+/// they are, as bytes in steps.
 void check_integer_tactics(const Convolution& c, int zero_point) {
   const auto x = integers(std::int64_t{c.batch} * c.in_h * c.in_w * c.in_c, 1);
   const auto weights = integers(std::int64_t{c.out_c} * c.kernel_h * c.kernel_w * c.in_c, 2);

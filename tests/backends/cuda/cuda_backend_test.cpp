@@ -166,11 +166,12 @@ TEST_F(CudaBackend, Fp32MultipliesInTf32WhereThatIsAllowed) {
     EngineContainer container = test::container_of(graph, "fp32", 0, "cuda");
     container.sections = std::move(built.sections);
     container.info.tf32 = built.tf32;
-    scores.push_back(run(*make_engine(std::move(container))->create_context({}),
-                         input.values<float>()).at(0));
+    scores.push_back(
+        run(*make_engine(std::move(container))->create_context({}), input.values<float>()).at(0));
   }
   EXPECT_NE(scores[0], scores[1]);
-  EXPECT_EQ(scores[1], run(*engine_of(graph, "tf32")->create_context({}), input.values<float>()).at(0));
+  EXPECT_EQ(scores[1],
+            run(*engine_of(graph, "tf32")->create_context({}), input.values<float>()).at(0));
 }
 
 TEST_F(CudaBackend, LayersAddUp) {

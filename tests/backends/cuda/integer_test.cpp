@@ -88,9 +88,9 @@ TEST(CudaIntegerPlans, GiveLayersTheirOwnPrecisions) {
   for (const Node& node : graph.nodes) {
     if (first.empty() && node.op->name == "Conv") first = node.name;
   }
-  const auto plan = compile(graph, {.kind = ElementKind::kHalf,
-                                    .tactics = {},
-                                    .layers = {{first, ElementKind::kBfloat16}}});
+  const auto plan = compile(
+      graph,
+      {.kind = ElementKind::kHalf, .tactics = {}, .layers = {{first, ElementKind::kBfloat16}}});
   for (const Step& step : plan->steps) {
     if (step.multiply_accumulates == 0) continue;
     EXPECT_EQ(step.precision, step.name == first ? "bf16" : "int8") << step.name;
@@ -197,9 +197,10 @@ TEST_F(CudaIntegers, PoolsAndHeads) {
         const ValueId x = g.node("Relu", {g.conv(g.input({2, 3, 7, 6}), 3, 24)});
         const bool global = op == "GlobalAveragePool";
         ValueId y = global ? g.node(op, {x})
-                           : g.node(op, {x}, {{"kernel_shape", Ints{3, 2}},
-                                              {"strides", Ints{2, 2}},
-                                              {"pads", Ints{1, 0, 1, 0}}});
+                           : g.node(op, {x},
+                                    {{"kernel_shape", Ints{3, 2}},
+                                     {"strides", Ints{2, 2}},
+                                     {"pads", Ints{1, 0, 1, 0}}});
         const std::int64_t count = global ? 24 : 24 * 4 * 3;
         y = g.node("Flatten", {y});
         if (head) y = g.node("Gemm", {y, g.weights({count, 10}), g.weights({10})});

@@ -40,17 +40,16 @@ struct Parameters {
 template <class Kind>
 inline constexpr int kStored = std::is_same_v<Kind, Int8> ? kLanes<AnyElement> : kGranule<Kind>;
 template <class Kind>
-using Stored =
-    std::conditional_t<std::is_same_v<Kind, Int8>, AnyElement, typename Kind::Element>;
+using Stored = std::conditional_t<std::is_same_v<Kind, Int8>, AnyElement, typename Kind::Element>;
 
 /// Which part of the work a thread has.
 struct Place {
   int lane, group, quad;  ///< A quad shares a row, eight groups a tile.
   int warp_m, warp_n, warp_k;
-  int rows, columns;   ///< Of the block's tile.
-  int first_row;       ///< Of the warp: a pixel of the result.
-  int first_n;         ///< Of the warp: in tiles of 8 channels.
-  int begin, end;      ///< Of the warp: chunks of K.
+  int rows, columns;  ///< Of the block's tile.
+  int first_row;      ///< Of the warp: a pixel of the result.
+  int first_n;        ///< Of the warp: in tiles of 8 channels.
+  int begin, end;     ///< Of the warp: chunks of K.
 };
 
 template <int kM, int kN>
@@ -107,8 +106,7 @@ __device__ inline void begin_sums(const Parameters& p, const Place& at,
                                   typename Kind::Accumulator (&sum)[kM][kN][4]) {
   using Pair = std::conditional_t<std::is_same_v<Kind, Int8>, int2, float2>;
   const Epilogue& epilogue = p.arguments.epilogue;
-  const float* from =
-      std::is_same_v<Kind, Int8> ? epilogue.factors + p.shape.out_c : epilogue.bias;
+  const float* from = std::is_same_v<Kind, Int8> ? epilogue.factors + p.shape.out_c : epilogue.bias;
   if (at.warp_k != 0 || from == nullptr) return;
 #pragma unroll
   for (int n = 0; n < kN; ++n) {
@@ -130,9 +128,8 @@ __device__ inline void load_columns(const Parameters& p, const Place& at, int ch
 #pragma unroll
   for (int j = 0; j < kN; ++j) {
     const int tile = at.first_n + j;
-    columns[j] = tile < p.n_tiles_total
-                     ? __ldg(weights + (chunk * p.n_tiles_total + tile) * kWarp)
-                     : uint4{0, 0, 0, 0};
+    columns[j] = tile < p.n_tiles_total ? __ldg(weights + (chunk * p.n_tiles_total + tile) * kWarp)
+                                        : uint4{0, 0, 0, 0};
   }
 }
 
@@ -158,11 +155,11 @@ __device__ inline void load_rows(const Parameters& p, const Windows<kM>& windows
   const bool inside = at.tap_y < c.kernel_h;
 #pragma unroll
   for (int i = 0; i < 2 * kM; ++i) {
-    const bool there =
-        inside && static_cast<unsigned>(windows.top[i] + dy) < static_cast<unsigned>(c.in_h) &&
-        static_cast<unsigned>(windows.left[i] + dx) < static_cast<unsigned>(c.in_w);
-    rows[i] = there ? input[windows.base[i] + offset]
-                    : uint4{p.padding, p.padding, p.padding, p.padding};
+    const bool there = inside &&
+                       static_cast<unsigned>(windows.top[i] + dy) < static_cast<unsigned>(c.in_h) &&
+                       static_cast<unsigned>(windows.left[i] + dx) < static_cast<unsigned>(c.in_w);
+    rows[i] =
+        there ? input[windows.base[i] + offset] : uint4{p.padding, p.padding, p.padding, p.padding};
   }
   at.granule += kChunkGranules;
   while (at.granule >= p.granules_c) {
@@ -179,10 +176,11 @@ template <class Kind>
 struct Item {
   __device__ Item(const Parameters& p, const Place& at, int item)
       : row(item / (at.columns / kStored<Kind>)),
-        column(item % (at.columns / kStored<Kind>) * kStored<Kind>),
+        column(item % (at.columns / kStored<Kind>)*kStored<Kind>),
         pixel(blockIdx.x * at.rows + row),
         channel(blockIdx.y * at.columns + column),
-        there(row < at.rows && pixel < p.shape.batch * p.shape.out_h * p.shape.out_w && channel < p.shape.out_c) {}
+        there(row < at.rows && pixel < p.shape.batch * p.shape.out_h * p.shape.out_w &&
+              channel < p.shape.out_c) {}
   int row, column;  ///< In the tile.
   int pixel, channel;
   bool there;
@@ -292,8 +290,8 @@ __global__ void __launch_bounds__(most_warps(kM) * kWarp) convolve(const Paramet
   Sum sum[kM][kN][4] = {};
   begin_sums<Kind>(p, place, sum);
   auto* sums = reinterpret_cast<Sum*>(shared);
-  auto* units = reinterpret_cast<Units*>(
-      sums + static_cast<std::size_t>(p.tactic.warps_k) * place.rows * place.columns);
+  auto* units = reinterpret_cast<Units*>(sums + static_cast<std::size_t>(p.tactic.warps_k) *
+                                                    place.rows * place.columns);
   if constexpr (std::is_same_v<Kind, Int8>) {
     if (static_cast<int>(threadIdx.x) < place.columns) units[threadIdx.x] = load_units(p, place);
   }
@@ -358,10 +356,10 @@ cudaError_t launch(const Parameters& p, const Launch& at) {
   constexpr int kDepth = kCost <= 4 ? 4 : kCost <= 6 ? 3 : 2;
   const ConvolutionTactic& t = p.tactic;
   const auto threads = static_cast<unsigned>(t.warps_m * t.warps_n * t.warps_k * kWarp);
-  return launch_kernel(convolve<Kind, kM, kN, kDepth>, grid_of(p.shape, t), threads,
-                       shared_bytes(t, std::is_same_v<Kind, Int8> ? ElementKind::kInt8
-                                                                  : ElementKind::kFloat32),
-                       at, p);
+  return launch_kernel(
+      convolve<Kind, kM, kN, kDepth>, grid_of(p.shape, t), threads,
+      shared_bytes(t, std::is_same_v<Kind, Int8> ? ElementKind::kInt8 : ElementKind::kFloat32), at,
+      p);
 }
 
 template <class Kind>

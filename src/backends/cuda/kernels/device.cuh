@@ -62,10 +62,10 @@ template <int kBytes>
 __device__ inline void copy_words(void* to, const void* from) {
   using Word = std::conditional_t<
       kBytes % 16 == 0, uint4,
-      std::conditional_t<kBytes % 8 == 0, uint2,
-                         std::conditional_t<kBytes % 4 == 0, std::uint32_t,
-                                            std::conditional_t<kBytes % 2 == 0, std::uint16_t,
-                                                               std::uint8_t>>>>;
+      std::conditional_t<
+          kBytes % 8 == 0, uint2,
+          std::conditional_t<kBytes % 4 == 0, std::uint32_t,
+                             std::conditional_t<kBytes % 2 == 0, std::uint16_t, std::uint8_t>>>>;
 #pragma unroll
   for (int i = 0; i < kBytes / static_cast<int>(sizeof(Word)); ++i) {
     static_cast<Word*>(to)[i] = static_cast<const Word*>(from)[i];
@@ -76,7 +76,7 @@ __device__ inline void copy_words(void* to, const void* from) {
 template <class Element, int kG>
 __device__ inline void load_elements(float (&x)[kG], const void* from, std::size_t index) {
   alignas(kGranuleBytes) Element raw[kG];
-  copy_words<kG * static_cast<int>(sizeof(Element))>(raw, static_cast<const Element*>(from) + index);
+  copy_words<kG* static_cast<int>(sizeof(Element))>(raw, static_cast<const Element*>(from) + index);
 #pragma unroll
   for (int e = 0; e < kG; ++e) x[e] = to_float(raw[e]);
 }
@@ -94,7 +94,8 @@ __device__ inline void load_together(float (&x)[kG], const void* from, ElementTy
     case ElementType::kInt8:
       load_elements<std::int8_t>(x, from, index);
 #pragma unroll
-      for (int e = 0; e < kG; ++e) x[e] = scale.scale * (x[e] - static_cast<float>(scale.zero_point));
+      for (int e = 0; e < kG; ++e)
+        x[e] = scale.scale * (x[e] - static_cast<float>(scale.zero_point));
   }
 }
 
@@ -103,7 +104,7 @@ __device__ inline void store_elements(void* to, std::size_t index, const float (
   alignas(kGranuleBytes) Element out[kG];
 #pragma unroll
   for (int e = 0; e < kG; ++e) out[e] = from_float<Element>(x[e]);
-  copy_words<kG * static_cast<int>(sizeof(Element))>(static_cast<Element*>(to) + index, out);
+  copy_words<kG* static_cast<int>(sizeof(Element))>(static_cast<Element*>(to) + index, out);
 }
 /// Real numbers as elements of any type.
 template <int kG>

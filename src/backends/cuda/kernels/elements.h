@@ -85,9 +85,9 @@ struct Epilogue {
   void* y = nullptr;            ///< NHWC; null where `rows` is set.
   float* rows = nullptr;        ///< pixels x used_c, without filling: scores as they leave.
   int used_c = 0;               ///< Channels beyond these are filling: zeros.
-  /// Where products are of 8 bits, by stored channel: what makes sums real numbers, once the bias (in
-  /// units of the sums then) is added; behind them what sums begin with, as int32, for the source's
-  /// zero point. Null elsewhere.
+  /// Where products are of 8 bits, by stored channel: what makes sums real numbers, once the bias
+  /// (in units of the sums then) is added; behind them what sums begin with, as int32, for the
+  /// source's zero point. Null elsewhere.
   const float* factors = nullptr;
   /// Of `y`, and its scale, where a kernel writes any type: the stem and whatever reads 8 bits.
   ElementType type = ElementType::kFloat32;

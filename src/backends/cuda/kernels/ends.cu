@@ -149,8 +149,8 @@ __device__ inline float mean_of(const Head& p, float sum) {
   const float mean = sum / static_cast<float>(p.plane);
   if (!p.quantized) return mean;
   const Scale& s = p.mean_scale;
-  return s.scale * (to_steps(mean, __frcp_rn(s.scale), s.zero_point) -
-                    static_cast<float>(s.zero_point));
+  return s.scale *
+         (to_steps(mean, __frcp_rn(s.scale), s.zero_point) - static_cast<float>(s.zero_point));
 }
 
 /// A block an image.

@@ -199,7 +199,8 @@ __global__ void __launch_bounds__(kThreads) convolve_depthwise(const GroupedPara
                                static_cast<std::size_t>(ky * c.kernel_w + kx) * granules + g);
 #pragma unroll
       for (int e = 0; e < kG; ++e) {
-        sum[e] += number<Element>(from, e, p.convolution.zero_point) * number<Element>(weight, e, 0);
+        sum[e] +=
+            number<Element>(from, e, p.convolution.zero_point) * number<Element>(weight, e, 0);
       }
     }
   }
