@@ -81,7 +81,7 @@ struct Plan {
   std::size_t weight_bytes = 0;
   std::size_t input_elements = 0;
   std::vector<std::size_t> output_elements;
-  std::size_t stem_steps = 0;              ///< The first steps, which an early exit's scores need.
+  std::size_t stem_steps = 0;  ///< The first steps, which an early exit's scores need.
   std::vector<SlowLayer> slow_layers;      ///< By their operators' reference implementations.
   std::vector<SlowLayer> emulated_layers;  ///< In floating point what should be in integers.
 };
