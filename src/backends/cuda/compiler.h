@@ -47,7 +47,7 @@ class Compiler {
   void set_kind(ElementKind kind);
   [[nodiscard]] Obstacle compile_fast(const Node& node);
   // Each kind of layer: why there is no kernel for this one, or nothing once it is compiled.
-  // layers_products.cpp
+  // layers_convolution.cpp, layers_dense.cpp
   [[nodiscard]] Obstacle compile_convolution(const Node& node);
   void add_groups(const Node& node, const Convolution& shape, const Terms& terms, const Located& x,
                   const Layout& result);

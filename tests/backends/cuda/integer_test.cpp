@@ -70,6 +70,25 @@ TEST(CudaIntegerPlans, HaveEveryIntegerLayer) {
   }
 }
 
+TEST(CudaIntegerPlans, HaveEveryIntegerLayerOfNets) {
+  for (const auto& [name, make] : test::small_nets()) {
+    for (const bool keep : {false, true}) {
+      QuantizeOptions options;
+      if (keep) options.keep = {"first", "last"};
+      const Graph graph = test::quantized(make(), options);
+      const auto layers = std::ranges::count_if(
+          graph.nodes, [&](const Node& node) { return is_int8(graph, node); });
+      for (const ElementKind rest : kRests) {
+        SCOPED_TRACE(name + (keep ? " but the first and last layer" : ""));
+        const auto plan = plan_of(graph, rest);
+        EXPECT_EQ(integer_steps(*plan), layers) << text_of(*plan);
+        EXPECT_TRUE(plan->emulated_layers.empty());
+        EXPECT_TRUE(plan->slow_layers.empty()) << text_of(*plan);
+      }
+    }
+  }
+}
+
 /// From the caller's floats to scores, nothing is brought into another type or layout.
 TEST(CudaIntegerPlans, OfAResidualNetNeedNoReorders) {
   for (const std::size_t net : {0, 1}) {
@@ -164,7 +183,8 @@ TEST_F(CudaIntegers, SumsAreExact) {
         Tensor::from<float>({1, 32, 6, 6}, std::vector<float>(std::size_t{32} * 36, 255));
     const auto plan = plan_of(graph, ElementKind::kFloat32);
     EXPECT_EQ(integer_steps(*plan), 1);
-    for (const float result : results_of(plan, input).at(0)) {
+    const auto results = results_of(plan, input);
+    for (const float result : results.at(0)) {
       EXPECT_EQ(result, 255.F * 127 * 9 * static_cast<float>(32 / group));
     }
   }
