@@ -38,9 +38,9 @@ __global__ void __launch_bounds__(most_warps(kM) * kWarp) convolve(const Paramet
   auto* sums = reinterpret_cast<Sum*>(shared);
   auto* units = reinterpret_cast<Units*>(sums + static_cast<std::size_t>(p.tactic.warps_k) *
                                                     place.rows * place.columns);
-  if constexpr (std::is_same_v<Kind, Int8>) {
-    if (static_cast<int>(threadIdx.x) < place.columns) units[threadIdx.x] = load_units(p, place);
-  }
+  Units unit;  // Needed after the sums; kept in registers until then, so that nothing waits for it.
+  if constexpr (std::is_same_v<Kind, Int8>) unit = load_units(p, place);
+  Item<Kind> item(p, place, static_cast<int>(threadIdx.x));
   uint4 a[kDepth][2 * kM], b[kDepth][kN];
   Position position = position_of(p, place.begin * kChunkGranules + place.quad);
 #pragma unroll
@@ -52,7 +52,6 @@ __global__ void __launch_bounds__(most_warps(kM) * kWarp) convolve(const Paramet
   for (int d = 0; d < kDepth; ++d) {
     if (place.begin + d < place.end) load_rows(p, windows, position, a[d]);
   }
-  Item<Kind> item(p, place, static_cast<int>(threadIdx.x));
   uint4 tensor = load_tensor(p, item);  // Needed last, but already there.
   for (int chunk = place.begin; chunk < place.end; chunk += kDepth) {
 #pragma unroll
@@ -71,6 +70,9 @@ __global__ void __launch_bounds__(most_warps(kM) * kWarp) convolve(const Paramet
     }
   }
   share_sums(place, sum, sums);
+  if constexpr (std::is_same_v<Kind, Int8>) {
+    if (static_cast<int>(threadIdx.x) < place.columns) units[threadIdx.x] = unit;
+  }
   __syncthreads();
   const int items = place.rows * (place.columns / kStored<Kind>);
   for (int i = threadIdx.x; i < items; i += blockDim.x) {

@@ -106,6 +106,24 @@ __device__ inline void store_elements(void* to, std::size_t index, const float (
   for (int e = 0; e < kG; ++e) out[e] = from_float<Element>(x[e]);
   copy_words<kG* static_cast<int>(sizeof(Element))>(static_cast<Element*>(to) + index, out);
 }
+/// Real numbers as 8 bits: to_steps without conversions, which some GPUs do slowly. What is within
+/// 8 bits and added to 1.5 * 2^23 is rounded to an integer, halves to even, in its last byte.
+template <int kG>
+__device__ inline void store_bytes(void* to, const Scale& scale, std::size_t index,
+                                   const float (&x)[kG]) {
+  constexpr float kRounder = 12582912.F;
+  const float inverse = __frcp_rn(scale.scale);
+  const auto lowest = static_cast<float>(-128 - scale.zero_point);
+  const auto highest = static_cast<float>(127 - scale.zero_point);
+  alignas(kGranuleBytes) std::uint8_t out[kG];
+#pragma unroll
+  for (int e = 0; e < kG; ++e) {
+    const float steps = fminf(fmaxf(x[e] * inverse, lowest), highest);
+    out[e] = static_cast<std::uint8_t>(__float_as_int(steps + kRounder) + scale.zero_point);
+  }
+  copy_words<kG>(static_cast<std::int8_t*>(to) + index, out);
+}
+
 /// Real numbers as elements of any type.
 template <int kG>
 __device__ inline void store_together(void* to, ElementType type, const Scale& scale,
@@ -117,15 +135,8 @@ __device__ inline void store_together(void* to, ElementType type, const Scale& s
       return store_elements<__nv_bfloat16>(to, index, x);
     case ElementType::kFloat32:
       return store_elements<float>(to, index, x);
-    case ElementType::kInt8: {
-      const float inverse = __frcp_rn(scale.scale);
-      alignas(kGranuleBytes) std::int8_t out[kG];
-#pragma unroll
-      for (int e = 0; e < kG; ++e) {
-        out[e] = static_cast<std::int8_t>(to_steps(x[e], inverse, scale.zero_point));
-      }
-      copy_words<kG>(static_cast<std::int8_t*>(to) + index, out);
-    }
+    case ElementType::kInt8:
+      return store_bytes(to, scale, index, x);
   }
 }
 
@@ -232,21 +243,37 @@ __device__ inline void load_operand(float (&x)[kG], const PostOpParameters& op, 
   }
 }
 
-/// The epilogue for kG channels of a pixel that lie together, of `stored_c` each pixel has. kBegun:
-/// the bias is in, and the tensor of a first post-op that adds one has been loaded.
-template <class Element, int kG, bool kBegun = false>
+/// Bias and factors of channels that lie together, loaded before they are needed.
+template <class Element, int kG>
+struct ChannelTerms {
+  static constexpr bool kAny = std::is_same_v<Element, AnyElement>;
+  float bias[kG], factors[kAny ? kG : 1];
+
+  __device__ ChannelTerms(const Epilogue& epilogue, int channel, bool there = true) {
+    const bool scaled = kAny && epilogue.factors != nullptr;
+#pragma unroll
+    for (int e = 0; e < kG; ++e) {
+      bias[e] = there && epilogue.bias != nullptr ? __ldg(epilogue.bias + channel + e) : 0.F;
+      if constexpr (kAny)
+        factors[e] = there && scaled ? __ldg(epilogue.factors + channel + e) : 1.F;
+    }
+  }
+  __device__ void apply(float (&x)[kG]) const {
+#pragma unroll
+    for (int e = 0; e < kG; ++e) {
+      x[e] += bias[e];
+      if constexpr (kAny) x[e] *= factors[e];
+    }
+  }
+};
+
+/// What comes behind the bias, for kG channels of a pixel that lie together, of `stored_c` each
+/// pixel has. kLoaded: so is the tensor of a first post-op that adds one.
+template <class Element, int kG, bool kLoaded = false>
 __device__ inline void finish_channels(const Epilogue& epilogue, std::size_t pixel, int channel,
                                        int stored_c, float (&x)[kG], const uint4& tensor = {}) {
   using Kind = PostOpParameters::Kind;
   const std::size_t index = pixel * static_cast<std::size_t>(stored_c) + channel;
-  if (!kBegun && epilogue.bias != nullptr) {
-#pragma unroll
-    for (int e = 0; e < kG; ++e) x[e] += __ldg(epilogue.bias + channel + e);
-  }
-  if (!kBegun && std::is_same_v<Element, AnyElement> && epilogue.factors != nullptr) {
-#pragma unroll
-    for (int e = 0; e < kG; ++e) x[e] *= __ldg(epilogue.factors + channel + e);
-  }
   for (int o = 0; o < epilogue.post_op_count; ++o) {
     const PostOpParameters& op = epilogue.post_ops[o];
     switch (op.kind) {
@@ -256,7 +283,7 @@ __device__ inline void finish_channels(const Epilogue& epilogue, std::size_t pix
         break;
       case Kind::kAddTensor: {
         float other[kG];
-        if (kBegun && o == 0) {
+        if (kLoaded && o == 0) {
           load_operand<Element, kG, true>(other, op, index, tensor);
         } else {
           load_operand<Element, kG, false>(other, op, index, tensor);

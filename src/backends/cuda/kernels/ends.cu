@@ -107,6 +107,7 @@ __global__ void __launch_bounds__(kStemThreads) convolve_stem(const StemParamete
     const int column = item % pixels % c.out_w;
     const int row = item % pixels / c.out_w;
     if (first_row + row >= c.out_h) continue;
+    const ChannelTerms<Element, kG> terms(p.epilogue, g * kG);
     float sum[kG] = {};
     for (int ky = 0; ky < c.kernel_h; ++ky) {
       const int from_row = wanted + row * c.stride_h + ky * c.dilation_h;
@@ -123,6 +124,7 @@ __global__ void __launch_bounds__(kStemThreads) convolve_stem(const StemParamete
         }
       }
     }
+    terms.apply(sum);
     const int at = (static_cast<int>(blockIdx.y) * c.out_h + first_row + row) * c.out_w + column;
     finish_channels<Element, kG>(p.epilogue, static_cast<std::size_t>(at), g * kG, c.out_c, sum);
   }

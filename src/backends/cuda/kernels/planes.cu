@@ -157,10 +157,12 @@ __device__ inline SumOf<Element> number(const Raw& raw, int e, int zero_point) {
 
 template <class Element, int kG>
 __device__ inline void finish_sums(const GroupedParameters& p, int pixel, int channel,
-                                   const SumOf<Element> (&sum)[kG]) {
+                                   const SumOf<Element> (&sum)[kG],
+                                   const ChannelTerms<StoredOf<Element>, kG>& terms) {
   float x[kG];
 #pragma unroll
   for (int e = 0; e < kG; ++e) x[e] = static_cast<float>(sum[e]);
+  terms.apply(x);
   finish_channels<StoredOf<Element>, kG>(p.epilogue, static_cast<std::size_t>(pixel), channel,
                                          p.convolution.shape.out_c, x);
 }
@@ -178,9 +180,11 @@ __global__ void __launch_bounds__(kThreads) convolve_depthwise(const GroupedPara
   const Convolution& c = p.convolution.shape;
   const int granules = c.out_c / kG;
   const int item = blockIdx.x * kThreads + threadIdx.x;
-  wait_for_predecessor();
-  if (item >= c.batch * c.out_h * c.out_w * granules) return;
+  const bool works = item < c.batch * c.out_h * c.out_w * granules;
   const int g = item % granules;
+  const ChannelTerms<StoredOf<Element>, kG> terms(p.epilogue, g * kG, works);
+  wait_for_predecessor();
+  if (!works) return;
   const int pixel = item / granules;
   const int left = pixel % c.out_w * c.stride_w - c.pad_left;
   const int top = pixel / c.out_w % c.out_h * c.stride_h - c.pad_top;
@@ -204,7 +208,7 @@ __global__ void __launch_bounds__(kThreads) convolve_depthwise(const GroupedPara
       }
     }
   }
-  finish_sums<Element>(p, pixel, g * kG, sum);
+  finish_sums<Element>(p, pixel, g * kG, sum, terms);
 }
 
 /// The same for the usual window of 3x3: all loads under way at once, the weights' before the
@@ -231,6 +235,7 @@ __global__ void __launch_bounds__(kThreads) convolve_depthwise_3x3(const Grouped
   for (int t = 0; t < kTaps; ++t) {
     weights[t] = works ? __ldg(static_cast<const Raw*>(p.weights) + t * granules + g) : Raw{};
   }
+  const ChannelTerms<StoredOf<Element>, kG> terms(p.epilogue, g * kG, works);
   wait_for_predecessor();
   if (!works) return;
 #pragma unroll
@@ -251,7 +256,7 @@ __global__ void __launch_bounds__(kThreads) convolve_depthwise_3x3(const Grouped
       sum[e] += number<Element>(from[t], e, zero_point) * number<Element>(weights[t], e, 0);
     }
   }
-  finish_sums<Element>(p, pixel, g * kG, sum);
+  finish_sums<Element>(p, pixel, g * kG, sum, terms);
 }
 
 /// Any groups: a thread an output channel of a pixel.
@@ -268,6 +273,7 @@ __global__ void __launch_bounds__(kThreads) convolve_groups(const GroupedParamet
   const int top = pixel / c.out_w % c.out_h * c.stride_h - c.pad_top;
   const int image = pixel / (c.out_w * c.out_h);
   const int first = channel / p.convolution.group_out * p.convolution.group_in;
+  const ChannelTerms<StoredOf<Element>, 1> terms(p.epilogue, channel);
   SumOf<Element> sum[1] = {};
   const bool used = channel < p.epilogue.used_c;  // Filling has no group.
   for (int ky = 0; used && ky < c.kernel_h; ++ky) {
@@ -289,7 +295,7 @@ __global__ void __launch_bounds__(kThreads) convolve_groups(const GroupedParamet
       }
     }
   }
-  finish_sums<Element>(p, pixel, channel, sum);
+  finish_sums<Element>(p, pixel, channel, sum, terms);
 }
 
 __global__ void __launch_bounds__(kThreads) normalize_locally(const Lrn p, void* y, const void* x) {
