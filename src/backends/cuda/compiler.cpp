@@ -76,7 +76,8 @@ Compiler::Compiler(const Graph& graph, const PlanOptions& options)
       reads_(graph.values.size(), 0),
       is_output_(graph.values.size(), false),
       index_(graph),
-      done_(graph.nodes.size(), false) {
+      done_(graph.nodes.size(), false),
+      joins_(graph.nodes.size(), nullptr) {
   plan_->kind = options.kind;
   for (const Node& node : graph.nodes) {
     for (const ValueId id : reference_inputs(node)) ++reads_[static_cast<std::size_t>(id)];
@@ -111,8 +112,7 @@ void Compiler::set_kind(ElementKind kind) {
 
 void Compiler::compile(const Node& node) {
   uncounted_macs_ = multiply_accumulates(graph_, node);
-  const auto stated = options_.layers.find(node.name);
-  set_kind(stated == options_.layers.end() ? options_.kind : stated->second);
+  set_kind(kind_of(node));
   Obstacle obstacle;
   if (is_integer(node)) {
     obstacle = compile_integer(node);

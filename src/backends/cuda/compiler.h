@@ -67,9 +67,14 @@ class Compiler {
   [[nodiscard]] std::vector<Argument> add_terms(const Terms& terms, const Argument& x,
                                                 std::vector<std::byte> weights, const Argument& to,
                                                 int out_c);
+  /// `shortcut`: a node whose 1x1 convolution goes into the same launch, and where its sums go.
+  struct Shortcut {
+    const Node* node = nullptr;
+    Located sums;
+  };
   void add_convolution(const Node& node, const Convolution& shape, const Terms& terms,
                        const Located& x, const Layout& result, std::size_t channel_axis,
-                       std::size_t begin);
+                       std::size_t begin, const std::optional<Shortcut>& shortcut = {});
   [[nodiscard]] Obstacle compile_product(const Node& node);
   // layers_int8.cpp
   [[nodiscard]] bool is_integer(const Node& node) const;
@@ -83,6 +88,25 @@ class Compiler {
   void add_integer_convolution(const Node& node, Terms terms, std::span<const float> weights);
   void add_integer_dense(const Node& node, Terms terms, std::span<const float> weights,
                          std::size_t done);
+  // layers_siblings.cpp
+  struct Siblings {
+    const Node* main = nullptr;
+    const Node* shortcut = nullptr;
+    const Node* adds = nullptr;  ///< The convolution that `shortcut` adds to its own sums, if any.
+  };
+  [[nodiscard]] std::optional<Convolution> plain_convolution(const Node& node) const;
+  [[nodiscard]] std::optional<Siblings> as_siblings(const Node& main, const Node& shortcut,
+                                                    std::size_t now) const;
+  [[nodiscard]] std::optional<Siblings> siblings_of(const Node& node) const;
+  [[nodiscard]] bool add_siblings(const Node& node);
+  void join(const Node& node, const Node& shortcut);
+  [[nodiscard]] ElementKind kind_of(const Node& node) const;
+  [[nodiscard]] std::vector<float> stored_weights(const Node& conv, const Convolution& shape) const;
+  void add_sibling(const Shortcut& shortcut, const Convolution& shape,
+                   std::vector<Argument>& arguments);
+  [[nodiscard]] std::size_t number_of(const Node& node) const {
+    return static_cast<std::size_t>(&node - graph_.nodes.data());
+  }
   // layers_planes.cpp
   [[nodiscard]] Obstacle compile_pooling(const Node& node);
   [[nodiscard]] Obstacle compile_lrn(const Node& node);
@@ -198,6 +222,9 @@ class Compiler {
   std::vector<bool> is_output_;
   GraphIndex index_;
   std::vector<bool> done_;  ///< By node: another one's step does its work.
+  /// By node: the shortcut whose sums are there already, so that this one adds them and does what
+  /// comes behind; null for most.
+  std::vector<const Node*> joins_;
 };
 
 [[nodiscard]] inline Argument argument(const Located& located) {

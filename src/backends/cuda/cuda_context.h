@@ -36,6 +36,11 @@ class CudaContext final : public ExecutionContext, public LayerProfiler {
   [[nodiscard]] MemoryUse memory() const override;
   [[nodiscard]] std::vector<std::string> warnings() const override { return warnings_; }
 
+  /// What infer() launches, and where, for benchmarks that do so themselves. Null where there is no
+  /// graph.
+  [[nodiscard]] cudaGraphExec_t graph() const { return graph_.get(); }
+  [[nodiscard]] cudaStream_t stream() const { return stream_.get(); }
+
   [[nodiscard]] std::vector<Layer> layers() const override;
   /// By events between the steps, which then do not overlap.
   void infer_profiled(std::span<std::int64_t> layer_ns) override;

@@ -14,7 +14,8 @@
 namespace hedge::cuda {
 namespace {
 
-/// Buffers: x, weights, result, the bias, of integers the factors, then the post-ops' operands.
+/// Buffers: x, weights, result, the bias, of integers the factors, then the post-ops' operands, and
+/// the sibling's weights, bias and result.
 struct ConvolutionStep {
   Convolution shape;
   ElementKind kind = ElementKind::kHalf;
@@ -22,6 +23,8 @@ struct ConvolutionStep {
   Epilogue epilogue;
   bool float_rows = false;
   int zero_point = 0;
+  int sibling_c = 0;
+  std::size_t sibling_at = 0;  ///< Its first buffer.
 };
 struct GroupedStep {
   GroupedConvolution convolution;
@@ -32,10 +35,15 @@ cudaError_t run_convolution(const void* parameters, std::byte* const* buffers,
                             const Launch& launch) {
   const auto& step = *static_cast<const ConvolutionStep*>(parameters);
   const bool integers = step.kind == ElementKind::kInt8;
+  Sibling sibling;
+  if (step.sibling_c > 0) {
+    std::byte* const* from = buffers + step.sibling_at;
+    sibling = {step.sibling_c, from[0], reinterpret_cast<const float*>(from[1]), from[2]};
+  }
   return launch_convolution(
       step.shape, step.kind, step.tactic,
       {buffers[0], buffers[1], bound(step.epilogue, step.float_rows, buffers, integers),
-       step.zero_point},
+       step.zero_point, sibling},
       launch);
 }
 
@@ -50,11 +58,12 @@ cudaError_t run_grouped(const void* parameters, std::byte* const* buffers, const
 std::string kind_text(const ConvolutionKind& kind) {
   const Convolution& c = kind.shape;
   const bool leaves = kind.kind == ElementKind::kInt8 && kind.result != ElementType::kInt8;
-  return fmt::format("conv {} {}x{}x{}x{} by {}x{}/{}x{} dilated {}x{} pads {},{} to {}x{}x{}{}{}",
-                     name_of(kind.kind), c.batch, c.in_h, c.in_w, c.in_c, c.kernel_h, c.kernel_w,
-                     c.stride_h, c.stride_w, c.dilation_h, c.dilation_w, c.pad_top, c.pad_left,
-                     c.out_h, c.out_w, c.out_c, leaves ? " unquantised" : "",
-                     kind.adds_tensor ? " + add" : "");
+  return fmt::format(
+      "conv {} {}x{}x{}x{} by {}x{}/{}x{} dilated {}x{} pads {},{} to {}x{}x{}{}{}{}",
+      name_of(kind.kind), c.batch, c.in_h, c.in_w, c.in_c, c.kernel_h, c.kernel_w, c.stride_h,
+      c.stride_w, c.dilation_h, c.dilation_w, c.pad_top, c.pad_left, c.out_h, c.out_w, c.out_c,
+      leaves ? " unquantised" : "", kind.adds_tensor ? " + add" : "",
+      kind.sibling_c > 0 ? fmt::format(" beside 1x1 to {}", kind.sibling_c) : "");
 }
 
 }  // namespace
@@ -190,13 +199,14 @@ std::vector<Argument> Compiler::add_terms(const Terms& terms, const Argument& x,
 
 void Compiler::add_convolution(const Node& node, const Convolution& shape, const Terms& terms,
                                const Located& x, const Layout& result, std::size_t channel_axis,
-                               std::size_t begin) {
+                               std::size_t begin, const std::optional<Shortcut>& shortcut) {
   const ElementKind kind = integers_ ? ElementKind::kInt8 : kind_;
   Fused fused = fuse(node, result, channel_axis, begin, integers_);
   ConvolutionKind described{shape, kind, result.type};
   described.adds_tensor =
       std::any_of(fused.epilogue.post_ops, fused.epilogue.post_ops + fused.epilogue.post_op_count,
                   [](const auto& p) { return p.kind == PostOpParameters::Kind::kAddTensor; });
+  if (shortcut) described.sibling_c = plain_convolution(*shortcut->node)->out_c;
   const std::string text = kind_text(described);
   plan_->convolutions[text] = described;
   const auto known = options_.tactics.find(text);
@@ -207,11 +217,14 @@ void Compiler::add_convolution(const Node& node, const Convolution& shape, const
       add_terms(terms, argument(x), pack_weights(terms.weights.data(), shape, kind), argument(to),
                 shape.out_c);
   arguments.insert(arguments.end(), fused.operands.begin(), fused.operands.end());
+  const std::size_t sibling_at = arguments.size();
+  if (shortcut) add_sibling(*shortcut, sibling_shape(shape, described.sibling_c), arguments);
   add_step(node.name,
-           fmt::format("{} hedge:tensor_cores{} {}{}", node.op->name, integers_ ? "_int8" : "",
-                       tactic_text(tactic), fused.text),
+           fmt::format("{} hedge:tensor_cores{} {}{}{}", node.op->name, integers_ ? "_int8" : "",
+                       tactic_text(tactic), fused.text, shortcut ? " beside 1x1" : ""),
            run_convolution,
-           ConvolutionStep{shape, kind, tactic, fused.epilogue, fused.float_rows, terms.zero_point},
+           ConvolutionStep{shape, kind, tactic, fused.epilogue, fused.float_rows, terms.zero_point,
+                           described.sibling_c, sibling_at},
            std::move(arguments));
   finish(node, to, fused.end);
 }
@@ -236,9 +249,14 @@ Obstacle Compiler::compile_convolution(const Node& node) {
     add_groups(node, shape, terms, channels_last_form(node.inputs[0], node.name), result);
     return {};
   }
+  if (const Node* shortcut = joins_[number_of(node)]) {
+    join(node, *shortcut);
+    return {};
+  }
   terms.weights.assign(weights->begin(), weights->end());
   const Layout any = any_result(node, 1, 0);
   if (add_stem(node, shape, terms, any.type == ElementType::kInt8 ? any : result)) return {};
+  if (add_siblings(node)) return {};
   terms.weights = by_stored_channels(*weights, w, shape);
   add_convolution(node, shape, terms, channels_last_form(node.inputs[0], node.name), result, 1, 0);
   return {};

@@ -78,6 +78,7 @@ struct ConvolutionKind {
   ElementKind kind = ElementKind::kHalf;
   ElementType result = ElementType::kHalf;
   bool adds_tensor = false;
+  int sibling_c = 0;  ///< Stored channels of a 1x1 convolution in the same launch.
 };
 
 /// A compiled graph: launches in order, weights as the kernels want them, an arena laid out from

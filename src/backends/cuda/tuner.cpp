@@ -16,7 +16,7 @@ namespace hedge::cuda {
 namespace {
 
 /// Changes whenever the kernel does, so that old times are not believed.
-constexpr int kKernelVersion = 2;
+constexpr int kKernelVersion = 3;
 constexpr int kRepetitions = 10;  ///< Of the convolution in a graph.
 /// As most convolutions end on: those beside the best one are timed again, longer.
 constexpr std::size_t kFinalists = 6;
@@ -46,6 +46,7 @@ class Trial {
     check(cudaMemcpy(weights_.get(), packed.data(), packed.size(), cudaMemcpyHostToDevice),
           "copying weights");
     arguments_ = {x_.get(), weights_.get(), {}};
+    if (kind.sibling_c > 0) add_sibling(sibling_shape(c, kind.sibling_c));
     Epilogue& epilogue = arguments_.epilogue;
     epilogue.bias = reinterpret_cast<const float*>(bias_.get());
     epilogue.y = y_.get();
@@ -83,6 +84,18 @@ class Trial {
   }
 
  private:
+  void add_sibling(const Convolution& shape) {
+    const std::vector<float> none(static_cast<std::size_t>(shape.out_c) *
+                                  static_cast<std::size_t>(shape.in_c));
+    const std::size_t pixels = static_cast<std::size_t>(shape.pixels());
+    sibling_weights_ = filled(pack_weights(none.data(), shape, kind_.kind).size());
+    sibling_y_ =
+        filled(pixels * static_cast<std::size_t>(shape.out_c) * byte_size(type_of(kind_.kind)));
+    // Its bias may be any floats: the weights' bytes are enough of them.
+    arguments_.sibling = {shape.out_c, sibling_weights_.get(),
+                          reinterpret_cast<const float*>(sibling_weights_.get()), sibling_y_.get()};
+  }
+
   /// Bytes of 0x3c: about 1 as halves, small numbers as floats and bfloat16.
   static Memory filled(std::size_t bytes) {
     Memory memory = device_memory(bytes);
@@ -93,7 +106,7 @@ class Trial {
   ConvolutionKind kind_;
   bool overlap_;
   Stream stream_;
-  Memory x_, y_, residual_, bias_, factors_, weights_;
+  Memory x_, y_, residual_, bias_, factors_, weights_, sibling_weights_, sibling_y_;
   ConvolutionArguments arguments_;
 };
 
@@ -120,8 +133,13 @@ std::vector<ConvolutionTactic> worth_timing(const Convolution& shape, ElementKin
   return chosen;
 }
 
+/// Programmatic dependent launch came with Hopper.
+bool overlaps(const Gpu& gpu) {
+  return gpu.major >= 9;
+}
+
 std::string fastest_tactic(const ConvolutionKind& kind, const Gpu& gpu, int level) {
-  Trial trial(kind, gpu.major >= 9);
+  Trial trial(kind, overlaps(gpu));
   std::vector<std::pair<double, ConvolutionTactic>> times;
   for (const auto& tactic : worth_timing(kind.shape, kind.kind, level, gpu.multiprocessors)) {
     if (cancellation_requested()) return {};
@@ -136,6 +154,17 @@ std::string fastest_tactic(const ConvolutionKind& kind, const Gpu& gpu, int leve
 }
 
 }  // namespace
+
+std::vector<double> tactic_times(const ConvolutionKind& kind,
+                                 std::span<const ConvolutionTactic> tactics, int replays) {
+  Trial trial(kind, overlaps(gpu()));
+  std::vector<double> times;
+  for (const ConvolutionTactic& tactic : tactics) {
+    if (cancellation_requested()) break;
+    times.push_back(trial.nanoseconds(tactic, replays));
+  }
+  return times;
+}
 
 Tactics choose_tactics(const Plan& plan, const TunerOptions& options) {
   if (options.level <= 0) return {};

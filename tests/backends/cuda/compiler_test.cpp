@@ -89,6 +89,52 @@ TEST(CudaCompiler, AResidualNetIsItsConvolutionsAndFewStepsMore) {
   EXPECT_EQ(plan->convolutions.size(), 2U) << text;
 }
 
+/// A residual block that halves the plane. Nodes in either order, as exporters write them.
+struct Block {
+  bool projection_first = false;
+  std::int64_t projection_kernel = 1;
+  bool read_elsewhere = false;  ///< The main branch's result has another reader.
+};
+Graph block_of(const Block& block) {
+  test::GraphBuilder g;
+  const ValueId x = g.node("Relu", {g.conv(g.input({1, 16, 8, 8}), 16, 16)});
+  ValueId projected = kNoValue;
+  const auto project = [&] { projected = g.conv(x, 16, 32, block.projection_kernel, 2); };
+  if (block.projection_first) project();
+  const ValueId y = g.conv(g.node("Relu", {g.conv(x, 16, 32, 3, 2)}), 32, 32);
+  if (!block.projection_first) project();
+  std::vector<ValueId> outputs{g.node("Relu", {g.node("Add", {y, projected})})};
+  if (block.read_elsewhere) outputs.push_back(g.node("Sigmoid", {y}));
+  return g.finish(outputs);
+}
+
+TEST(CudaCompiler, AProjectionGoesBesideTheConvolutionOfTheSameInput) {
+  for (const bool first : {false, true}) {
+    const auto plan = plan_of(block_of({.projection_first = first}));
+    const auto kernels = kernels_of(*plan);
+    const auto beside = std::find_if(kernels.begin(), kernels.end(), [](const std::string& text) {
+      return text.ends_with("+ relu beside 1x1");
+    });
+    ASSERT_NE(beside, kernels.end()) << joined(*plan);
+    ASSERT_NE(beside + 1, kernels.end());
+    // What adds the projection's sums is the convolution after it, whichever came last.
+    EXPECT_TRUE((beside + 1)->ends_with("+ add + relu")) << joined(*plan);
+    EXPECT_EQ(std::count_if(kernels.begin(), kernels.end(),
+                            [](const auto& text) { return text.starts_with("Conv"); }),
+              3);
+    std::int64_t macs = 0;
+    for (const Step& step : plan->steps) macs += step.multiply_accumulates;
+    EXPECT_EQ(macs, multiply_accumulates(block_of({.projection_first = first})));
+  }
+}
+
+TEST(CudaCompiler, OtherShortcutsStayLaunchesOfTheirOwn) {
+  for (const Block& block : {Block{.projection_kernel = 3}, Block{.read_elsewhere = true}}) {
+    const auto plan = plan_of(block_of(block));
+    EXPECT_EQ(joined(*plan).find("beside"), std::string::npos) << joined(*plan);
+  }
+}
+
 TEST(CudaCompiler, TacticsAreTakenByTheirText) {
   test::GraphBuilder g;
   const Graph graph = g.finish({g.conv(g.input({1, 16, 8, 8}), 16, 16)});

@@ -164,6 +164,52 @@ void check_tactics(const Convolution& c, ElementKind kind) {
   }
 }
 
+/// The sums of a projection in the same launch, which the main convolution's window, padding and
+/// epilogue must not touch.
+void check_siblings(const Convolution& c, int out_c, ElementKind kind) {
+  const ElementType type = type_of(kind);
+  const Convolution shape = sibling_shape(c, out_c);
+  const Plane plane(c, kind, 1);
+  const auto weights = rounded(scaled_noise(std::int64_t{out_c} * c.in_c, 7, 0.1F), type);
+  const auto bias = scaled_noise(out_c, 8, 1);
+  std::vector<double> expected(static_cast<std::size_t>(c.pixels()) *
+                               static_cast<std::size_t>(out_c));
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    expected[i] = bias[i % static_cast<std::size_t>(out_c)];
+  }
+  add_products(shape, plane.x, weights, expected);
+  const Memory main_weights = upload(plane.packed);
+  const Memory there = upload(pack_weights(weights.data(), shape, kind));
+  const Memory bias_there = upload(encode(bias, ElementType::kFloat32));
+  std::vector<std::byte> result(expected.size() * byte_size(type));
+  const Memory y = device_memory(result.size());
+  const Memory main_y =
+      device_memory(static_cast<std::size_t>(c.pixels() * c.out_c) * byte_size(type));
+  ConvolutionArguments arguments{plane.x_there.get(), main_weights.get(), {}};
+  arguments.epilogue.y = main_y.get();
+  arguments.epilogue.used_c = c.out_c;
+  arguments.epilogue.post_op_count = 1;
+  arguments.epilogue.post_ops[0] = {PostOpParameters::Kind::kRelu, 0, 0, nullptr};
+  arguments.sibling = {out_c, there.get(), reinterpret_cast<const float*>(bias_there.get()),
+                       y.get()};
+  const double tolerance = kind == ElementKind::kFloat32    ? 1e-5
+                           : kind == ElementKind::kBfloat16 ? 8e-3
+                                                            : 1e-3;
+  for (const ConvolutionTactic& tactic : convolution_tactics(c, kind)) {
+    check(cudaMemset(y.get(), 0xff, result.size()), "poison");
+    check(launch_convolution(c, kind, tactic, arguments, {}), "launch");
+    check(cudaMemcpy(result.data(), y.get(), result.size(), cudaMemcpyDeviceToHost), "result");
+    double worst = 0;
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      const double error =
+          std::abs(decode(result.data() + i * byte_size(type), type) - expected[i]);
+      worst = error <= worst ? worst : error;
+    }
+    ASSERT_LT(worst, 2 * tolerance) << tactic_text(tactic) << " of kind " << static_cast<int>(kind)
+                                    << ", " << out_c << " beside " << c.out_c << " channels";
+  }
+}
+
 constexpr ElementKind kKinds[] = {ElementKind::kHalf, ElementKind::kBfloat16, ElementKind::kTf32,
                                   ElementKind::kFloat32};
 
@@ -274,6 +320,13 @@ TEST(ConvolutionWeights, OfBytesLieByChunkTileAndLane) {
       const std::size_t at = (((granule / 4) * 2 + n / 8) * 32 + lane) * 16 + k % 16;
       EXPECT_EQ(static_cast<std::int8_t>(packed[at]), static_cast<int>(weights[n * 288 + k]));
     }
+  }
+}
+
+TEST_F(ConvolutionKernel, EveryTacticGivesTheSumsOfASiblingToo) {
+  for (const ElementKind kind : kKinds) {
+    check_siblings(shape_of(9, 16, 24, 3, 2), 40, kind);
+    check_siblings(shape_of(8, 40, 16, 5, 1), 8, kind);
   }
 }
 

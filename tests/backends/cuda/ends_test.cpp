@@ -40,18 +40,22 @@ TEST_F(CudaEnds, StemsTakeTheCallersFloats) {
   for (const bool nhwc : {false, true}) {
     for (const std::int64_t channels : {1, 3, 4}) {
       for (const std::int64_t stride : {1, 2}) {
-        for (const std::int64_t out : {5, 16, 40}) {
-          SCOPED_TRACE(std::to_string(channels) + " to " + std::to_string(out) + " stride " +
-                       std::to_string(stride) + (nhwc ? " NHWC" : ""));
-          GraphBuilder g;
-          ValueId x = kNoValue;
-          if (nhwc) {
-            x = g.node("Transpose", {g.input({2, 11, 13, channels})}, {{"perm", Ints{0, 3, 1, 2}}});
-          } else {
-            x = g.input({2, channels, 11, 13});
+        // Rows of 16 are read by 16 bytes; 3x3 over three channels is unrolled.
+        for (const auto& [kernel, width] : {std::pair{5, 13}, std::pair{3, 16}}) {
+          for (const std::int64_t out : {5, 16, 40}) {
+            SCOPED_TRACE(std::to_string(channels) + " to " + std::to_string(out) + " stride " +
+                         std::to_string(stride) + (nhwc ? " NHWC" : ""));
+            GraphBuilder g;
+            ValueId x = kNoValue;
+            if (nhwc) {
+              x = g.node("Transpose", {g.input({2, 11, width, channels})},
+                         {{"perm", Ints{0, 3, 1, 2}}});
+            } else {
+              x = g.input({2, channels, 11, width});
+            }
+            const ValueId y = g.node("Relu", {g.conv(x, channels, out, kernel, stride)});
+            check(g.finish({g.node("MaxPool", {y}, {{"kernel_shape", Ints{2, 2}}})}), "hedge:stem");
           }
-          const ValueId y = g.node("Relu", {g.conv(x, channels, out, 5, stride)});
-          check(g.finish({g.node("MaxPool", {y}, {{"kernel_shape", Ints{2, 2}}})}), "hedge:stem");
         }
       }
     }

@@ -42,7 +42,7 @@ __global__ void __launch_bounds__(most_warps(kM) * kWarp) convolve(const Paramet
   if constexpr (std::is_same_v<Kind, Int8>) unit = load_units(p, place);
   Item<Kind> item(p, place, static_cast<int>(threadIdx.x));
   uint4 a[kDepth][2 * kM], b[kDepth][kN];
-  Position position = position_of(p, place.begin * kChunkGranules + place.quad);
+  Position position = position_of(p, place, place.begin * kChunkGranules + place.quad);
 #pragma unroll
   for (int d = 0; d < kDepth; ++d) {
     if (place.begin + d < place.end) load_columns(p, place, place.begin + d, b[d]);
@@ -50,9 +50,9 @@ __global__ void __launch_bounds__(most_warps(kM) * kWarp) convolve(const Paramet
   wait_for_predecessor();  // The weights are there before it ends; its results are not.
 #pragma unroll
   for (int d = 0; d < kDepth; ++d) {
-    if (place.begin + d < place.end) load_rows(p, windows, position, a[d]);
+    if (place.begin + d < place.end) load_rows(p, place, windows, position, a[d]);
   }
-  uint4 tensor = load_tensor(p, item);  // Needed last, but already there.
+  uint4 tensor = load_tensor(p, place, item);  // Needed last, but already there.
   for (int chunk = place.begin; chunk < place.end; chunk += kDepth) {
 #pragma unroll
     for (int d = 0; d < kDepth; ++d) {
@@ -65,7 +65,7 @@ __global__ void __launch_bounds__(most_warps(kM) * kWarp) convolve(const Paramet
       }
       if (chunk + d + kDepth < place.end) {
         load_columns(p, place, chunk + d + kDepth, b[d]);
-        load_rows(p, windows, position, a[d]);
+        load_rows(p, place, windows, position, a[d]);
       }
     }
   }
@@ -78,17 +78,21 @@ __global__ void __launch_bounds__(most_warps(kM) * kWarp) convolve(const Paramet
   for (int i = threadIdx.x; i < items; i += blockDim.x) {
     if (i >= static_cast<int>(blockDim.x)) {
       item = Item<Kind>(p, place, i);
-      tensor = load_tensor(p, item);
+      tensor = load_tensor(p, place, item);
     }
     if (item.there) store_item<Kind>(p, place, item, sums, units, tensor);
   }
 }
 
-dim3 grid_of(const Convolution& c, const ConvolutionTactic& t) {
-  const int rows = t.warps_m * t.m_tiles * 16;
-  const int columns = t.warps_n * t.n_tiles * 8;
-  return dim3(static_cast<unsigned>(ceil_div(c.pixels(), rows)),
-              static_cast<unsigned>(ceil_div(c.out_c, columns)));
+/// Blocks along y for so many channels.
+int blocks_of(int channels, const ConvolutionTactic& t) {
+  return ceil_div(channels, t.warps_n * t.n_tiles * 8);
+}
+
+dim3 grid_of(const Parameters& p) {
+  const ConvolutionTactic& t = p.tactic;
+  return dim3(static_cast<unsigned>(ceil_div(p.shape.pixels(), t.warps_m * t.m_tiles * 16)),
+              static_cast<unsigned>(p.blocks_n + blocks_of(p.arguments.sibling.out_c, t)));
 }
 
 std::size_t shared_bytes(const ConvolutionTactic& t, ElementKind kind) {
@@ -105,7 +109,7 @@ cudaError_t launch(const Parameters& p, const Launch& at) {
   const ConvolutionTactic& t = p.tactic;
   const auto threads = static_cast<unsigned>(t.warps_m * t.warps_n * t.warps_k * kWarp);
   return launch_kernel(
-      convolve<Kind, kM, kN, kDepth>, grid_of(p.shape, t), threads,
+      convolve<Kind, kM, kN, kDepth>, grid_of(p), threads,
       shared_bytes(t, std::is_same_v<Kind, Int8> ? ElementKind::kInt8 : ElementKind::kFloat32), at,
       p);
 }
@@ -173,6 +177,15 @@ std::vector<ConvolutionTactic> convolution_tactics(const Convolution& shape, Ele
   return tactics;
 }
 
+Convolution sibling_shape(const Convolution& shape, int out_c) {
+  Convolution sibling = shape;
+  sibling.out_c = out_c;
+  sibling.kernel_h = sibling.kernel_w = 1;
+  sibling.pad_top = sibling.pad_left = 0;
+  sibling.dilation_h = sibling.dilation_w = 1;
+  return sibling;
+}
+
 std::vector<std::byte> pack_weights(const float* weights, const Convolution& c, ElementKind kind) {
   const int granule = granule_of(kind);
   const int chunks = chunks_of_k(c, kind);
@@ -209,6 +222,7 @@ cudaError_t launch_convolution(const Convolution& shape, ElementKind kind,
                      granules_of_k(shape, kind),
                      chunks_of_k(shape, kind),
                      ceil_div(shape.out_c, 8),
+                     blocks_of(shape.out_c, tactic),
                      0x01010101U * static_cast<std::uint8_t>(arguments.zero_point)};
   switch (kind) {
     case ElementKind::kHalf:

@@ -20,12 +20,26 @@ struct ConvolutionTactic {
   int warps_m = 1, warps_n = 1, warps_k = 1;
 };
 
+/// A convolution by 1x1 without padding that has the same input, strides and pixels, in the same
+/// launch: the projection of a residual block beside the block's first convolution. A launch costs
+/// more than its work. Its sums are stored as they are, NHWC.
+struct Sibling {
+  int out_c = 0;  ///< As stored; 0: there is none.
+  const void* weights = nullptr;
+  const float* bias = nullptr;
+  void* y = nullptr;
+};
+
 struct ConvolutionArguments {
   const void* x = nullptr;
   const void* weights = nullptr;  ///< By pack_weights.
   Epilogue epilogue;
   int zero_point = 0;  ///< Of x in 8 bits.
+  Sibling sibling{};
 };
+
+/// The sibling by itself, for pack_weights.
+[[nodiscard]] Convolution sibling_shape(const Convolution& shape, int out_c);
 
 /// Every tactic that the kernel has for the shape, some hundreds.
 [[nodiscard]] std::vector<ConvolutionTactic> convolution_tactics(const Convolution& shape,

@@ -17,6 +17,7 @@ struct Parameters {
   int granules_k;
   int chunks;
   int n_tiles_total;      ///< Of 8 channels, in the packed weights.
+  int blocks_n;           ///< Blocks along y beyond these are the sibling's.
   std::uint32_t padding;  ///< What lies beside the plane, as a word.
 };
 
@@ -34,6 +35,11 @@ struct Place {
   int first_row;      ///< Of the warp: a pixel of the result.
   int first_n;        ///< Of the warp: in tiles of 8 channels.
   int begin, end;     ///< Of the warp: chunks of K.
+  // Of the convolution that the block works for.
+  bool is_sibling;
+  int block_n;  ///< Among its blocks along y.
+  int out_c, n_tiles;
+  int kernel_h, kernel_w, pad_top, pad_left;
 };
 
 template <int kM, int kN>
@@ -50,9 +56,20 @@ __device__ inline Place place_of(const Parameters& p) {
   at.rows = t.warps_m * kM * 16;
   at.columns = t.warps_n * kN * 8;
   at.first_row = blockIdx.x * at.rows + at.warp_m * kM * 16;
-  at.first_n = (blockIdx.y * t.warps_n + at.warp_n) * kN;
-  at.begin = static_cast<int>(static_cast<long long>(p.chunks) * at.warp_k / t.warps_k);
-  at.end = static_cast<int>(static_cast<long long>(p.chunks) * (at.warp_k + 1) / t.warps_k);
+  const Convolution& c = p.shape;
+  const Sibling& s = p.arguments.sibling;
+  at.is_sibling = static_cast<int>(blockIdx.y) >= p.blocks_n;
+  at.block_n = static_cast<int>(blockIdx.y) - (at.is_sibling ? p.blocks_n : 0);
+  at.out_c = at.is_sibling ? s.out_c : c.out_c;
+  at.n_tiles = at.is_sibling ? ceil_div(s.out_c, 8) : p.n_tiles_total;
+  at.kernel_h = at.is_sibling ? 1 : c.kernel_h;
+  at.kernel_w = at.is_sibling ? 1 : c.kernel_w;
+  at.pad_top = at.is_sibling ? 0 : c.pad_top;
+  at.pad_left = at.is_sibling ? 0 : c.pad_left;
+  const int chunks = at.is_sibling ? ceil_div(p.granules_c, kChunkGranules) : p.chunks;
+  at.first_n = (at.block_n * t.warps_n + at.warp_n) * kN;
+  at.begin = static_cast<int>(static_cast<long long>(chunks) * at.warp_k / t.warps_k);
+  at.end = static_cast<int>(static_cast<long long>(chunks) * (at.warp_k + 1) / t.warps_k);
   return at;
 }
 
@@ -75,9 +92,9 @@ __device__ inline Windows<kM> windows_of(const Parameters& p, const Place& at) {
     const int image = row / plane;
     const int y = row % plane / c.out_w;
     const int x = row % plane % c.out_w;
-    windows.top[i] = row < pixels ? y * c.stride_h - c.pad_top : -(1 << 28);
-    windows.left[i] = x * c.stride_w - c.pad_left;
-    windows.base[i] = (image * c.in_h + y * c.stride_h - c.pad_top) * granules_row +
+    windows.top[i] = row < pixels ? y * c.stride_h - at.pad_top : -(1 << 28);
+    windows.left[i] = x * c.stride_w - at.pad_left;
+    windows.base[i] = (image * c.in_h + y * c.stride_h - at.pad_top) * granules_row +
                       windows.left[i] * p.granules_c;
   }
   return windows;
@@ -90,12 +107,14 @@ __device__ inline void begin_sums(const Parameters& p, const Place& at,
                                   typename Kind::Accumulator (&sum)[kM][kN][4]) {
   using Pair = std::conditional_t<std::is_same_v<Kind, Int8>, int2, float2>;
   const Epilogue& epilogue = p.arguments.epilogue;
-  const float* from = std::is_same_v<Kind, Int8> ? epilogue.factors + p.shape.out_c : epilogue.bias;
+  const float* from = std::is_same_v<Kind, Int8> ? epilogue.factors + p.shape.out_c
+                                                      : at.is_sibling ? p.arguments.sibling.bias
+                                                                      : epilogue.bias;
   if (at.warp_k != 0 || from == nullptr) return;
 #pragma unroll
   for (int n = 0; n < kN; ++n) {
     const int channel = (at.first_n + n) * 8 + at.quad * 2;
-    if (channel >= p.shape.out_c) continue;
+    if (channel >= at.out_c) continue;
     const Pair first = __ldg(reinterpret_cast<const Pair*>(from + channel));
 #pragma unroll
     for (int m = 0; m < kM; ++m) {
@@ -108,11 +127,12 @@ __device__ inline void begin_sums(const Parameters& p, const Place& at,
 template <int kN>
 __device__ inline void load_columns(const Parameters& p, const Place& at, int chunk,
                                     uint4 (&columns)[kN]) {
-  const auto* weights = static_cast<const uint4*>(p.arguments.weights) + at.lane;
+  const void* packed = at.is_sibling ? p.arguments.sibling.weights : p.arguments.weights;
+  const auto* weights = static_cast<const uint4*>(packed) + at.lane;
 #pragma unroll
   for (int j = 0; j < kN; ++j) {
     const int tile = at.first_n + j;
-    columns[j] = tile < p.n_tiles_total ? __ldg(weights + (chunk * p.n_tiles_total + tile) * kWarp)
+    columns[j] = tile < at.n_tiles ? __ldg(weights + (chunk * at.n_tiles + tile) * kWarp)
                                         : uint4{0, 0, 0, 0};
   }
 }
@@ -122,21 +142,21 @@ struct Position {
   int tap_y, tap_x, granule;
 };
 
-__device__ inline Position position_of(const Parameters& p, int granule) {
+__device__ inline Position position_of(const Parameters& p, const Place& place, int granule) {
   const int tap = granule / p.granules_c;
-  return {tap / p.shape.kernel_w, tap % p.shape.kernel_w, granule % p.granules_c};
+  return {tap / place.kernel_w, tap % place.kernel_w, granule % p.granules_c};
 }
 
 /// This position's granules of the thread's rows; then on to the next chunk.
 template <int kM>
-__device__ inline void load_rows(const Parameters& p, const Windows<kM>& windows, Position& at,
+__device__ inline void load_rows(const Parameters& p, const Place& place, const Windows<kM>& windows, Position& at,
                                  uint4 (&rows)[2 * kM]) {
   const Convolution& c = p.shape;
   const auto* input = static_cast<const uint4*>(p.arguments.x);
   const int dy = at.tap_y * c.dilation_h;
   const int dx = at.tap_x * c.dilation_w;
   const int offset = dy * c.in_w * p.granules_c + dx * p.granules_c + at.granule;
-  const bool inside = at.tap_y < c.kernel_h;
+  const bool inside = at.tap_y < place.kernel_h;
 #pragma unroll
   for (int i = 0; i < 2 * kM; ++i) {
     const bool there = inside &&
@@ -148,7 +168,7 @@ __device__ inline void load_rows(const Parameters& p, const Windows<kM>& windows
   at.granule += kChunkGranules;
   while (at.granule >= p.granules_c) {
     at.granule -= p.granules_c;
-    if (++at.tap_x == c.kernel_w) {
+    if (++at.tap_x == place.kernel_w) {
       at.tap_x = 0;
       ++at.tap_y;
     }
@@ -162,9 +182,9 @@ struct Item {
       : row(item / (at.columns / kStored<Kind>)),
         column(item % (at.columns / kStored<Kind>)*kStored<Kind>),
         pixel(blockIdx.x * at.rows + row),
-        channel(blockIdx.y * at.columns + column),
+        channel(at.block_n * at.columns + column),
         there(row < at.rows && pixel < p.shape.batch * p.shape.out_h * p.shape.out_w &&
-              channel < p.shape.out_c) {}
+              channel < at.out_c) {}
   int row, column;  ///< In the tile.
   int pixel, channel;
   bool there;
@@ -172,10 +192,10 @@ struct Item {
 
 /// The item's numbers of the tensor that a first post-op adds, where there is one.
 template <class Kind>
-__device__ inline uint4 load_tensor(const Parameters& p, const Item<Kind>& item) {
+__device__ inline uint4 load_tensor(const Parameters& p, const Place& at, const Item<Kind>& item) {
   const PostOpParameters& op = p.arguments.epilogue.post_ops[0];
   uint4 tensor{0, 0, 0, 0};
-  if (!item.there || p.arguments.epilogue.post_op_count == 0 ||
+  if (!item.there || at.is_sibling || p.arguments.epilogue.post_op_count == 0 ||
       op.kind != PostOpParameters::Kind::kAddTensor) {
     return tensor;
   }
@@ -230,6 +250,7 @@ __device__ inline void collect(const Place& at, const Sum* shared, int warps_k, 
   const std::size_t tile = static_cast<std::size_t>(at.rows) * at.columns;
 #pragma unroll
   for (int e = 0; e < kG; ++e) total[e] = 0;
+#pragma unroll 4
   for (int k = 0; k < warps_k; ++k) {
 #pragma unroll
     for (int e = 0; e < kG; e += 4) {
@@ -257,6 +278,12 @@ __device__ inline void store_item(const Parameters& p, const Place& at, const It
       x[e] = (static_cast<float>(total[e]) + unit.bias) * unit.factor;
     } else {
       x[e] = total[e];
+    }
+  }
+  if constexpr (!std::is_same_v<Kind, Int8>) {  // Integers have none.
+    if (at.is_sibling) {
+      const std::size_t index = static_cast<std::size_t>(item.pixel) * at.out_c + item.channel;
+      return store_granule<Stored<Kind>, kG>(p.arguments.sibling.y, index / kG, x);
     }
   }
   finish_channels<Stored<Kind>, kG, true>(p.arguments.epilogue,

@@ -322,6 +322,15 @@ __device__ inline void finish_channels(const Epilogue& epilogue, std::size_t pix
   }
 }
 
+/// Granule `index` of numbers as the device stores them.
+template <class Element, int kG>
+__device__ inline void store_granule(void* y, std::size_t index, const float (&x)[kG]) {
+  alignas(kGranuleBytes) Element out[kG];
+#pragma unroll
+  for (int e = 0; e < kG; ++e) out[e] = from_float<Element>(x[e]);
+  static_cast<uint4*>(y)[index] = *reinterpret_cast<const uint4*>(out);
+}
+
 /// Keeps a parameter of a template from being deduced.
 template <class T>
 struct Stated {
