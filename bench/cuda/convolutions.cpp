@@ -37,9 +37,9 @@ const std::map<std::string, ElementKind> kPrecisions{{"fp16", ElementKind::kHalf
                                                      {"fp32", ElementKind::kFloat32}};
 
 /// Of one run: operands read once and the result written once, as if nothing were read twice.
-std::int64_t bytes_moved(const ConvolutionKind& kind, ElementKind element) {
+std::int64_t bytes_moved(const ConvolutionKind& kind) {
   const Convolution& c = kind.shape;
-  const auto size = static_cast<std::int64_t>(byte_size(type_of(element)));
+  const auto size = static_cast<std::int64_t>(byte_size(type_of(kind.kind)));
   const std::int64_t in = std::int64_t{c.batch} * c.in_h * c.in_w * c.in_c;
   const std::int64_t out =
       std::int64_t{c.pixels()} * (c.out_c * (kind.adds_tensor ? 2 : 1) + kind.sibling_c);
@@ -58,9 +58,9 @@ struct Timed {
   ConvolutionTactic tactic;
 };
 
-std::vector<Timed> times_of(const ConvolutionKind& kind, ElementKind element, int replays) {
-  const auto tactics = convolution_tactics(kind.shape, element);
-  const auto ns = tactic_times(kind, element, tactics, replays);
+std::vector<Timed> times_of(const ConvolutionKind& kind, int replays) {
+  const auto tactics = convolution_tactics(kind.shape, kind.kind);
+  const auto ns = tactic_times(kind, tactics, replays);
   std::vector<Timed> times;
   for (std::size_t i = 0; i < ns.size(); ++i) times.push_back({ns[i], tactics[i]});
   std::stable_sort(times.begin(), times.end(),
@@ -75,9 +75,9 @@ void print_plan(const std::string& model, const Plan& plan) {
 }
 
 nlohmann::ordered_json time_kind(const std::string& text, const ConvolutionKind& kind,
-                                 const Options& options, ElementKind element) {
-  const auto times = times_of(kind, element, options.replays);
-  const auto bytes = static_cast<double>(bytes_moved(kind, element));
+                                 const Options& options) {
+  const auto times = times_of(kind, options.replays);
+  const auto bytes = static_cast<double>(bytes_moved(kind));
   const auto flop = static_cast<double>(operations(kind));
   nlohmann::ordered_json rows = nlohmann::ordered_json::array();
   for (const Timed& t : times) {
@@ -109,7 +109,7 @@ int run(const Options& options) {
   fmt::print("{:<72} {:<26} {:>8} {:>9} {:>8}\n", "convolution", "tactic", "us", "GB/s", "TFLOP/s");
   nlohmann::ordered_json result{{"device", device}, {"precision", options.precision}};
   for (const auto& [text, kind] : kinds) {
-    result["convolutions"].push_back(time_kind(text, kind, options, element));
+    result["convolutions"].push_back(time_kind(text, kind, options));
     std::fflush(stdout);
   }
   if (!options.json.empty()) write_file(options.json, result.dump(1));

@@ -49,6 +49,7 @@ struct EngineInfo {
   /// Empty: unknown.
   std::string trained_on{};
   std::string precision;  ///< "fp32", "bf16", ...
+  bool tf32 = false;      ///< What is fp32 multiplies in TF32.
   std::string backend;
   std::optional<PreprocessingRecipe> preprocessing;
   std::string source_file;    ///< Name of the ONNX file, without folder.

@@ -99,7 +99,7 @@ class Chooser {
   /// What the backend has on this machine.
   [[nodiscard]] std::vector<std::string> available() const {
     std::vector<std::string> found;
-    for (const char* precision : {"fp32", "bf16", "int8"}) {
+    for (const char* precision : {"fp32", "bf16", "fp16", "int8"}) {
       try {
         PreparedModel net = uniform(precision);
         net.build.optimization_level = 0;

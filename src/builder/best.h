@@ -35,12 +35,12 @@ struct BestReport {
   std::int64_t correct = 0;  ///< Of the engine that was chosen.
 };
 
-/// Gives each layer with weights of a model that is to be "best" the precision among int8, bf16 and
-/// fp32 that is fastest in its place, as measured. Where that costs more top-1 than allowed, layers
-/// leave int8, the most sensitive first, and as few as are needed. The mix is held against nets of
-/// one precision, and the fastest of those that keep the bound is taken. Throws as find_ranges and
-/// analyse_sensitivity do, and bad_input: a model that came quantised, a backend that cannot tell
-/// the time of layers.
+/// Gives each layer with weights of a model that is to be "best" the precision among int8, fp16,
+/// bf16 and fp32 that is fastest in its place, as measured. Where that costs more top-1 than
+/// allowed, layers leave int8, the most sensitive first, and as few as are needed. The mix is held
+/// against nets of one precision, and the fastest of those that keep the bound is taken. Throws as
+/// find_ranges and analyse_sensitivity do, and bad_input: a model that came quantised, a backend
+/// that cannot tell the time of layers.
 BestReport make_best(PreparedModel& model, const Int8Options& int8, const BestOptions& options);
 
 /// Schema hedge.best/1.

@@ -43,6 +43,11 @@ void check_flags(const std::filesystem::path& file, const EngineBuildOptions& op
                                         "--precision={} does not change; build another one",
                                         info.precision, options.precision));
   }
+  if (!options.allow_tf32 && info.tf32) {
+    log(LogLevel::kWarning,
+        "the engine was built to multiply in TF32, which --noTF32 does not change; build another "
+        "one with that flag");
+  }
 }
 
 /// An engine file. What the caller states beyond the backend and precision overrides its metadata.

@@ -25,6 +25,7 @@ struct EngineBuildOptions {
   std::int64_t batch = 1;
   std::map<std::string, Shape> shapes{};  ///< As ImportOptions::shapes.
   int optimization_level = 3;             ///< 0..5; larger values mean 5.
+  bool allow_tf32 = true;                 ///< BuildOptions::allow_tf32; off by --noTF32.
   int threads = 1;
   std::filesystem::path timing_cache;
   /// The tensor whose scores are an early exit. Empty: none, but for an EE_ model with two outputs.

@@ -164,7 +164,7 @@ void quantize_model(PreparedModel& model, const Ranges& ranges, const FloatLayer
                           .signed_only = signed_only};
   for (const auto& [name, precision] : floating) {
     options.keep.insert(name);
-    if (precision != "fp32") model.build.layers[name] = precision;
+    model.build.layers[name] = precision;
   }
   model.float_graph = model.graph;
   quantize(model.graph, ranges.thresholds, options);
@@ -184,10 +184,10 @@ std::pair<std::string, std::string> parse_keep(const std::string& text) {
         "--keep={}: write LAYER:PRECISION, as first:fp32, last:bf16 or NAME:fp32", text));
   }
   const std::string precision = text.substr(colon + 1);
-  if (precision != "fp32" && precision != "bf16") {
-    throw bad_input(
-        fmt::format("--keep={}: no precision '{}' to keep a layer in; there are fp32 and bf16",
-                    text, precision));
+  if (precision != "fp32" && precision != "bf16" && precision != "fp16") {
+    throw bad_input(fmt::format(
+        "--keep={}: no precision '{}' to keep a layer in; there are fp32, bf16 and fp16", text,
+        precision));
   }
   return {text.substr(0, colon), precision};
 }

@@ -31,8 +31,8 @@ struct Int8Options {
   CalibrationMethod method = CalibrationMethod::kEntropy;
   double percentile = kDefaultPercentile;
   std::string tensorrt_version = "8.6.2";  ///< Whose cache is written.
-  /// Layers that are to stay in floating point and their precisions ("fp32", "bf16"); "first" and
-  /// "last" are names too.
+  /// Layers that are to stay in floating point and their precisions ("fp32", "bf16", "fp16");
+  /// "first" and "last" are names too.
   std::vector<std::pair<std::string, std::string>> keep{};
   bool signed_only = false;  ///< No uint8, as TensorRT demands.
   int threads = 0;           ///< 0: every CPU.
@@ -70,8 +70,8 @@ void quantize_model(PreparedModel& model, const Ranges& ranges, const FloatLayer
 /// with it, stays as it is. Throws as kept_layers, find_ranges and quantize do.
 void make_int8(PreparedModel& model, const Int8Options& options);
 
-/// `--keep=LAYER:PRECISION`, fp32 or bf16, as name and precision. Names may hold colons. Throws
-/// bad_input: no colon, another precision.
+/// `--keep=LAYER:PRECISION`, fp32, bf16 or fp16, as name and precision. Names may hold colons.
+/// Throws bad_input: no colon, another precision.
 [[nodiscard]] std::pair<std::string, std::string> parse_keep(const std::string& text);
 
 }  // namespace hedge

@@ -237,6 +237,7 @@ PreparedModel prepare_model(const std::filesystem::path& onnx, const EngineBuild
     PreparedModel model{
         .backend = &backend,
         .build = {.precision = precision,
+                  .allow_tf32 = options.allow_tf32,
                   .optimization_level =
                       std::clamp(options.optimization_level, 0, kHighestOptimizationLevel),
                   .threads = options.threads,
@@ -276,6 +277,7 @@ EngineContainer compile(const PreparedModel& model, const Graph& graph,
   EngineContainer container;
   container.info = model.info;
   container.info.precision = precision;
+  container.info.tf32 = engine.tf32;
   container.sections = std::move(engine.sections);
   container.layer_choices = std::move(engine.layer_choices);
   return container;
@@ -290,6 +292,7 @@ EngineContainer compile(const PreparedModel& model) {
 EngineContainer compile_float(const PreparedModel& model) {
   PreparedModel all = model;
   all.build.layers.clear();
+  all.build.allow_tf32 = false;  // What others are held against.
   return compile(all, model.float_graph ? *model.float_graph : model.graph, "fp32");
 }
 

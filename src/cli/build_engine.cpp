@@ -38,9 +38,8 @@ constexpr const char* kExamples =
     "  build_engine --onnx=resnet8_cifar.onnx --precision=int8    calibrates on CIFAR-10's "
     "training "
     "images\n"
-    "  build_engine --onnx=resnet8_cifar.onnx --best             int8, bf16 or fp32 for each "
-    "layer, "
-    "as measured\n"
+    "  build_engine --onnx=resnet8_cifar.onnx --best             int8, fp16, bf16 or fp32 for each "
+    "layer, as measured\n"
     "  build_engine --onnx=resnet8_cifar.onnx --int8 --calib_method=minmax --keep=last:fp32 "
     "--report\n"
     "\n"
@@ -54,6 +53,7 @@ struct Options {
   std::string onnx;
   std::string engine;
   std::string precision;
+  bool no_tf32 = false;
   std::string backend;
   std::string dataset;
   std::string preprocess;
@@ -98,6 +98,7 @@ EngineBuildOptions build_options(const Program& program, const Options& options)
           .shapes = parse_shapes(options.shape),
           .optimization_level =
               static_cast<int>(parse_count("--builderOptimizationLevel", options.level, 0, 1000)),
+          .allow_tf32 = allow_tf32(options.precision, options.no_tf32),
           .threads = thread_count(options.threads),
           .timing_cache = options.timing_cache,
           .exit = options.exit,
@@ -131,8 +132,8 @@ void print_engine(const Program& program, const std::filesystem::path& path,
                   const EngineInfo& info) {
   program.print("wrote      {}\n", path.string());
   program.print("model      {} on {}, {}, backend {} ({})\n", info.model,
-                info.dataset.empty() ? "no dataset" : info.dataset, info.precision, info.backend,
-                info.target);
+                info.dataset.empty() ? "no dataset" : info.dataset, precision_text(info),
+                info.backend, info.target);
   program.print("holds      {} parameters, {} multiply-accumulates an image, batch {}\n",
                 info.parameters, info.multiply_accumulates, info.batch);
   if (info.exit) program.print_text(exit_line(info));
@@ -222,7 +223,7 @@ void add_options(CLI::App& app, Options& options) {
   app.add_option("-e,--engine,--saveEngine", options.engine,
                  "The engine (default: the model's name with _PRECISION.engine)")
       ->type_name("FILE");
-  add_precision_options(app, options.precision);
+  add_precision_options(app, options.precision, options.no_tf32);
   app.add_option("--backend", options.backend,
                  "One of those that `hedge info` lists (default: the fastest)")
       ->type_name("NAME");

@@ -46,8 +46,8 @@ void add_range_options(CLI::App& app, CalibrationFlags& flags) {
 void add_calibration_options(CLI::App& app, CalibrationFlags& flags) {
   add_range_options(app, flags);
   app.add_option("--keep", flags.keep,
-                 "LAYER:fp32 or LAYER:bf16 leaves a layer in that; first and last are names too "
-                 "(repeatable)")
+                 "LAYER:fp32, LAYER:bf16 or LAYER:fp16 leaves a layer in that; first and last are "
+                 "names too (repeatable)")
       ->group(kGroup)
       ->type_name("LAYER:PRECISION");
 }

@@ -109,8 +109,8 @@ void print_engine(const Program& program, const Options& options, const std::str
   }
   program.print("{}: engine of {} ({})\n", file, info.source_file, info.builder_version);
   program.print("  model      {} on {}, {}, backend {}, batch {}\n", info.model,
-                info.dataset.empty() ? "no dataset" : info.dataset, info.precision, info.backend,
-                info.batch);
+                info.dataset.empty() ? "no dataset" : info.dataset, precision_text(info),
+                info.backend, info.batch);
   program.print("  built for  {}\n", info.target);
   program.print("  source     SHA-256 {}\n", info.source_sha256);
   program.print("  input      {}\n  output     {}\n", shapes(info.inputs), shapes(info.outputs));

@@ -56,7 +56,14 @@ std::string interval(const std::optional<Range>& range, double scale, int digits
 
 }  // namespace
 
-void add_precision_options(CLI::App& app, std::string& precision) {
+bool allow_tf32(const std::string& precision, bool no_tf32) {
+  if (no_tf32 && precision == "tf32") {
+    throw bad_input("--noTF32 with --precision=tf32: give one of them");
+  }
+  return !no_tf32;
+}
+
+void add_precision_options(CLI::App& app, std::string& precision, bool& no_tf32) {
   app.add_option_function<std::string>(
          "-p,--precision",
          [&precision](const std::string& text) {
@@ -69,8 +76,8 @@ void add_precision_options(CLI::App& app, std::string& precision) {
         fmt::format("--{}", name), [&precision, name] { state_precision(precision, name); },
         fmt::format("Short for --precision={}", name));
   }
-  app.add_flag_callback(
-      "--noTF32", [] {}, "Accepted; only GPUs have TF32");
+  app.add_flag("--noTF32", no_tf32,
+               "Products of fp32 in full, not in TF32, on a GPU (CPUs have no TF32)");
 }
 
 void add_shape_option(CLI::App& app, std::string& shape) {
@@ -86,7 +93,7 @@ void add_model_options(CLI::App& app, ModelOptions& options) {
       ->type_name("FILE");
   app.add_option("--backend", options.backend, "Backend of an ONNX file (hedge info lists them)")
       ->type_name("NAME");
-  add_precision_options(app, options.precision);
+  add_precision_options(app, options.precision, options.no_tf32);
   app.add_option(
          "--dataset", options.dataset,
          "cifar, shapes, imagenet, folder:DIR, npy:X.npy,Y.npy (default: as the model says)")
@@ -226,16 +233,18 @@ std::shared_ptr<const Engine> open_engine(const ModelOptions& options) {
     throw bad_input("no model given; state one with --model=FILE.engine or --model=FILE.onnx");
   }
   require_gpu_of(options);
-  auto engine = open_model(options.model, {.backend = options.backend,
-                                           .precision = options.precision,
-                                           .dataset = options.dataset,
-                                           .preprocessing = stated_recipe(options.preprocess),
-                                           .preprocessing_flag = options.preprocess_flag,
-                                           .shapes = parse_shapes(options.shape),
-                                           .threads = thread_count(options.threads),
-                                           .timing_cache = {},
-                                           // A run is not where a user looks for new files.
-                                           .int8 = {.data = options.data, .write_cache = false}});
+  auto engine =
+      open_model(options.model, {.backend = options.backend,
+                                 .precision = options.precision,
+                                 .dataset = options.dataset,
+                                 .preprocessing = stated_recipe(options.preprocess),
+                                 .preprocessing_flag = options.preprocess_flag,
+                                 .shapes = parse_shapes(options.shape),
+                                 .allow_tf32 = allow_tf32(options.precision, options.no_tf32),
+                                 .threads = thread_count(options.threads),
+                                 .timing_cache = {},
+                                 // A run is not where a user looks for new files.
+                                 .int8 = {.data = options.data, .write_cache = false}});
   require_gpu(require_backend(engine->info().backend), gpu_options(options.gpu));
   if (engine->info().preprocessing) {
     warn_of_overridden_keys(options.preprocess, *engine->info().preprocessing);
@@ -333,6 +342,10 @@ int class_count(const Engine& engine) {
   std::int64_t count = 1;
   for (std::size_t axis = 1; axis < shape.size(); ++axis) count *= shape[axis];
   return static_cast<int>(count);
+}
+
+std::string precision_text(const EngineInfo& info) {
+  return info.tf32 ? info.precision + " (products in TF32)" : info.precision;
 }
 
 Result describe_run(const std::string& program, const Engine& engine,

@@ -28,6 +28,7 @@ struct ModelOptions {
   std::string model;
   std::string backend;
   std::string precision;
+  bool no_tf32 = false;
   std::string dataset;
   std::string preprocess;
   std::string preprocess_flag = "--preprocess";  ///< That states `preprocess`, for messages.
@@ -56,7 +57,9 @@ void settle_preprocess_place(ModelOptions& options);
   return options.preprocess_on == "gpu";
 }
 /// --precision and the original's --fp16, --int8, --fp8, --best, --noTF32 beside it.
-void add_precision_options(CLI::App& app, std::string& precision);
+void add_precision_options(CLI::App& app, std::string& precision, bool& no_tf32);
+/// EngineBuildOptions::allow_tf32. Throws bad_input where both are stated.
+[[nodiscard]] bool allow_tf32(const std::string& precision, bool no_tf32);
 /// --shape, and trtexec's --shapes, as parse_shapes reads it.
 void add_shape_option(CLI::App& app, std::string& shape);
 /// --preprocess, parsed; nothing where it was not given. Throws bad_input where it says where to
@@ -97,6 +100,9 @@ void require_same_classes(const Engine& engine, const Dataset& dataset,
 [[nodiscard]] std::int64_t batch_of(const Engine& engine, const std::string& text);
 /// Scores of one image.
 [[nodiscard]] int class_count(const Engine& engine);
+
+/// "fp32 (products in TF32)"
+[[nodiscard]] std::string precision_text(const EngineInfo& info);
 
 /// A result with everything set that is known before anything is measured: the context's warnings,
 /// too.

@@ -30,6 +30,7 @@ struct BuildOptions {
   std::string precision;
   /// Precisions of single layers that do not compute in integers, by their names.
   std::map<std::string, std::string> layers{};
+  bool allow_tf32 = false;  ///< What is to be fp32 may multiply in TF32 (10 bits of fraction).
   /// 0 (no tactic is timed) to kHighestOptimizationLevel; trtexec's scale.
   int optimization_level = 3;
   int threads = 1;
@@ -42,6 +43,7 @@ struct BuildOptions {
 struct BackendEngine {
   std::vector<Section> sections;
   nlohmann::json layer_choices;  ///< For people and for `info`: precision and tactic of each layer.
+  bool tf32 = false;             ///< BuildOptions::allow_tf32 was made use of.
 };
 
 /// An engine loaded by its backend for given options. Immutable, shared between threads.

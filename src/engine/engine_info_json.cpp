@@ -65,6 +65,7 @@ void to_json(nlohmann::json& json, const EngineInfo& info) {
           {"ends_in_softmax", info.ends_in_softmax}};
   if (!info.trained_on.empty() && info.trained_on != info.dataset)
     json["trained_on"] = info.trained_on;
+  if (info.tf32) json["tf32"] = true;
   if (info.preprocessing) json["preprocessing"] = *info.preprocessing;
   if (info.calibration) json["calibration"] = *info.calibration;
   if (info.exit) json["exit"] = *info.exit;
@@ -75,6 +76,7 @@ void from_json(const nlohmann::json& json, EngineInfo& info) {
   json.at("dataset").get_to(info.dataset);
   info.trained_on = json.value("trained_on", info.dataset);
   json.at("precision").get_to(info.precision);
+  info.tf32 = json.value("tf32", false);
   json.at("backend").get_to(info.backend);
   json.at("source_file").get_to(info.source_file);
   json.at("source_sha256").get_to(info.source_sha256);

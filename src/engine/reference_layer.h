@@ -44,5 +44,7 @@ struct SlowLayer {
                                                      std::size_t steps, std::string_view how);
 inline constexpr std::string_view kByReference =
     "run by reference implementations, slowly and with allocations";
+inline constexpr std::string_view kEmulated =
+    "have operands in 8 bits but are computed in floating point";
 
 }  // namespace hedge

@@ -95,8 +95,6 @@ class Compiler {
   /// Whether the node's input and weights are held in 8 bits: it should compute in integers.
   [[nodiscard]] bool is_integer(const Node& node) const;
   [[nodiscard]] Obstacle compile_integer(const Node& node);
-  [[nodiscard]] Obstacle why_not_integer(const Node& node) const;
-  [[nodiscard]] std::optional<std::vector<float>> integer_bias(const Node& node) const;
   [[nodiscard]] IntegerLayer describe_integer(const Node& node, Fusing fusing) const;
   [[nodiscard]] dnnl::primitive_attr attributes_of(const Node& node,
                                                    const IntegerLayer& layer) const;

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/module.h"
 #include "engine/sections.h"
+#include "graph/integer_layer.h"
 
 namespace hedge::cpu {
 namespace {
@@ -57,18 +58,6 @@ Type type_of_precision(const std::string& precision) {
   if (precision == "int8" || precision == "best") return Type::f32;
   throw bad_input(
       fmt::format("precision {}: not on a CPU; use --precision={}", precision, advice()));
-}
-
-/// A precision that the graph itself has to bring.
-void require_bytes(const Graph& graph, const std::string& precision) {
-  const auto held = [&](const Node& node) {
-    return node.inputs.size() > 1 && node.inputs[0] != kNoValue && node.inputs[1] != kNoValue &&
-           graph.value(node.inputs[0]).quantization && graph.value(node.inputs[1]).quantization;
-  };
-  if (precision != "int8" || std::any_of(graph.nodes.begin(), graph.nodes.end(), held)) return;
-  throw bad_input(
-      "precision int8: no layer of the model has its input and weights in 8 bits; calibrate it, or "
-      "give a model with Q/DQ nodes on both (weights as int8 with zero point 0)");
 }
 
 std::map<std::string, Type> types_of_layers(const std::map<std::string, std::string>& layers) {
@@ -130,7 +119,7 @@ class CpuBackend final : public Backend {
 
   [[nodiscard]] BackendEngine build(const Graph& graph,
                                     const BuildOptions& options) const override {
-    require_bytes(graph, options.precision);
+    if (options.precision == "int8") require_integer_layer(graph);
     TunerOptions tuner;
     tuner.plan.precision = type_of_precision(options.precision);
     tuner.plan.precisions = types_of_layers(options.layers);

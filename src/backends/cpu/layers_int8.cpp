@@ -4,14 +4,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
 #include <utility>
 
 #include "backends/cpu/compiler.h"
 #include "backends/cpu/kernels/nhwc/kernels.h"
+#include "graph/integer_layer.h"
 #include "graph/post_op.h"
-#include "graph/quantization.h"
 #include "graph/query.h"
 
 namespace hedge::cpu {
@@ -19,11 +17,6 @@ namespace {
 
 using Type = dnnl::memory::data_type;
 using Tag = dnnl::memory::format_tag;
-
-/// Of the output channels, in the weights.
-std::int64_t channel_axis(const Node& node) {
-  return is_op(node, "Conv") || node.attributes.get_int("transB", 0) != 0 ? 0 : 1;
-}
 
 /// Activations for which f(a * x) = a * f(x), once their bounds are divided by the scale too.
 bool is_homogeneous(const PostOp& post_op) {
@@ -38,22 +31,6 @@ Number number_of(Type type) {
 /// Whether oneDNN's is better than ours: what goes over GEMM locks in every call.
 bool is_worth_taking(const std::string& implementation) {
   return implementation_class(implementation) == ImplementationClass::kTuned;
-}
-
-/// Of each output channel, which lie along `axis`: f(weight) summed.
-template <class Function>
-std::vector<std::int64_t> sums_of_channels(const Tensor& stored, std::int64_t axis,
-                                           const Function& f) {
-  const Shape& shape = stored.shape();
-  std::size_t inner = 1;
-  for (std::size_t i = static_cast<std::size_t>(axis) + 1; i < shape.size(); ++i) {
-    inner *= static_cast<std::size_t>(shape[i]);
-  }
-  const auto channels = static_cast<std::size_t>(shape[static_cast<std::size_t>(axis)]);
-  std::vector<std::int64_t> sums(channels, 0);
-  const auto values = stored.values<std::int8_t>();
-  for (std::size_t i = 0; i < values.size(); ++i) sums[i / inner % channels] += f(values[i]);
-  return sums;
 }
 
 }  // namespace
@@ -76,76 +53,17 @@ struct Compiler::IntegerLayer {
 };
 
 bool Compiler::is_integer(const Node& node) const {
-  if (!is_op(node, "Conv") && !is_op(node, "Gemm") && !is_op(node, "MatMul")) return false;
-  const auto in_bytes = [&](ValueId id) { return id != kNoValue && quantization_of(id); };
-  return in_bytes(node.inputs[0]) && in_bytes(node.inputs[1]) && !is_raw(node.inputs[0]) &&
-         !is_raw(node.outputs[0]);
-}
-
-/// What integer arithmetic cannot do, whatever the kernel.
-Obstacle Compiler::why_not_integer(const Node& node) const {
-  const Quantization& weights = *quantization_of(node.inputs[1]);
-  const auto& result = quantization_of(node.outputs[0]);
-  const bool conv = is_op(node, "Conv");
-  const Shape& shape = type_of_value(node.inputs[1]).shape;
-  if (!constant_floats(graph_, node.inputs[1])) return "weights that are not constant";
-  if (conv && shape.size() != 4) return "a convolution over other than planes (4 axes)";
-  if (!conv && shape.size() != 2) return "weights that are no matrix";
-  if (node.attributes.get_int("transA", 0) != 0) return "a transposed input";
-  if (node.attributes.get_float("alpha", 1) == 0) return "a product times 0";
-  if (weights.type != DataType::kInt8 || weights.zero_point != 0) {
-    return "weights that are not symmetric int8";
-  }
-  if (weights.scales.size() > 1 && weights.axis != channel_axis(node)) {
-    return "scales of weights that do not run along the output channels";
-  }
-  if (quantization_of(node.inputs[0])->scales.size() != 1 ||
-      (result && result->scales.size() != 1)) {
-    return "activations with a scale for each channel";
-  }
-  if (has_input(node, 2) && !integer_bias(node)) {
-    return "a bias that is not one constant number a channel";
-  }
-  // Stored sources, or those less their zero point, have up to this magnitude.
-  constexpr std::int64_t kMost = std::numeric_limits<std::int32_t>::max() / 255;
-  const auto sums =
-      sums_of_channels(quantize_tensor(*graph_.value(node.inputs[1]).constant, weights),
-                       channel_axis(node), [](std::int64_t w) { return w < 0 ? -w : w; });
-  if (std::any_of(sums.begin(), sums.end(), [](std::int64_t sum) { return sum > kMost; })) {
-    return "sums that could exceed 32 bits";
-  }
-  return {};
-}
-
-/// In real numbers, one a channel: an input, or what a MatMul adds first.
-std::optional<std::vector<float>> Compiler::integer_bias(const Node& node) const {
-  const Shape& shape = type_of_value(node.inputs[1]).shape;
-  const std::int64_t channels = shape[static_cast<std::size_t>(channel_axis(node))];
-  std::optional<std::vector<float>> bias;
-  if (is_op(node, "Conv") && has_input(node, 2)) {
-    bias = per_channel(graph_, node.inputs[2], 1, 0, channels);
-  } else if (is_op(node, "Gemm") && has_input(node, 2)) {
-    bias = per_channel(graph_, node.inputs[2], 2, 1, channels);
-    for (std::size_t c = 0; bias && c < bias->size(); ++c) {
-      (*bias)[c] *= node.attributes.get_float("beta", 1);
-    }
-  } else if (is_op(node, "MatMul") && !node.post_ops.empty() &&
-             node.post_ops[0].kind == PostOp::Kind::kAdd) {
-    const std::size_t rank = type_of_value(node.outputs[0]).shape.size();
-    bias = per_channel(graph_, node.post_ops[0].operand, rank, rank - 1, channels);
-  }
-  return bias;
+  return is_integer_layer(graph_, node) && !is_raw(node.inputs[0]) && !is_raw(node.outputs[0]);
 }
 
 /// All but what depends on the kernel. Nothing stands in the way.
 Compiler::IntegerLayer Compiler::describe_integer(const Node& node, Fusing fusing) const {
-  const Quantization& weights = *quantization_of(node.inputs[1]);
   const auto& result = quantization_of(node.outputs[0]);
-  const auto bias = integer_bias(node);
-  const std::size_t begin = is_op(node, "MatMul") && bias ? 1 : 0;
+  IntegerForm form = integer_form(graph_, node);
+  const std::size_t begin = form.done;
   IntegerLayer layer;
-  layer.source = *quantization_of(node.inputs[0]);
-  layer.weights = quantize_tensor(*graph_.value(node.inputs[1]).constant, weights);
+  layer.source = std::move(form.source);
+  layer.weights = std::move(form.weights);
   layer.fused = post_ops(node, fusing, begin);
 
   const ValueId residual = layer.fused.residual;
@@ -165,14 +83,11 @@ Compiler::IntegerLayer Compiler::describe_integer(const Node& node, Fusing fusin
       layer.unit = 1 / result->scales[0];
     }
   }
-  const auto channels = static_cast<std::size_t>(
-      type_of_value(node.inputs[1]).shape[static_cast<std::size_t>(channel_axis(node))]);
-  if (bias || shift != 0) layer.bias.assign(channels, 0);
-  for (std::size_t c = 0; c < channels; ++c) {
-    const float real = layer.source.scales[0] * weights.scales[weights.scales.size() > 1 ? c : 0] *
-                       node.attributes.get_float("alpha", 1);
+  if (form.bias || shift != 0) layer.bias.assign(form.scales.size(), 0);
+  for (std::size_t c = 0; c < form.scales.size(); ++c) {
+    const float real = form.scales[c];
     layer.factors.push_back(real * layer.unit);
-    if (!layer.bias.empty()) layer.bias[c] = ((bias ? (*bias)[c] : 0) - shift) / real;
+    if (!layer.bias.empty()) layer.bias[c] = ((form.bias ? (*form.bias)[c] : 0) - shift) / real;
   }
   return layer;
 }
@@ -217,7 +132,7 @@ dnnl::primitive_attr Compiler::attributes_of(const Node& node, const IntegerLaye
 }
 
 Obstacle Compiler::compile_integer(const Node& node) {
-  if (auto obstacle = why_not_integer(node); !obstacle.empty()) return obstacle;
+  if (auto obstacle = why_not_integer(graph_, node); !obstacle.empty()) return obstacle;
   // Instructions for bytes from before VNNI saturate in 16 bits; our own kernels do not.
   if (has_byte_products()) {
     try {
@@ -274,8 +189,7 @@ bool Compiler::add_library_integer_product(const Node& node, IntegerLayer layer)
   const Dims w{out.back(), in.back()};
   // Nothing is padded, so the zero point of the source is a constant of each sum.
   if (layer.source.zero_point != 0) {
-    const auto sums =
-        sums_of_channels(layer.weights, transposed ? 0 : 1, [](std::int64_t w) { return w; });
+    const auto sums = weight_sums(layer.weights, output_channel_axis(node));
     layer.bias.resize(layer.factors.size(), 0);
     for (std::size_t c = 0; c < sums.size(); ++c) {
       layer.bias[c] -= static_cast<float>(layer.source.zero_point * sums[c]);

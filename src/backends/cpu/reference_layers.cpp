@@ -20,9 +20,7 @@ using Type = dnnl::memory::data_type;
 std::vector<std::string> warnings_of(const Plan& plan) {
   std::vector<std::string> warnings =
       describe_slow(plan.slow_layers, plan.steps.size(), kByReference);
-  for (std::string& text :
-       describe_slow(plan.emulated_layers, plan.steps.size(),
-                     "have operands in 8 bits but are computed in floating point")) {
+  for (std::string& text : describe_slow(plan.emulated_layers, plan.steps.size(), kEmulated)) {
     warnings.push_back(std::move(text));
   }
   return warnings;

@@ -31,10 +31,10 @@ void require_supported(const Graph& graph) {
   require_floats("input", graph.value(graph.inputs.at(0).value));
   require_floats("first output", graph.value(graph.outputs.at(0)));
   for (const Value& value : graph.values) {
-    if (!value.quantization) continue;
+    if (!value.quantization || value.constant || value.quantization->scales.size() == 1) continue;
     throw bad_input(
-        fmt::format("{} is held in 8 bits, which the cuda backend does not compute yet; build with "
-                    "--backend=cpu, or from a model without Q/DQ nodes",
+        fmt::format("the activation {} has a scale for each channel; the cuda backend takes one "
+                    "for the tensor",
                     value.name));
   }
 }
@@ -45,6 +45,7 @@ Compiler::Compiler(const Graph& graph, const PlanOptions& options)
     : graph_(graph),
       options_(options),
       plan_(std::make_shared<Plan>()),
+      kind_(options.kind),
       type_(type_of(options.kind)),
       forms_(graph.values.size()),
       reads_(graph.values.size(), 0),
@@ -64,18 +65,36 @@ std::shared_ptr<const Plan> Compiler::run() {
   plan_->input_elements = static_cast<std::size_t>(element_count(shape_of(input)));
   const std::size_t storage = add_storage(plan_->input_elements * sizeof(float));
   plan_->storages[storage].buffer.place = Buffer::Place::kInput;
-  produce(input, {input_layout(graph_), storage});
+  const Located callers{input_layout(graph_), storage};
+  if (scale_of(input)) {
+    callers_ = callers;  // Into 8 bits when somebody needs it there.
+  } else {
+    produce(input, callers);
+  }
   for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
     if (!done_[i]) compile(graph_.nodes[i]);
   }
+  set_kind(options_.kind);
   place_outputs();
   lay_out_plan(*plan_, kAlignment);
   return plan_;
 }
 
+void Compiler::set_kind(ElementKind kind) {
+  kind_ = kind;
+  type_ = type_of(kind);
+}
+
 void Compiler::compile(const Node& node) {
   uncounted_macs_ = multiply_accumulates(graph_, node);
-  const Obstacle obstacle = compile_fast(node);
+  set_kind(kind_of(node));
+  Obstacle obstacle;
+  if (is_integer(node)) {
+    obstacle = compile_integer(node);
+    if (obstacle.empty()) return;
+    plan_->emulated_layers.push_back({node.name, std::string(node.op->name), obstacle});
+  }
+  obstacle = compile_fast(node);
   if (obstacle.empty()) return;
   compile_reference(node);
   plan_->slow_layers.push_back({node.name, std::string(node.op->name), obstacle});
@@ -118,6 +137,7 @@ void Compiler::add_step(std::string name, std::string kernel, Kernel device,
                         std::vector<Argument> arguments) {
   plan_->steps.push_back({.name = std::move(name),
                           .kernel = std::move(kernel),
+                          .precision = integers_ ? "int8" : std::string(name_of(kind_)),
                           .device = std::move(device),
                           .arguments = std::move(arguments),
                           .multiply_accumulates = std::exchange(uncounted_macs_, 0)});
@@ -153,10 +173,15 @@ void Compiler::finish_view(const Node& node, const Located& seen) {
 
 Layout Compiler::result_layout(const Node& node, const Layout& otherwise) const {
   const auto id = static_cast<std::size_t>(node.outputs[0]);
-  if (is_output_[id] && reads_[id] == 0) {
+  if (is_output_[id] && reads_[id] == 0 && !scale_of(node.outputs[0])) {
     return row_major(otherwise.dims, ElementType::kFloat32);
   }
   return otherwise;
+}
+
+Layout Compiler::stored_layout(const Node& node, const Layout& otherwise) const {
+  const auto scale = scale_of(node.outputs[0]);
+  return scale ? bytes_like(otherwise, *scale) : result_layout(node, otherwise);
 }
 
 void Compiler::place_outputs() {
@@ -193,6 +218,31 @@ void Compiler::place_outputs() {
       add_copy(name, last, out);
     }
   }
+}
+
+std::vector<std::string> warnings_of(const Plan& plan) {
+  std::vector<std::string> warnings =
+      describe_slow(plan.slow_layers, plan.steps.size(), kByReference);
+  for (std::string& text : describe_slow(plan.emulated_layers, plan.steps.size(), kEmulated)) {
+    warnings.push_back(std::move(text));
+  }
+  return warnings;
+}
+
+std::string_view name_of(ElementKind kind) {
+  switch (kind) {
+    case ElementKind::kHalf:
+      return "fp16";
+    case ElementKind::kBfloat16:
+      return "bf16";
+    case ElementKind::kTf32:
+      return "tf32";
+    case ElementKind::kInt8:
+      return "int8";
+    case ElementKind::kFloat32:
+      break;
+  }
+  return "fp32";
 }
 
 std::shared_ptr<const Plan> compile(const Graph& graph, const PlanOptions& options) {

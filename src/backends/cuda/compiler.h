@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -33,28 +34,60 @@ class Compiler {
   [[nodiscard]] std::shared_ptr<const Plan> run();
 
  private:
+  /// The numbers of a convolution.
+  struct Terms {
+    std::vector<float> weights{};       ///< In the order that its kernel wants.
+    std::vector<float> bias{};          ///< By channel; empty: none.
+    std::vector<float> factors{};       ///< Epilogue::factors, by channel; of integers only.
+    std::vector<std::int32_t> first{};  ///< What their sums begin with.
+    int zero_point = 0;                 ///< Of the source.
+  };
+
   void compile(const Node& node);
+  void set_kind(ElementKind kind);
   [[nodiscard]] Obstacle compile_fast(const Node& node);
   // Each kind of layer: why there is no kernel for this one, or nothing once it is compiled.
-  // layers_products.cpp
+  // layers_convolution.cpp, layers_dense.cpp
   [[nodiscard]] Obstacle compile_convolution(const Node& node);
-  void add_grouped_convolution(const Node& node, const Convolution& shape, std::int64_t group);
+  void add_groups(const Node& node, const Convolution& shape, const Terms& terms, const Located& x,
+                  const Layout& result);
   [[nodiscard]] Obstacle compile_gemm(const Node& node);
   [[nodiscard]] Obstacle compile_matmul(const Node& node);
+  /// x * weights over rows of x's last axis as a convolution, weights as its kernel wants them.
+  struct Dense {
+    Convolution shape;
+    std::vector<float> weights;
+  };
+  [[nodiscard]] Dense dense_of(const Node& node, std::span<const float> weights, bool transposed,
+                               float scale, ElementType in, const Layout& result) const;
+  [[nodiscard]] Layout scores_layout(const Node& node, const Layout& otherwise,
+                                     std::size_t done) const;
   void add_dense(const Node& node, const Tensor& weights, bool transposed, float scale,
                  std::optional<std::vector<float>> bias, std::size_t done);
+  [[nodiscard]] std::vector<Argument> add_terms(const Terms& terms, const Argument& x,
+                                                std::vector<std::byte> weights, const Argument& to,
+                                                int out_c);
   /// `shortcut`: a node whose 1x1 convolution goes into the same launch, and where its sums go.
   struct Shortcut {
     const Node* node = nullptr;
     Located sums;
   };
-  void add_convolution(const Node& node, const Convolution& shape, const Located& x,
-                       const std::vector<float>& weights, const std::vector<float>& bias,
-                       const Layout& result, std::size_t channel_axis, std::size_t begin,
-                       const std::optional<Shortcut>& shortcut = {});
+  void add_convolution(const Node& node, const Convolution& shape, const Terms& terms,
+                       const Located& x, const Layout& result, std::size_t channel_axis,
+                       std::size_t begin, const std::optional<Shortcut>& shortcut = {});
   [[nodiscard]] Obstacle compile_product(const Node& node);
-  /// OIHW, as the kernels take them: [out_c][kernel_h][kernel_w][in_c] of the stored channels.
-  [[nodiscard]] std::vector<float> stored_weights(const Node& conv, const Convolution& shape) const;
+  // layers_int8.cpp
+  [[nodiscard]] bool is_integer(const Node& node) const;
+  [[nodiscard]] Obstacle compile_integer(const Node& node);
+  /// Of a kernel that writes any type: bytes where the result is held so and all post-ops are
+  /// fused.
+  [[nodiscard]] Layout any_result(const Node& node, std::size_t channel_axis,
+                                  std::size_t done) const;
+  /// Channels that such a kernel writes at once.
+  [[nodiscard]] int any_granule() const { return std::max(kAnyGranule, granule_of(type_)); }
+  void add_integer_convolution(const Node& node, Terms terms, std::span<const float> weights);
+  void add_integer_dense(const Node& node, Terms terms, std::span<const float> weights,
+                         std::size_t done);
   // layers_siblings.cpp
   struct Siblings {
     const Node* main = nullptr;
@@ -67,6 +100,8 @@ class Compiler {
   [[nodiscard]] std::optional<Siblings> siblings_of(const Node& node) const;
   [[nodiscard]] bool add_siblings(const Node& node);
   void join(const Node& node, const Node& shortcut);
+  [[nodiscard]] ElementKind kind_of(const Node& node) const;
+  [[nodiscard]] std::vector<float> stored_weights(const Node& conv, const Convolution& shape) const;
   void add_sibling(const Shortcut& shortcut, const Convolution& shape,
                    std::vector<Argument>& arguments);
   [[nodiscard]] std::size_t number_of(const Node& node) const {
@@ -88,7 +123,9 @@ class Compiler {
   [[nodiscard]] Obstacle compile_split(const Node& node);
   [[nodiscard]] Obstacle compile_moving(const Node& node);
   // layers_ends.cpp
-  [[nodiscard]] bool add_stem(const Node& node, Convolution shape, const std::vector<float>& bias);
+  [[nodiscard]] std::optional<Located> callers_floats(const Node& node);
+  [[nodiscard]] bool add_stem(const Node& node, Convolution shape, const Terms& terms,
+                              const Layout& result);
   [[nodiscard]] bool add_head(const Node& pool);
   [[nodiscard]] std::optional<std::size_t> sole_reader(const Node& node) const;
   // reference_layers.cpp
@@ -105,8 +142,13 @@ class Compiler {
     std::string text;         ///< " + add + relu"
     bool float_rows = false;  ///< The result are floats without filling, for the caller.
   };
+  /// `any`: the kernel takes and writes any type, not just type_.
   [[nodiscard]] Fused fuse(const Node& node, const Layout& result, std::size_t channel_axis,
-                           std::size_t begin);
+                           std::size_t begin, bool any = false);
+  /// Whether fuse() would take all that are left.
+  [[nodiscard]] bool fuses_all(const Node& node, std::size_t channel_axis, std::size_t begin) const;
+  [[nodiscard]] Layout residual_layout(ValueId id, const Layout& result, std::size_t channel_axis,
+                                       bool any) const;
   /// The node's first output is `located`, which nobody else has, once the post-ops from number
   /// `done` on are applied.
   void finish(const Node& node, Located located, std::size_t done);
@@ -120,7 +162,11 @@ class Compiler {
   }
   [[nodiscard]] const Shape& shape_of(ValueId id) const { return graph_.value(id).type.shape; }
   [[nodiscard]] bool is_raw(ValueId id) const;
+  /// How the value is held where that is in 8 bits; constants are not.
+  [[nodiscard]] std::optional<Scale> scale_of(ValueId id) const;
   [[nodiscard]] Located locate(ValueId id);
+  /// In floating point, of any layout.
+  [[nodiscard]] Located locate_floats(ValueId id);
   /// The value in that layout, copied where it does not exist in it yet.
   [[nodiscard]] Located with_layout(ValueId id, const Layout& wanted, const std::string& why);
   [[nodiscard]] Located row_major_floats(ValueId id, const std::string& why) {
@@ -129,9 +175,15 @@ class Compiler {
   [[nodiscard]] Located channels_last_form(ValueId id, const std::string& why) {
     return with_layout(id, channels_last(shape_of(id), type_), why);
   }
-  void produce(ValueId id, const Located& located) { forms(id).push_back(located); }
+  /// The bytes of a value that is held in 8 bits, channels innermost.
+  [[nodiscard]] Located channels_last_bytes(ValueId id, const std::string& why);
+  /// The value's first form; one that is held in 8 bits is brought there.
+  void produce(ValueId id, const Located& located);
   /// What a node's result had best be: floats in row-major order where only the caller reads it.
   [[nodiscard]] Layout result_layout(const Node& node, const Layout& otherwise) const;
+  /// The same of a kernel that writes any type, where all post-ops are in it: bytes at once where
+  /// the result is held so.
+  [[nodiscard]] Layout stored_layout(const Node& node, const Layout& otherwise) const;
   [[nodiscard]] std::size_t add_storage(std::size_t bytes);
   [[nodiscard]] std::size_t add_weights(std::span<const std::byte> bytes);
   [[nodiscard]] Located add_constant(const Tensor& tensor, const Layout& layout);
@@ -160,8 +212,11 @@ class Compiler {
   const Graph& graph_;
   PlanOptions options_;
   std::shared_ptr<Plan> plan_;
-  ElementType type_;                         ///< Of all values but inputs and outputs.
-  std::int64_t uncounted_macs_ = 0;          ///< Of this node, until its first step has them.
+  ElementKind kind_;       ///< Of the node that is being compiled, where it is not in integers.
+  ElementType type_;       ///< That its values have.
+  bool integers_ = false;  ///< Its products are of integers.
+  std::optional<Located> callers_;   ///< The input as the caller gives it, of one held in 8 bits.
+  std::int64_t uncounted_macs_ = 0;  ///< Of this node, until its first step has them.
   std::vector<std::vector<Located>> forms_;  ///< By value: each layout that it exists in.
   std::vector<std::size_t> reads_;           ///< By value: how often nodes read it.
   std::vector<bool> is_output_;
@@ -178,7 +233,22 @@ class Compiler {
 /// Nothing for kAdd, which has an operand.
 [[nodiscard]] std::optional<PostOpParameters> parameters_of(const PostOp& post_op);
 /// The epilogue with its addresses. Buffers: two operands, the result, the bias, those of post-ops.
-[[nodiscard]] Epilogue bound(Epilogue epilogue, bool float_rows, std::byte* const* buffers);
+/// Of integers the factors are before those.
+[[nodiscard]] Epilogue bound(Epilogue epilogue, bool float_rows, std::byte* const* buffers,
+                             bool integers = false);
+/// OIHW, as the tensor cores' kernel takes them: [out_c][kernel_h][kernel_w][in_c] of the stored
+/// channels.
+[[nodiscard]] std::vector<float> by_stored_channels(std::span<const float> weights,
+                                                    const Shape& shape, const Convolution& c);
+/// OIHW as [kernel_h][kernel_w][in][out_c], of which the last are stored channels.
+[[nodiscard]] std::vector<float> by_taps(std::span<const float> weights, const Shape& shape,
+                                         std::int64_t out_c);
+[[nodiscard]] Scale stored_scale(const Quantization& q);
+/// The places of an axis in memory, the filling among them.
+[[nodiscard]] inline int stored_count(const Layout& layout, std::size_t axis) {
+  return static_cast<int>(layout.filled_axis == static_cast<int>(axis) ? layout.filled
+                                                                       : layout.dims[axis]);
+}
 /// Numbers as they lie in device memory.
 [[nodiscard]] std::vector<std::byte> encode(std::span<const float> values, ElementType type);
 /// As numbers of the device: all extents and strides are within 32 bits.

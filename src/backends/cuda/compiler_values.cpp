@@ -35,6 +35,8 @@ std::vector<std::byte> encode(std::span<const float> values, ElementType type) {
       return encode_as<__half>(values, [](float x) { return __float2half_rn(x); });
     case ElementType::kBfloat16:
       return encode_as<__nv_bfloat16>(values, [](float x) { return __float2bfloat16_rn(x); });
+    case ElementType::kInt8:
+      return encode_as<std::int8_t>(values, [](float x) { return static_cast<std::int8_t>(x); });
     case ElementType::kFloat32:
       break;
   }
@@ -75,7 +77,40 @@ bool Compiler::is_raw(ValueId id) const {
          count > kMostElements;
 }
 
+std::optional<Scale> Compiler::scale_of(ValueId id) const {
+  const Value& value = graph_.value(id);
+  if (value.constant || !value.quantization || is_raw(id)) return std::nullopt;
+  return stored_scale(*value.quantization);
+}
+
+void Compiler::produce(ValueId id, const Located& located) {
+  const auto scale = scale_of(id);
+  if (!scale || (located.layout.type == ElementType::kInt8 && located.layout.scale == *scale)) {
+    forms(id).push_back(located);
+    return;
+  }
+  const Located bytes = new_result(bytes_like(located.layout, *scale));
+  add_copy(fmt::format("{} (to 8 bits)", graph_.value(id).name), located, bytes);
+  forms(id).push_back(bytes);
+}
+
+Located Compiler::locate_floats(ValueId id) {
+  const Located first = locate(id);
+  if (first.layout.type != ElementType::kInt8) return first;
+  for (const Located& form : forms(id)) {
+    if (form.layout.type != ElementType::kInt8) return form;
+  }
+  return with_layout(id, like(first.layout, type_), "floating point");
+}
+
+Located Compiler::channels_last_bytes(ValueId id, const std::string& why) {
+  Layout wanted = channels_last(shape_of(id), ElementType::kInt8);
+  wanted.scale = *scale_of(id);
+  return with_layout(id, wanted, why);
+}
+
 Located Compiler::locate(ValueId id) {
+  if (forms(id).empty() && callers_ && id == graph_.inputs.at(0).value) produce(id, *callers_);
   if (forms(id).empty()) {
     const Value& value = graph_.value(id);
     const Tensor& tensor = value.constant.value();  // All else has a producer.

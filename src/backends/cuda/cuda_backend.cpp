@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/module.h"
 #include "engine/sections.h"
+#include "graph/integer_layer.h"
 
 namespace hedge::cuda {
 namespace {
@@ -20,25 +21,54 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kGpuSection = "gpu";
+constexpr const char* kLayersSection = "precisions";
+
+/// What decides how layers compute.
+struct Arithmetic {
+  std::string precision;
+  bool tf32 = false;        ///< fp32 multiplies in TF32.
+  bool early_exit = false;  ///< What is not int8 is fp32 then, as the original has it; else fp16.
+};
 
 /// Throws bad_input with the advice where the precision cannot be had.
-ElementKind kind_of_precision(const std::string& precision) {
+ElementKind kind_of_precision(const std::string& precision, bool tf32) {
   if (precision == "fp16") return ElementKind::kHalf;
   if (precision == "bf16") return ElementKind::kBfloat16;
   if (precision == "tf32") return ElementKind::kTf32;
-  if (precision == "fp32") return ElementKind::kFloat32;
-  throw bad_input(
-      fmt::format("precision {}: not on the cuda backend yet; use --precision=fp16, bf16, tf32 or "
-                  "fp32",
-                  precision));
+  if (precision == "fp32") return tf32 ? ElementKind::kTf32 : ElementKind::kFloat32;
+  throw bad_input(fmt::format(
+      "precision {}: not on the cuda backend; use --precision=fp16, bf16, tf32, fp32 or int8",
+      precision));
 }
 
-json describe_layers(const Plan& plan, const std::string& precision) {
+/// Of layers for which nothing else is stated, and which are not held in 8 bits.
+ElementKind kind_of_rest(const Arithmetic& arithmetic) {
+  const bool mixed = arithmetic.precision == "int8" || arithmetic.precision == "best";
+  const std::string& rest =
+      !mixed ? arithmetic.precision : std::string(arithmetic.early_exit ? "fp32" : "fp16");
+  return kind_of_precision(rest, arithmetic.tf32);
+}
+
+PlanOptions plan_options(const Arithmetic& arithmetic,
+                         const std::map<std::string, std::string>& layers) {
+  PlanOptions options{.kind = kind_of_rest(arithmetic), .tactics = {}};
+  for (const auto& [name, precision] : layers) {
+    options.layers[name] = kind_of_precision(precision, arithmetic.tf32);
+  }
+  return options;
+}
+
+bool uses_tf32(const Plan& plan) {
+  return std::any_of(plan.steps.begin(), plan.steps.end(),
+                     [](const Step& step) { return step.precision == "tf32"; });
+}
+
+json describe_layers(const Plan& plan) {
   json layers = json::array();
   for (const Step& step : plan.steps) {
     layers.push_back({{"name", step.name},
                       {"kernel", step.kernel},
-                      {"precision", step.host.run == nullptr ? precision : "fp32"},
+                      {"precision", step.precision},
                       {"multiply_accumulates", step.multiply_accumulates}});
   }
   return layers;
@@ -86,24 +116,26 @@ class CudaBackend final : public Backend {
 
   [[nodiscard]] BackendEngine build(const Graph& graph,
                                     const BuildOptions& options) const override {
-    if (!options.layers.empty()) {
-      throw bad_input("precisions of single layers: not on the cuda backend yet");
-    }
-    PlanOptions plan_options{.kind = kind_of_precision(options.precision), .tactics = {}};
-    std::shared_ptr<const Plan> plan = compile(graph, plan_options);
-    plan_options.tactics = choose_tactics(*plan, {.level = std::min(options.optimization_level, 5),
-                                                  .timing_cache = options.timing_cache});
-    if (!plan_options.tactics.empty()) plan = compile(graph, plan_options);
+    if (options.precision == "int8") require_integer_layer(graph);
+    PlanOptions chosen = plan_options({.precision = options.precision,
+                                       .tf32 = options.allow_tf32,
+                                       .early_exit = options.exit_output.has_value()},
+                                      options.layers);
+    std::shared_ptr<const Plan> plan = compile(graph, chosen);
+    chosen.tactics = choose_tactics(*plan, {.level = std::min(options.optimization_level, 5),
+                                            .timing_cache = options.timing_cache});
+    if (!chosen.tactics.empty()) plan = compile(graph, chosen);
     BackendEngine engine;
+    engine.tf32 = options.allow_tf32 && uses_tf32(*plan);
     engine.sections = graph_sections(graph);
-    engine.sections.push_back(text_section("tactics", json(plan_options.tactics).dump()));
+    engine.sections.push_back(text_section("tactics", json(chosen.tactics).dump()));
+    if (!options.layers.empty()) {
+      engine.sections.push_back(text_section(kLayersSection, json(options.layers).dump()));
+    }
     engine.sections.push_back(
         text_section(kGpuSection, json(Tactics{{"name", gpu().name}}).dump()));
-    engine.layer_choices = describe_layers(*plan, options.precision);
-    for (const std::string& text :
-         describe_slow(plan->slow_layers, plan->steps.size(), kByReference)) {
-      log(LogLevel::kWarning, text);
-    }
+    engine.layer_choices = describe_layers(*plan);
+    for (const std::string& text : warnings_of(*plan)) log(LogLevel::kWarning, text);
     return engine;
   }
 
@@ -113,8 +145,13 @@ class CudaBackend final : public Backend {
       std::span<const Section> sections, const EngineInfo& info,
       const ContextOptions& options) const override {
     auto pixels = pixel_source(info, options);
-    const PlanOptions plan{.kind = kind_of_precision(info.precision),
-                           .tactics = read_words(find_section(sections, "tactics"))};
+    const auto layers = std::find_if(sections.begin(), sections.end(), [](const Section& section) {
+      return section.name == kLayersSection;
+    });
+    PlanOptions plan = plan_options(
+        {.precision = info.precision, .tf32 = info.tf32, .early_exit = info.exit.has_value()},
+        layers == sections.end() ? Tactics{} : read_words(*layers));
+    plan.tactics = read_words(find_section(sections, "tactics"));
     const auto built_on = read_words(find_section(sections, kGpuSection));
     auto loaded = load_plan(compile(graph_of_sections(sections, info, options.batch), plan));
     const auto name = built_on.find("name");

@@ -32,7 +32,7 @@ std::shared_ptr<const LoadedPlan> load_plan(std::shared_ptr<const Plan> plan) {
                    cudaMemcpyHostToDevice),
         "copying the weights");
   loaded->overlap = gpu().major >= kOverlapMajor;
-  loaded->warnings = describe_slow(plan->slow_layers, plan->steps.size(), kByReference);
+  loaded->warnings = warnings_of(*plan);
   loaded->plan = std::move(plan);
   return loaded;
 }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "backends/cuda/compiler.h"
 #include "graph/operators/operator.h"
@@ -80,8 +81,11 @@ Map loops_over(const Layout& result, const Layout& a, const Layout& b) {
                  ? map.extents[map.axes - 1]
                  : small(result.dims[static_cast<std::size_t>(result.filled_axis)]);
   map.result.type = result.type;
+  map.result.scale = result.scale;
   map.a.type = a.type;
+  map.a.scale = a.scale;
   map.b.type = b.type;
+  map.b.scale = b.scale;
   return map;
 }
 
@@ -152,7 +156,9 @@ void Compiler::add_map(const std::string& name, const std::string& kernel, MapOp
 }
 
 void Compiler::add_copy(const std::string& name, const Located& from, const Located& to) {
+  const std::int64_t macs = std::exchange(uncounted_macs_, 0);  // They are the layer's.
   add_map(name, "reorder hedge:map", MapOp::kCopy, to, from, nullptr);
+  uncounted_macs_ = macs;
 }
 
 Obstacle Compiler::compile_elementwise(const Node& node) {
@@ -177,7 +183,9 @@ Obstacle Compiler::compile_elementwise(const Node& node) {
     text += fmt::format(" + {}", to_string(node.post_ops[done].kind));
   }
   const Located from = locate(x);
-  const Located to = new_result(result_layout(node, like(from.layout, type_)));
+  const Layout layout = like(from.layout, type_);
+  const Located to = new_result(done == node.post_ops.size() ? stored_layout(node, layout)
+                                                             : result_layout(node, layout));
   add_map(node.name, text, MapOp::kCopy, to, from, nullptr, chain);
   finish(node, to, done);
   return {};
@@ -205,13 +213,13 @@ Obstacle Compiler::compile_binary(const Node& node) {
       layout = like(locate(id).layout, type_);
     }
   }
-  layout = result_layout(node, layout);
   std::size_t fused = 0;
   while (fused < node.post_ops.size() && fused < kMostPostOps &&
          node.post_ops[fused].kind != PostOp::Kind::kAdd) {
     ++fused;
   }
-  const Located to = new_result(layout);
+  const bool whole = fused == node.post_ops.size() && node.inputs.size() == 2;
+  const Located to = new_result(whole ? stored_layout(node, layout) : result_layout(node, layout));
   Located result = locate(node.inputs[0]);
   for (std::size_t i = 1; i < node.inputs.size(); ++i) {
     const bool last = i + 1 == node.inputs.size();

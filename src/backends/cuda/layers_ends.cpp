@@ -8,6 +8,7 @@
 
 #include "backends/cuda/compiler.h"
 #include "backends/cuda/kernels/ends.h"
+#include "graph/integer_layer.h"
 #include "graph/operators/common.h"
 #include "graph/query.h"
 
@@ -26,12 +27,12 @@ struct StemStep {
   Epilogue epilogue;
 };
 
-/// Buffers: x, weights, y, the bias, then the post-ops' operands.
+/// Buffers: x, weights, y, the bias, of integers the factors, then the post-ops' operands.
 cudaError_t run_stem(const void* parameters, std::byte* const* buffers, const Launch& launch) {
   const auto& step = *static_cast<const StemStep*>(parameters);
   return launch_stem(step.stem, reinterpret_cast<const float*>(buffers[0]),
                      reinterpret_cast<const float*>(buffers[1]),
-                     bound(step.epilogue, false, buffers), launch);
+                     bound(step.epilogue, false, buffers, step.stem.quantized), launch);
 }
 
 /// Buffers: y, x, weights, bias.
@@ -47,38 +48,42 @@ bool is_flattening(const Node& node) {
 
 }  // namespace
 
-bool Compiler::add_stem(const Node& node, Convolution shape, const std::vector<float>& bias) {
+/// The input as it comes, where the node alone reads it.
+std::optional<Located> Compiler::callers_floats(const Node& node) {
   const ValueId id = node.inputs[0];
+  if (id != graph_.inputs.at(0).value || reads_[static_cast<std::size_t>(id)] != 1 ||
+      is_output_[static_cast<std::size_t>(id)]) {
+    return std::nullopt;
+  }
+  return callers_ ? *callers_ : locate(id);
+}
+
+/// Weights as they are in the graph (OIHW), of integers the stored ones.
+bool Compiler::add_stem(const Node& node, Convolution shape, const Terms& terms,
+                        const Layout& result) {
   const Shape& w = shape_of(node.inputs[1]);
-  const Located x = locate(id);
-  const bool from_caller = forms(id).size() == 1 && reads_[static_cast<std::size_t>(id)] == 1 &&
-                           plan_->storages[x.storage].buffer.place == Buffer::Place::kInput &&
-                           x.layout.type == ElementType::kFloat32;
-  if (!from_caller || w.size() != 4 || w[1] > kMostStemChannels ||
-      multiply_accumulates(graph_, node) > kMostStemWork) {
+  const auto x = callers_floats(node);
+  if (!x || w.size() != 4 || w[1] > kMostStemChannels ||
+      multiply_accumulates(graph_, node) > kMostStemWork || (callers_ && !integers_) ||
+      (integers_ && w[1] * w[2] * w[3] > kMostQuantizedTaps)) {
     return false;
   }
   shape.in_c = small(w[1]);
-  const bool planar = is_row_major(x.layout);
-  const Stem stem{shape, type_, planar};
-  const bool by_pixels = is_row_major(transposed(x.layout, {0, 2, 3, 1}));
+  shape.out_c = stored_count(result, 1);
+  const bool planar = is_row_major(x->layout);
+  Stem stem{shape, result.type, planar, integers_};
+  if (integers_) stem.scale = *scale_of(node.inputs[0]);
+  const bool by_pixels = is_row_major(transposed(x->layout, {0, 2, 3, 1}));
   if ((!planar && !by_pixels) || stem_shared_bytes(stem) > kMostSharedBytes) return false;
-  const auto weights = *constant_floats(graph_, node.inputs[1]);
-  std::vector<float> placed(static_cast<std::size_t>(w[1] * w[2] * w[3] * shape.out_c), 0.F);
-  operators::for_each_index(w, [&](const Shape& i, std::size_t flat) {
-    const std::int64_t tap = (i[2] * w[3] + i[3]) * w[1] + i[1];
-    placed[static_cast<std::size_t>(tap * shape.out_c + i[0])] = weights[flat];
-  });
-  const Layout result = channels_last(shape_of(node.outputs[0]), type_);
-  const Fused fused = fuse(node, result, 1, 0);
-  std::vector<float> stored_bias(bias);
-  stored_bias.resize(static_cast<std::size_t>(shape.out_c), 0.F);
+  const bool any = integers_ || result.type == ElementType::kInt8;
+  const Fused fused = fuse(node, result, 1, 0, any);
   const Located to = new_result(result);
-  std::vector<Argument> arguments{argument(x), add_floats(placed), argument(to),
-                                  add_floats(stored_bias)};
+  std::vector<Argument> arguments = add_terms(
+      terms, argument(*x), encode(by_taps(terms.weights, w, shape.out_c), ElementType::kFloat32),
+      argument(to), shape.out_c);
   arguments.insert(arguments.end(), fused.operands.begin(), fused.operands.end());
-  add_step(node.name, fmt::format("Conv hedge:stem{}", fused.text), run_stem,
-           StemStep{stem, fused.epilogue}, std::move(arguments));
+  add_step(node.name, fmt::format("Conv hedge:stem{}{}", integers_ ? "_int8" : "", fused.text),
+           run_stem, StemStep{stem, fused.epilogue}, std::move(arguments));
   finish(node, to, fused.end);
   return true;
 }
@@ -117,6 +122,12 @@ bool Compiler::add_head(const Node& pool) {
       shape_of(dense.inputs[0]) != Shape{in[0], in[1]}) {
     return false;
   }
+  // The means may pass through 8 bits, of one scale on their whole way; scores do not.
+  const auto mean_scale = scale_of(dense.inputs[0]);
+  if (scale_of(pool.outputs[0]) != mean_scale || scale_of(dense.outputs[0])) return false;
+  for (const std::size_t view : taken) {
+    if (scale_of(graph_.nodes[view].outputs[0]) != mean_scale) return false;
+  }
   const std::int64_t classes = shape_of(dense.outputs[0])[1];
   if (classes > kMostHeadClasses || classes * in[1] > kMostHeadWeights) return false;
   std::vector<float> bias(static_cast<std::size_t>(classes), 0.F);
@@ -131,7 +142,7 @@ bool Compiler::add_head(const Node& pool) {
   const Node* last = &dense;
   if (const auto reader = sole_reader(dense)) {
     const Node& softmax = graph_.nodes[*reader];
-    if (is_op(softmax, "Softmax") && softmax.post_ops.empty() &&
+    if (is_op(softmax, "Softmax") && softmax.post_ops.empty() && !scale_of(softmax.outputs[0]) &&
         operators::normal_axis(softmax.attributes.get_int("axis", -1), 2) == 1) {
       taken.push_back(*reader);
       last = &softmax;
@@ -147,26 +158,33 @@ bool Compiler::add_head(const Node& pool) {
           alpha * (*weights)[static_cast<std::size_t>(from)];
     }
   }
-  const Located x = channels_last_form(pool.inputs[0], pool.name);
+  const auto held = scale_of(pool.inputs[0]);
+  const std::int64_t granule = granule_of(held ? ElementType::kInt8 : type_);
+  if ((in[1] + granule - 1) / granule * granule > kMostHeadChannels) return false;
+  const Located x = held ? channels_last_bytes(pool.inputs[0], pool.name)
+                         : channels_last_form(pool.inputs[0], pool.name);
   const Located y = new_result(result_layout(*last, row_major({in[0], classes}, type_)));
-  const std::int64_t granule = granule_of(type_);
-  const Head head{.type = type_,
+  const Head head{.type = x.layout.type,
                   .result_type = y.layout.type,
                   .batch = small(in[0]),
                   .plane = small(in[2] * in[3]),
-                  .stored_c = small((in[1] + granule - 1) / granule * granule),
+                  .stored_c = stored_count(x.layout, 1),
                   .used_c = small(in[1]),
                   .classes = small(classes),
-                  .softmax = last != &dense};
-  if (head.stored_c > kMostHeadChannels) return false;
+                  .softmax = last != &dense,
+                  .scale = x.layout.scale,
+                  .quantized = mean_scale.has_value(),
+                  .mean_scale = mean_scale.value_or(Scale{})};
   for (const std::size_t node : taken) {
     uncounted_macs_ += multiply_accumulates(graph_, graph_.nodes[node]);
     done_[node] = true;
   }
+  integers_ = is_integer_layer(graph_, dense);
   add_step(dense.name,
            fmt::format("{} hedge:head + Gemm{}", pool.op->name, head.softmax ? " + Softmax" : ""),
            run_head, head, {argument(y), argument(x), add_floats(rows), add_floats(bias)});
   plan_->steps.back().device.tells = head.batch == 1;
+  integers_ = false;
   produce(last->outputs[0], y);
   return true;
 }

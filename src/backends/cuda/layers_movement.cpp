@@ -60,6 +60,12 @@ std::optional<View> as_view(const std::vector<std::int32_t>& offsets, const Shap
   return view;
 }
 
+Layout plain_bytes(Layout layout, const Scale& scale) {
+  layout.type = ElementType::kInt8;
+  layout.scale = scale;
+  return layout;
+}
+
 Located moved(const Located& from, std::int64_t elements) {
   Located to = from;
   to.offset += static_cast<std::size_t>(elements) * byte_size(from.layout.type);
@@ -88,8 +94,10 @@ Obstacle Compiler::compile_view(const Node& node) {
   Located seen = locate(in);
   auto layout = reshaped(seen.layout, shape_of(out));
   if (!layout) {
-    seen = with_layout(in, row_major(shape_of(in), type_), node.name);
-    layout = row_major(shape_of(out), type_);
+    Layout flat = row_major(shape_of(in), type_);
+    if (seen.layout.type == ElementType::kInt8) flat = plain_bytes(flat, seen.layout.scale);
+    seen = with_layout(in, flat, node.name);
+    layout = reshaped(flat, shape_of(out));
   }
   seen.layout = *layout;
   finish_view(node, seen);
@@ -116,8 +124,9 @@ Obstacle Compiler::compile_concat(const Node& node) {
   const Shape& shape = shape_of(node.outputs[0]);
   const std::size_t axis = normal_axis(node.attributes.get_int("axis", 0), shape.size());
   const bool planes = shape.size() > 2 && locate(node.inputs[0]).layout.strides[1] == 1;
+  const Layout otherwise = planes ? channels_last(shape, type_) : row_major(shape, type_);
   const Layout layout =
-      result_layout(node, planes ? channels_last(shape, type_) : row_major(shape, type_));
+      node.post_ops.empty() ? stored_layout(node, otherwise) : result_layout(node, otherwise);
   const Located whole = new_result(layout);
   std::int64_t begin = 0;
   for (const ValueId id : node.inputs) {
@@ -160,13 +169,17 @@ Obstacle Compiler::compile_moving(const Node& node) {
   const auto traced = trace_movement(graph_, node);
   if (!traced) return "operands that are not constant, or a very large one";
   const Shape& shape = shape_of(node.outputs[0]);
-  const Located from = locate(node.inputs[0]);
-  const std::vector<std::int32_t> offsets = offsets_in(from.layout, traced->sources);
+  Located from = locate(node.inputs[0]);
+  std::vector<std::int32_t> offsets = offsets_in(from.layout, traced->sources);
   if (const auto view = as_view(offsets, shape)) {
     Located seen = moved(from, view->start);
-    seen.layout = {shape, view->strides, from.layout.type};
+    seen.layout = {shape, view->strides, from.layout.type, -1, 0, from.layout.scale};
     finish_view(node, seen);
     return {};
+  }
+  if (from.layout.type == ElementType::kInt8) {
+    from = locate_floats(node.inputs[0]);
+    offsets = offsets_in(from.layout, traced->sources);
   }
   const Located to =
       new_result(row_major(shape, result_layout(node, row_major(shape, type_)).type));

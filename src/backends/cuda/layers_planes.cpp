@@ -119,15 +119,17 @@ Obstacle Compiler::compile_pooling(const Node& node) {
   const Shape& out = shape_of(node.outputs[0]);
   if (in.size() != 3 && in.size() != 4) return "pooling over other than rows or planes";
   if (add_head(node)) return {};
-  Pool pool{.type = type_, .used_c = small(in[1])};
+  const auto held = scale_of(node.inputs[0]);
+  const ElementType type = held ? ElementType::kInt8 : type_;
+  Pool pool{.type = type, .used_c = small(in[1])};
   if (node.op->name.starts_with("Global")) {
     Node whole = node;
     whole.attributes = {};
-    const Window window = window_over(whole, in, out, Shape(in.begin() + 2, in.end()), type_);
+    const Window window = window_over(whole, in, out, Shape(in.begin() + 2, in.end()), type);
     pool.shape = window.shape;
   } else {
     const Window window =
-        window_over(node, in, out, node.attributes.get_ints("kernel_shape"), type_);
+        window_over(node, in, out, node.attributes.get_ints("kernel_shape"), type);
     pool.shape = window.shape;
     pool.pad_bottom = window.pad_bottom;
     pool.pad_right = window.pad_right;
@@ -138,8 +140,13 @@ Obstacle Compiler::compile_pooling(const Node& node) {
   } else if (!node.op->name.ends_with("MaxPool")) {
     return "no kernel";
   }
-  const Located x = channels_last_form(node.inputs[0], node.name);
-  const Located y = new_result(channels_last(out, type_));
+  const Located x = held ? channels_last_bytes(node.inputs[0], node.name)
+                         : channels_last_form(node.inputs[0], node.name);
+  const Located y = new_result(held ? any_result(node, 1, 0) : channels_last(out, type_));
+  pool.shape.out_c = stored_count(y.layout, 1);
+  pool.scale = x.layout.scale;
+  pool.result_type = y.layout.type;
+  pool.result_scale = y.layout.scale;
   add_step(node.name, fmt::format("{} hedge:pool", node.op->name), run_pool, pool,
            {argument(x), argument(y)});
   finish(node, y, 0);
@@ -177,7 +184,7 @@ void Compiler::add_rows(const Node& node, Rows rows, const Located& x, const Loc
 }
 
 Obstacle Compiler::compile_softmax(const Node& node) {
-  const Located x = locate(node.inputs[0]);
+  const Located x = locate_floats(node.inputs[0]);
   const Shape& shape = x.layout.dims;
   if (shape.empty()) return "a scalar";
   const std::size_t axis = normal_axis(node.attributes.get_int("axis", -1), shape.size());
@@ -194,7 +201,7 @@ Obstacle Compiler::compile_softmax(const Node& node) {
 }
 
 Obstacle Compiler::compile_normalization(const Node& node) {
-  const Located x = locate(node.inputs[0]);
+  const Located x = locate_floats(node.inputs[0]);
   const Shape& shape = x.layout.dims;
   if (node.inputs.size() < 2 || node.inputs[1] == kNoValue || is_raw(node.inputs[1])) {
     return "no scale";
@@ -259,7 +266,7 @@ Obstacle Compiler::compile_reduction(const Node& node) {
   }
   const auto axes = reduced_axes(graph_, node);
   if (!axes || axes->empty()) return "axes that are not known before the run, or none";
-  const Located x = locate(node.inputs[0]);
+  const Located x = locate_floats(node.inputs[0]);
   const Layout layout = result_layout(node, row_major(shape_of(node.outputs[0]), type_));
   const Shape& shape = x.layout.dims;
   const bool keeps = layout.dims.size() == shape.size();

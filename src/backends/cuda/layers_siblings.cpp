@@ -29,9 +29,23 @@ std::vector<float> bias_of(const Graph& graph, const Node& node, int stored_c) {
 
 }  // namespace
 
-/// Of a convolution over planes by constants, without groups; nothing for other nodes.
+ElementKind Compiler::kind_of(const Node& node) const {
+  const auto stated = options_.layers.find(node.name);
+  return stated == options_.layers.end() ? options_.kind : stated->second;
+}
+
+std::vector<float> Compiler::stored_weights(const Node& conv, const Convolution& shape) const {
+  return by_stored_channels(*constant_floats(graph_, conv.inputs[1]), shape_of(conv.inputs[1]),
+                            shape);
+}
+
+/// Of a convolution over planes by constants, without groups, in floating point of the kind at hand
+/// and with a result that is not held in 8 bits; nothing for other nodes.
 std::optional<Convolution> Compiler::plain_convolution(const Node& node) const {
-  if (!is_op(node, "Conv") || node.attributes.get_int("group", 1) != 1) return std::nullopt;
+  if (!is_op(node, "Conv") || node.attributes.get_int("group", 1) != 1 || is_integer(node) ||
+      kind_of(node) != kind_ || scale_of(node.outputs[0])) {
+    return std::nullopt;
+  }
   const Shape& in = shape_of(node.inputs[0]);
   if (in.size() != 4 || !constant_floats(graph_, node.inputs[1]) ||
       (has_input(node, 2) && !constant_floats(graph_, node.inputs[2]))) {
@@ -95,8 +109,10 @@ bool Compiler::add_siblings(const Node& node) {
   done_[number_of(other)] = true;
   const Located sums = new_result(channels_last(shape_of(shortcut.outputs[0]), type_));
   const Convolution shape = *plain_convolution(main);
-  add_convolution(main, shape, channels_last_form(main.inputs[0], main.name),
-                  stored_weights(main, shape), bias_of(graph_, main, shape.out_c),
+  Terms terms;
+  terms.weights = stored_weights(main, shape);
+  terms.bias = bias_of(graph_, main, shape.out_c);
+  add_convolution(main, shape, terms, channels_last_form(main.inputs[0], main.name),
                   channels_last(shape_of(main.outputs[0]), type_), 1, 0, Shortcut{&shortcut, sums});
   if (siblings->adds != nullptr) {
     joins_[number_of(*siblings->adds)] = &shortcut;
@@ -114,15 +130,17 @@ void Compiler::join(const Node& node, const Node& shortcut) {
   joined.post_ops = shortcut.post_ops;
   joined.outputs = shortcut.outputs;
   const Convolution shape = *plain_convolution(node);
-  add_convolution(joined, shape, channels_last_form(node.inputs[0], node.name),
-                  stored_weights(node, shape), bias_of(graph_, node, shape.out_c),
+  Terms terms;
+  terms.weights = stored_weights(node, shape);
+  terms.bias = bias_of(graph_, node, shape.out_c);
+  add_convolution(joined, shape, terms, channels_last_form(node.inputs[0], node.name),
                   channels_last(shape_of(joined.outputs[0]), type_), 1, 0);
 }
 
 void Compiler::add_sibling(const Shortcut& shortcut, const Convolution& shape,
                            std::vector<Argument>& arguments) {
   const auto weights = stored_weights(*shortcut.node, shape);
-  arguments.push_back({add_weights(pack_weights(weights.data(), shape, options_.kind)), 0});
+  arguments.push_back({add_weights(pack_weights(weights.data(), shape, kind_)), 0});
   arguments.push_back(add_floats(bias_of(graph_, *shortcut.node, shape.out_c)));
   arguments.push_back(argument(shortcut.sums));
 }

@@ -57,7 +57,10 @@ Layout row_major(const Shape& shape, ElementType type) {
 }
 
 Layout filled_layout(const Shape& shape, std::size_t axis, ElementType type) {
-  const std::int64_t granule = granule_of(type);
+  return filled_layout(shape, axis, type, granule_of(type));
+}
+
+Layout filled_layout(const Shape& shape, std::size_t axis, ElementType type, int granule) {
   Layout layout{shape, {}, type};
   const std::int64_t filled = (shape.at(axis) + granule - 1) / granule * granule;
   if (filled != shape[axis]) {
@@ -73,11 +76,24 @@ Layout filled_layout(const Shape& shape, std::size_t axis, ElementType type) {
   return layout;
 }
 
+std::size_t channel_axis(const Shape& shape) {
+  return shape.size() > 2 ? 1 : shape.size() - 1;
+}
+
 Layout channels_last(const Shape& shape, ElementType type) {
-  return filled_layout(shape, shape.size() > 2 ? 1 : shape.size() - 1, type);
+  return filled_layout(shape, channel_axis(shape), type);
+}
+
+Layout bytes_like(const Layout& layout, const Scale& scale) {
+  const bool innermost = !layout.dims.empty() && layout.strides[channel_axis(layout.dims)] == 1;
+  Layout bytes = innermost ? channels_last(layout.dims, ElementType::kInt8)
+                           : plain_like(layout, ElementType::kInt8);
+  bytes.scale = scale;
+  return bytes;
 }
 
 bool same_layout(const Layout& a, const Layout& b) {
+  if (a.type == ElementType::kInt8 && !(a.scale == b.scale)) return false;
   if (a.dims != b.dims || a.type != b.type || a.filled_axis != b.filled_axis ||
       (a.filled_axis >= 0 && a.filled != b.filled)) {
     return false;
@@ -126,7 +142,7 @@ std::optional<Layout> reshaped(const Layout& layout, const Shape& shape) {
     dims.push_back(layout.dims[i]);
     strides.push_back(layout.strides[i]);
   }
-  Layout result{shape, Shape(shape.size(), 1), layout.type};
+  Layout result{shape, Shape(shape.size(), 1), layout.type, -1, 0, layout.scale};
   std::size_t old_begin = 0;
   std::size_t new_begin = 0;
   while (new_begin < shape.size() || old_begin < dims.size()) {
@@ -171,7 +187,7 @@ std::optional<Layout> reshaped(const Layout& layout, const Shape& shape) {
 }
 
 Layout transposed(const Layout& layout, const Shape& permutation) {
-  Layout result{{}, {}, layout.type, -1, layout.filled};
+  Layout result{{}, {}, layout.type, -1, layout.filled, layout.scale};
   for (std::size_t i = 0; i < permutation.size(); ++i) {
     const auto from = static_cast<std::size_t>(permutation[i]);
     result.dims.push_back(layout.dims.at(from));
@@ -182,7 +198,7 @@ Layout transposed(const Layout& layout, const Shape& permutation) {
 }
 
 Layout broadcast(const Layout& layout, const Shape& shape) {
-  Layout result{shape, Shape(shape.size(), 0), layout.type};
+  Layout result{shape, Shape(shape.size(), 0), layout.type, -1, 0, layout.scale};
   const std::size_t missing = shape.size() - layout.dims.size();
   for (std::size_t i = 0; i < layout.dims.size(); ++i) {
     const bool repeats = layout.dims[i] == 1 && shape[i + missing] != 1;

@@ -17,16 +17,24 @@ struct Layout {
   ElementType type = ElementType::kFloat32;
   int filled_axis = -1;     ///< Its stride is 1; -1: nothing is filled up.
   std::int64_t filled = 0;  ///< Its places, the zeros among them.
+  Scale scale{};            ///< Of kInt8.
 
   /// From the first element to behind the last one, the filling included.
   [[nodiscard]] std::size_t bytes() const;
 };
 
 [[nodiscard]] Layout row_major(const Shape& shape, ElementType type);
-/// Row-major, but for one axis, which is innermost and filled up.
+/// Row-major, but for one axis, which is innermost and filled up to granules of the type, or of
+/// another one.
 [[nodiscard]] Layout filled_layout(const Shape& shape, std::size_t axis, ElementType type);
-/// Channels innermost: axis 1 of planes, else the last.
+[[nodiscard]] Layout filled_layout(const Shape& shape, std::size_t axis, ElementType type,
+                                   int granule);
+/// Axis 1 of planes, else the last.
+[[nodiscard]] std::size_t channel_axis(const Shape& shape);
+/// Channels innermost.
 [[nodiscard]] Layout channels_last(const Shape& shape, ElementType type);
+/// As bytes of that scale: channels innermost where they are so in the layout, else plain_like.
+[[nodiscard]] Layout bytes_like(const Layout& layout, const Scale& scale);
 
 /// Strides of axes of one place do not count.
 [[nodiscard]] bool same_layout(const Layout& a, const Layout& b);

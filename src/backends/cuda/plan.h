@@ -40,6 +40,7 @@ struct HostKernel {
 struct Step {
   std::string name;    ///< Of the graph's node; copies add what they are for.
   std::string kernel;  ///< "Conv hedge:tensor_cores m1n2k8 + relu": with what is fused into it.
+  std::string precision{};  ///< That its products are computed in.
   Kernel device{};
   HostKernel host{};  ///< Set where `device` is not.
   std::vector<Argument> arguments{};
@@ -50,13 +51,16 @@ struct Step {
 using Tactics = std::map<std::string, std::string>;
 
 struct PlanOptions {
-  ElementKind kind = ElementKind::kHalf;
-  Tactics tactics;  ///< A kind that is missing here takes a rule's choice.
+  ElementKind kind = ElementKind::kHalf;  ///< Of what is not held in 8 bits.
+  Tactics tactics;                        ///< A kind that is missing here takes a rule's choice.
+  std::map<std::string, ElementKind> layers{};  ///< Of single layers, by the names of their nodes.
 };
 
 /// A kind of convolution, and what of it the tuner needs.
 struct ConvolutionKind {
   Convolution shape;
+  ElementKind kind = ElementKind::kHalf;
+  ElementType result = ElementType::kHalf;
   bool adds_tensor = false;
   int sibling_c = 0;  ///< Stored channels of a 1x1 convolution in the same launch.
 };
@@ -71,15 +75,23 @@ struct Plan {
   std::size_t arena_bytes = 0;
   std::size_t input_elements = 0;
   std::vector<std::size_t> output_elements;
-  std::vector<SlowLayer> slow_layers;  ///< By their operators' reference implementations.
+  std::vector<SlowLayer> slow_layers;      ///< By their operators' reference implementations.
+  std::vector<SlowLayer> emulated_layers;  ///< In floating point what should be in integers.
   std::map<std::string, ConvolutionKind> convolutions;  ///< By their text, as in Tactics.
 };
 
 /// Of everything in device memory: a line of its caches.
 inline constexpr std::size_t kAlignment = 256;
 
-/// Needs no GPU. Throws bad_input: a first input or output that is not float32, values in 8 bits.
+/// What a user should know of the layers, a line each.
+[[nodiscard]] std::vector<std::string> warnings_of(const Plan& plan);
+
+/// Needs no GPU. Throws bad_input: a first input or output that is not float32, activations with a
+/// scale for each channel.
 [[nodiscard]] std::shared_ptr<const Plan> compile(const Graph& graph, const PlanOptions& options);
+
+/// "fp16"
+[[nodiscard]] std::string_view name_of(ElementKind kind);
 
 /// "m1n2 by 1x1x8 warps"
 [[nodiscard]] std::string tactic_text(const ConvolutionTactic& tactic);

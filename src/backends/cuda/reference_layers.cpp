@@ -12,7 +12,9 @@ namespace hedge::cuda {
 
 void Compiler::compile_reference(const Node& node) {
   const ReferenceLayer layer = reference_layer(graph_, node);
-  Step step{.name = node.name, .kernel = fmt::format("{} hedge:reference", node.op->name)};
+  Step step{.name = node.name,
+            .kernel = fmt::format("{} hedge:reference", node.op->name),
+            .precision = "fp32"};
   step.host.run = run_reference;
   step.host.parameters = std::make_shared<const ReferenceLayer>(layer);
   for (const ValueId id : reference_inputs(node)) {
@@ -41,6 +43,7 @@ void Compiler::add_conversion(const Located& from, const TensorType& type, const
                               const std::string& name) {
   Step step{.name = name,
             .kernel = fmt::format("conversion hedge:reference:{}", to_string(type.type)),
+            .precision = "fp32",
             .arguments = {argument(from), argument(to)}};
   step.host = {run_conversion,
                std::make_shared<const TensorType>(type),

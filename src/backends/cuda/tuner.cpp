@@ -16,7 +16,7 @@ namespace hedge::cuda {
 namespace {
 
 /// Changes whenever the kernel does, so that old times are not believed.
-constexpr int kKernelVersion = 2;
+constexpr int kKernelVersion = 3;
 constexpr int kRepetitions = 10;  ///< Of the convolution in a graph.
 /// As most convolutions end on: those beside the best one are timed again, longer.
 constexpr std::size_t kFinalists = 6;
@@ -25,20 +25,23 @@ constexpr std::size_t kFinalists = 6;
 /// zeros.
 class Trial {
  public:
-  Trial(const ConvolutionKind& kind, ElementKind element, bool overlap)
-      : kind_(kind), element_(element), overlap_(overlap), stream_(new_stream()) {
+  Trial(const ConvolutionKind& kind, bool overlap)
+      : kind_(kind), overlap_(overlap), stream_(new_stream()) {
     const Convolution& c = kind.shape;
-    const std::size_t size = byte_size(type_of(element));
+    const bool integers = kind.kind == ElementKind::kInt8;
+    const std::size_t size = byte_size(type_of(kind.kind));
+    const std::size_t result_size = integers ? byte_size(kind.result) : size;
     const auto elements = [](std::int64_t a, std::int64_t b) {
       return static_cast<std::size_t>(a * b);
     };
     x_ = filled(elements(std::int64_t{c.batch} * c.in_h * c.in_w, c.in_c) * size);
-    y_ = filled(elements(c.pixels(), c.out_c) * size);
-    residual_ = filled(elements(c.pixels(), c.out_c) * size);
+    y_ = filled(elements(c.pixels(), c.out_c) * result_size);
+    residual_ = filled(elements(c.pixels(), c.out_c) * result_size);
+    factors_ = filled(static_cast<std::size_t>(c.out_c) * 2 * sizeof(float));
     bias_ = filled(static_cast<std::size_t>(c.out_c) * sizeof(float));
     std::vector<float> weights(elements(std::int64_t{c.out_c} * c.kernel_h * c.kernel_w, c.in_c),
-                               0.01F);
-    const auto packed = pack_weights(weights.data(), c, element);
+                               integers ? 1.F : 0.01F);
+    const auto packed = pack_weights(weights.data(), c, kind.kind);
     weights_ = device_memory(packed.size());
     check(cudaMemcpy(weights_.get(), packed.data(), packed.size(), cudaMemcpyHostToDevice),
           "copying weights");
@@ -48,11 +51,13 @@ class Trial {
     epilogue.bias = reinterpret_cast<const float*>(bias_.get());
     epilogue.y = y_.get();
     epilogue.used_c = c.out_c;
+    epilogue.type = kind.result;
+    if (integers) epilogue.factors = reinterpret_cast<const float*>(factors_.get());
     if (kind.adds_tensor) {
-      epilogue.post_ops[epilogue.post_op_count++] = {PostOpParameters::Kind::kAddTensor, 0, 0,
-                                                     residual_.get()};
+      epilogue.post_ops[epilogue.post_op_count++] = {
+          PostOpParameters::Kind::kAddTensor, 0, 0, residual_.get(), kind.result, {}};
     }
-    epilogue.post_ops[epilogue.post_op_count++] = {PostOpParameters::Kind::kRelu, 0, 0, nullptr};
+    epilogue.post_ops[epilogue.post_op_count++].kind = PostOpParameters::Kind::kRelu;
   }
 
   /// The fastest replay: other work on the machine only ever adds time. Infinite where the tactic
@@ -61,7 +66,7 @@ class Trial {
     cudaError_t status = cudaSuccess;
     const ExecutableGraph graph = capture(stream_.get(), status, [&] {
       for (int i = 0; i < kRepetitions; ++i) {
-        const cudaError_t launched = launch_convolution(kind_.shape, element_, tactic, arguments_,
+        const cudaError_t launched = launch_convolution(kind_.shape, kind_.kind, tactic, arguments_,
                                                         {stream_.get(), overlap_ && i > 0});
         if (launched != cudaSuccess) return launched;
       }
@@ -83,9 +88,9 @@ class Trial {
     const std::vector<float> none(static_cast<std::size_t>(shape.out_c) *
                                   static_cast<std::size_t>(shape.in_c));
     const std::size_t pixels = static_cast<std::size_t>(shape.pixels());
-    sibling_weights_ = filled(pack_weights(none.data(), shape, element_).size());
+    sibling_weights_ = filled(pack_weights(none.data(), shape, kind_.kind).size());
     sibling_y_ =
-        filled(pixels * static_cast<std::size_t>(shape.out_c) * byte_size(type_of(element_)));
+        filled(pixels * static_cast<std::size_t>(shape.out_c) * byte_size(type_of(kind_.kind)));
     // Its bias may be any floats: the weights' bytes are enough of them.
     arguments_.sibling = {shape.out_c, sibling_weights_.get(),
                           reinterpret_cast<const float*>(sibling_weights_.get()), sibling_y_.get()};
@@ -99,10 +104,9 @@ class Trial {
   }
 
   ConvolutionKind kind_;
-  ElementKind element_;
   bool overlap_;
   Stream stream_;
-  Memory x_, y_, residual_, bias_, weights_, sibling_weights_, sibling_y_;
+  Memory x_, y_, residual_, bias_, factors_, weights_, sibling_weights_, sibling_y_;
   ConvolutionArguments arguments_;
 };
 
@@ -134,11 +138,10 @@ bool overlaps(const Gpu& gpu) {
   return gpu.major >= 9;
 }
 
-std::string fastest_tactic(const ConvolutionKind& kind, const Plan& plan, const Gpu& gpu,
-                           int level) {
-  Trial trial(kind, plan.kind, overlaps(gpu));
+std::string fastest_tactic(const ConvolutionKind& kind, const Gpu& gpu, int level) {
+  Trial trial(kind, overlaps(gpu));
   std::vector<std::pair<double, ConvolutionTactic>> times;
-  for (const auto& tactic : worth_timing(kind.shape, plan.kind, level, gpu.multiprocessors)) {
+  for (const auto& tactic : worth_timing(kind.shape, kind.kind, level, gpu.multiprocessors)) {
     if (cancellation_requested()) return {};
     times.emplace_back(trial.nanoseconds(tactic, 3 * level), tactic);
   }
@@ -152,9 +155,9 @@ std::string fastest_tactic(const ConvolutionKind& kind, const Plan& plan, const 
 
 }  // namespace
 
-std::vector<double> tactic_times(const ConvolutionKind& kind, ElementKind element,
+std::vector<double> tactic_times(const ConvolutionKind& kind,
                                  std::span<const ConvolutionTactic> tactics, int replays) {
-  Trial trial(kind, element, overlaps(gpu()));
+  Trial trial(kind, overlaps(gpu()));
   std::vector<double> times;
   for (const ConvolutionTactic& tactic : tactics) {
     if (cancellation_requested()) break;
@@ -178,7 +181,7 @@ Tactics choose_tactics(const Plan& plan, const TunerOptions& options) {
       tactics[text] = found->second;
       continue;
     }
-    const std::string tactic = fastest_tactic(kind, plan, device, options.level);
+    const std::string tactic = fastest_tactic(kind, device, options.level);
     if (cancellation_requested()) break;
     log(LogLevel::kDebug, fmt::format("{}: {}", text, tactic));
     tactics[text] = known[text] = tactic;

@@ -21,7 +21,7 @@ struct TunerOptions {
 
 /// Nanoseconds of one convolution among ten in a graph, by each of the tactics: the fastest of so
 /// many replays, infinite where it does not run. Fewer than the tactics on cancellation.
-[[nodiscard]] std::vector<double> tactic_times(const ConvolutionKind& kind, ElementKind element,
+[[nodiscard]] std::vector<double> tactic_times(const ConvolutionKind& kind,
                                                std::span<const ConvolutionTactic> tactics,
                                                int replays);
 

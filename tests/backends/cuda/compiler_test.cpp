@@ -150,11 +150,5 @@ TEST(CudaCompiler, TacticsAreTakenByTheirText) {
   }
 }
 
-TEST(CudaCompiler, ValuesInEightBitsAreRefused) {
-  Graph graph = test::small_nets().front().second();
-  graph.value(graph.nodes[0].outputs[0]).quantization = Quantization{.scales = {0.1F}};
-  EXPECT_THROW((void)compile(graph, {}), Error);
-}
-
 }  // namespace
 }  // namespace hedge::cuda

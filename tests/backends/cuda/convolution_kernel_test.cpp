@@ -223,6 +223,106 @@ TEST_F(ConvolutionKernel, EveryTacticGivesTheSums) {
   }
 }
 
+/// Numbers from -127 to 127.
+std::vector<float> integers(std::int64_t count, std::uint32_t seed) {
+  auto values = scaled_noise(count, seed, 127);
+  for (float& v : values) v = std::nearbyint(v);
+  return values;
+}
+
+std::vector<std::byte> as_bytes_of(const std::vector<std::int32_t>& values) {
+  const auto bytes = std::as_bytes(std::span(values));
+  return {bytes.begin(), bytes.end()};
+}
+
+/// Products of bytes, exact in 32 bits, whatever lies beside the plane; as floats they leave as
+/// they are, as bytes in steps.
+void check_integer_tactics(const Convolution& c, int zero_point) {
+  const auto x = integers(std::int64_t{c.batch} * c.in_h * c.in_w * c.in_c, 1);
+  const auto weights = integers(std::int64_t{c.out_c} * c.kernel_h * c.kernel_w * c.in_c, 2);
+  const auto residual = integers(std::int64_t{c.pixels()} * c.out_c, 3);
+  std::vector<float> bias = integers(c.out_c, 4);
+  std::vector<float> factors(static_cast<std::size_t>(c.out_c), 0.25F);
+  std::vector<std::int32_t> first(static_cast<std::size_t>(c.out_c), 0);
+  const std::size_t each = weights.size() / first.size();
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    first[i / each] -= static_cast<std::int32_t>(weights[i]) * zero_point;
+  }
+  std::vector<float> real(x);
+  for (float& v : real) v -= static_cast<float>(zero_point);
+  std::vector<double> expected(residual.size(), 0);
+  add_products(c, real, weights, expected);
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    expected[i] = (expected[i] + bias[i % bias.size()]) * 0.25 + residual[i] * 0.5;
+  }
+  const Memory x_there = upload(encode(x, ElementType::kInt8));
+  const Memory packed = upload(pack_weights(weights.data(), c, ElementKind::kInt8));
+  const Memory bias_there = upload(encode(bias, ElementType::kFloat32));
+  const Memory residual_there = upload(encode(residual, ElementType::kInt8));
+  std::vector<std::byte> both = encode(factors, ElementType::kFloat32);
+  const auto behind = as_bytes_of(first);
+  both.insert(both.end(), behind.begin(), behind.end());
+  const Memory factors_there = upload(both);
+  const Memory y = device_memory(expected.size() * 4);
+  ConvolutionArguments arguments{x_there.get(), packed.get(), {}, zero_point};
+  Epilogue& epilogue = arguments.epilogue;
+  epilogue.bias = reinterpret_cast<const float*>(bias_there.get());
+  epilogue.factors = reinterpret_cast<const float*>(factors_there.get());
+  epilogue.y = y.get();
+  epilogue.used_c = c.out_c;
+  epilogue.post_op_count = 1;
+  epilogue.post_ops[0].kind = PostOpParameters::Kind::kAddTensor;
+  epilogue.post_ops[0].operand = residual_there.get();
+  epilogue.post_ops[0].type = ElementType::kInt8;
+  epilogue.post_ops[0].scale = {0.5F, 0};
+  constexpr float kStep = 2048;
+  for (const ConvolutionTactic& tactic : convolution_tactics(c, ElementKind::kInt8)) {
+    std::vector<float> floats(expected.size());
+    check(cudaMemset(y.get(), 0xff, floats.size() * 4), "poison");
+    epilogue.type = ElementType::kFloat32;
+    check(launch_convolution(c, ElementKind::kInt8, tactic, arguments, {}), "launch");
+    check(cudaMemcpy(floats.data(), y.get(), floats.size() * 4, cudaMemcpyDeviceToHost), "result");
+    std::vector<std::int8_t> bytes(expected.size());
+    epilogue.type = ElementType::kInt8;
+    epilogue.scale = {kStep, 3};
+    check(launch_convolution(c, ElementKind::kInt8, tactic, arguments, {}), "launch");
+    check(cudaMemcpy(bytes.data(), y.get(), bytes.size(), cudaMemcpyDeviceToHost), "result");
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      ASSERT_EQ(floats[i], static_cast<float>(expected[i])) << tactic_text(tactic) << " at " << i;
+      const double steps = std::nearbyint(expected[i] / kStep) + 3;
+      ASSERT_EQ(bytes[i], static_cast<int>(std::clamp(steps, -128.0, 127.0)))
+          << tactic_text(tactic) << " at " << i;
+    }
+  }
+}
+
+TEST_F(ConvolutionKernel, EveryTacticGivesTheExactSumsOfBytes) {
+  for (const int zero_point : {0, -128, 17}) {
+    for (const Convolution& c :
+         {shape_of(8, 16, 16, 3, 1), shape_of(9, 32, 24, 3, 2), shape_of(7, 80, 8, 1, 1),
+          shape_of(12, 16, 40, 5, 2), shape_of(10, 48, 16, 3, 1, 2)}) {
+      check_integer_tactics(c, zero_point);
+    }
+  }
+}
+
+TEST(ConvolutionWeights, OfBytesLieByChunkTileAndLane) {
+  const Convolution c = shape_of(4, 32, 16, 3, 1);
+  std::vector<float> weights(std::size_t{16} * 9 * 32);
+  for (std::size_t i = 0; i < weights.size(); ++i) weights[i] = static_cast<float>(i % 251) - 125;
+  const auto packed = pack_weights(weights.data(), c, ElementKind::kInt8);
+  // 18 granules of 16 channels: five chunks of four, two tiles of 8 output channels, 32 lanes.
+  ASSERT_EQ(packed.size(), 5U * 2 * 32 * 16);
+  for (const std::size_t k : {0, 17, 130, 287}) {  // Of the sum: tap by tap, channel by channel.
+    for (const std::size_t n : {0, 7, 8, 15}) {
+      const std::size_t granule = k / 16;
+      const std::size_t lane = n % 8 * 4 + granule % 4;
+      const std::size_t at = (((granule / 4) * 2 + n / 8) * 32 + lane) * 16 + k % 16;
+      EXPECT_EQ(static_cast<std::int8_t>(packed[at]), static_cast<int>(weights[n * 288 + k]));
+    }
+  }
+}
+
 TEST_F(ConvolutionKernel, EveryTacticGivesTheSumsOfASiblingToo) {
   for (const ElementKind kind : kKinds) {
     check_siblings(shape_of(9, 16, 24, 3, 2), 40, kind);

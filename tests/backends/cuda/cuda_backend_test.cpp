@@ -133,20 +133,45 @@ TEST_F(CudaBackend, RefusalsNameWhatToDo) {
   const Graph good = optimized(test::small_nets().front().second());
   const auto refusal = [&](const Graph& graph, const std::string& precision) -> std::string {
     try {
-      (void)cuda.build(
-          graph,
-          {.precision = precision, .optimization_level = 0, .threads = 1, .timing_cache = {}});
+      BuildOptions options;
+      options.precision = precision;
+      options.optimization_level = 0;
+      (void)cuda.build(graph, options);
     } catch (const Error& error) {
       EXPECT_EQ(error.kind(), ErrorKind::kBadInput);
       return error.what();
     }
     return "accepted";
   };
-  EXPECT_NE(refusal(good, "int8").find("not on the cuda backend yet"), std::string::npos);
+  EXPECT_NE(refusal(good, "fp8").find("not on the cuda backend"), std::string::npos);
+  EXPECT_NE(refusal(good, "int8").find("calibrate it"), std::string::npos);
   test::GraphBuilder g;
   const ValueId best = g.node("ArgMax", {g.input({1, 2, 4, 4})}, {{"axis", std::int64_t{1}}});
   const std::string integers = refusal(g.finish({best}), "fp32");
   EXPECT_NE(integers.find("int64"), std::string::npos) << integers;
+}
+
+/// What --noTF32 is about: without it fp32 is that of TensorRT.
+TEST_F(CudaBackend, Fp32MultipliesInTf32WhereThatIsAllowed) {
+  const Graph graph = optimized(test::small_nets().at(1).second());
+  const Tensor input = test::noise_tensor(graph.input_type(0).shape, 3);
+  std::vector<std::vector<float>> scores;
+  for (const bool allowed : {false, true}) {
+    BuildOptions options;
+    options.precision = "fp32";
+    options.optimization_level = 0;
+    options.allow_tf32 = allowed;
+    BackendEngine built = require_backend("cuda").build(graph, options);
+    EXPECT_EQ(built.tf32, allowed);
+    EngineContainer container = test::container_of(graph, "fp32", 0, "cuda");
+    container.sections = std::move(built.sections);
+    container.info.tf32 = built.tf32;
+    scores.push_back(
+        run(*make_engine(std::move(container))->create_context({}), input.values<float>()).at(0));
+  }
+  EXPECT_NE(scores[0], scores[1]);
+  EXPECT_EQ(scores[1],
+            run(*engine_of(graph, "tf32")->create_context({}), input.values<float>()).at(0));
 }
 
 TEST_F(CudaBackend, LayersAddUp) {

@@ -58,6 +58,22 @@ TEST(CudaLayout, NewValuesLieAsTheirModel) {
   EXPECT_TRUE(is_row_major(like(gaps, kHalf)));
 }
 
+TEST(CudaLayout, BytesFillGranulesOfSixteenAndKeepTheirScale) {
+  const Scale scale{0.5F, -128};
+  const Layout bytes = bytes_like(channels_last({1, 24, 3, 4}, kHalf), scale);
+  EXPECT_EQ(bytes.filled, 32);
+  EXPECT_EQ(bytes.bytes(), 12U * 32);
+  EXPECT_TRUE(bytes.scale == scale);
+  Layout other = bytes;
+  other.scale.zero_point = 0;
+  EXPECT_FALSE(same_layout(bytes, other));
+  EXPECT_TRUE(transposed(bytes, {0, 2, 3, 1}).scale == scale);
+  EXPECT_TRUE(reshaped(bytes, {1, 24, 12})->scale == scale);
+  EXPECT_EQ(bytes_like(row_major({1, 24, 3, 4}, kHalf), scale).filled_axis, -1);
+  EXPECT_TRUE(like(bytes, kHalf).scale == Scale{});
+  EXPECT_EQ(filled_layout({1, 10, 2, 2}, 1, ElementType::kFloat32, 8).filled, 16);
+}
+
 TEST(CudaLayout, BroadcastsByStridesOfZero) {
   EXPECT_EQ(broadcast(row_major({3, 1, 5}, kHalf), {2, 3, 4, 5}).strides, (Shape{0, 5, 0, 1}));
   EXPECT_EQ(broadcast(row_major({}, kHalf), {2}).strides, (Shape{0}));

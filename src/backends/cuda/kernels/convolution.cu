@@ -4,11 +4,12 @@
 #include <algorithm>
 #include <cstring>
 
-#include "backends/cuda/kernels/device.cuh"
-#include "backends/cuda/kernels/mma.cuh"
+#include "backends/cuda/kernels/convolution_tile.cuh"
 
 namespace hedge::cuda {
 namespace {
+
+using namespace tile;
 
 /// What a block gets without asking for more.
 constexpr std::size_t kMostSharedBytes = 48 * 1024;
@@ -25,219 +26,61 @@ int chunks_of_k(const Convolution& c, ElementKind kind) {
   return ceil_div(granules_of_k(c, kind), kChunkGranules);
 }
 
-struct Parameters {
-  Convolution shape;
-  ConvolutionTactic tactic;
-  ConvolutionArguments arguments;
-  int granules_c;  ///< Of one tap.
-  int granules_k;
-  int chunks;
-  int n_tiles_total;  ///< Of 8 channels, in the packed weights.
-  int blocks_n;       ///< Blocks along y beyond these are the sibling's.
-};
-
-/// Where a thread stands in K: a tap and a granule of its channels.
-struct Position {
-  int tap_y, tap_x, granule;
-};
-
 template <class Kind, int kM, int kN, int kDepth>
 __global__ void __launch_bounds__(most_warps(kM) * kWarp) convolve(const Parameters p) {
-  using Element = typename Kind::Element;
-  constexpr int kG = kGranule<Kind>;
-  extern __shared__ float sums[];
-  const Convolution& c = p.shape;
-  const ConvolutionTactic& t = p.tactic;
-  const Sibling& s = p.arguments.sibling;
+  using Sum = typename Kind::Accumulator;
+  extern __shared__ float4 shared[];
   let_successor_begin();
-  const int lane = threadIdx.x % kWarp;
-  const int warp = threadIdx.x / kWarp;
-  const int group = lane / 4;
-  const int quad = lane % 4;
-  const int warp_n = warp % t.warps_n;
-  const int warp_m = warp / t.warps_n % t.warps_m;
-  const int warp_k = warp / (t.warps_n * t.warps_m);
-  const int rows = t.warps_m * kM * 16;
-  const int columns = t.warps_n * kN * 8;
-  const int first_row = blockIdx.x * rows + warp_m * kM * 16;
-
-  // The convolution that the block works for.
-  const bool is_sibling = static_cast<int>(blockIdx.y) >= p.blocks_n;
-  const int block_n = static_cast<int>(blockIdx.y) - (is_sibling ? p.blocks_n : 0);
-  const int out_c = is_sibling ? s.out_c : c.out_c;
-  const int kernel_h = is_sibling ? 1 : c.kernel_h;
-  const int kernel_w = is_sibling ? 1 : c.kernel_w;
-  const int pad_top = is_sibling ? 0 : c.pad_top;
-  const int pad_left = is_sibling ? 0 : c.pad_left;
-  const int chunks = is_sibling ? ceil_div(p.granules_c, kChunkGranules) : p.chunks;
-  const int n_tiles_total = is_sibling ? ceil_div(s.out_c, 8) : p.n_tiles_total;
-  const float* bias_of = is_sibling ? s.bias : p.arguments.epilogue.bias;
-  const int first_n = (block_n * t.warps_n + warp_n) * kN;  // In tiles of 8.
-
-  // This warp's share of the chunks.
-  const int begin = static_cast<int>(static_cast<long long>(chunks) * warp_k / t.warps_k);
-  const int end = static_cast<int>(static_cast<long long>(chunks) * (warp_k + 1) / t.warps_k);
-
-  // Its pixels: where their windows begin, in the input.
-  const int plane = c.out_h * c.out_w;
-  const int pixels = c.batch * plane;
-  int top[2 * kM], left[2 * kM];
-  int base[2 * kM];
-  const int granules_row = c.in_w * p.granules_c;
-#pragma unroll
-  for (int i = 0; i < 2 * kM; ++i) {
-    const int row = first_row + (i / 2) * 16 + (i % 2) * 8 + group;
-    const int image = row / plane;
-    const int y = row % plane / c.out_w;
-    const int x = row % plane % c.out_w;
-    top[i] = row < pixels ? y * c.stride_h - pad_top : -(1 << 28);
-    left[i] = x * c.stride_w - pad_left;
-    base[i] = (image * c.in_h + y * c.stride_h - pad_top) * granules_row + left[i] * p.granules_c;
-  }
-  // What this thread stores in the end: granules of channels.
-  const int granules_out = out_c / kG;
-  const int columns_g = columns / kG;
-  const int first_g = block_n * columns_g;
-  const int items = rows * columns_g;
-  const bool adds = !is_sibling && p.arguments.epilogue.post_op_count > 0 &&
-                    p.arguments.epilogue.post_ops[0].kind == PostOpParameters::Kind::kAddTensor;
-  const auto load_tensor = [&](int item) {
-    const int pixel = blockIdx.x * rows + item / columns_g;
-    const int g = first_g + item % columns_g;
-    const bool there = adds && item < items && pixel < pixels && g < granules_out;
-    const auto* tensor = static_cast<const uint4*>(p.arguments.epilogue.post_ops[0].operand);
-    return there ? tensor[static_cast<std::size_t>(pixel) * granules_out + g] : uint4{0, 0, 0, 0};
-  };
-  const auto* input = static_cast<const uint4*>(p.arguments.x);
-  const auto* weights =
-      static_cast<const uint4*>(is_sibling ? s.weights : p.arguments.weights) + lane;
-
-  // Sums begin with the bias; of the warps that share a tile, one has it.
-  float sum[kM][kN][4] = {};
-  if (warp_k == 0 && bias_of != nullptr) {
-#pragma unroll
-    for (int n = 0; n < kN; ++n) {
-      const int channel = (first_n + n) * 8 + quad * 2;
-      if (channel >= out_c) continue;
-      const float2 bias = __ldg(reinterpret_cast<const float2*>(bias_of + channel));
-#pragma unroll
-      for (int m = 0; m < kM; ++m) {
-        sum[m][n][0] = sum[m][n][2] = bias.x;
-        sum[m][n][1] = sum[m][n][3] = bias.y;
-      }
-    }
-  }
+  const Place place = place_of<kM, kN>(p);
+  const Windows<kM> windows = windows_of<kM>(p, place);
+  Sum sum[kM][kN][4] = {};
+  begin_sums<Kind>(p, place, sum);
+  auto* sums = reinterpret_cast<Sum*>(shared);
+  auto* units = reinterpret_cast<Units*>(sums + static_cast<std::size_t>(p.tactic.warps_k) *
+                                                    place.rows * place.columns);
+  Units unit;  // Needed after the sums; kept in registers until then, so that nothing waits for it.
+  if constexpr (std::is_same_v<Kind, Int8>) unit = load_units(p, place);
+  Item<Kind> item(p, place, static_cast<int>(threadIdx.x));
   uint4 a[kDepth][2 * kM], b[kDepth][kN];
-  Position at;
-  {
-    const int granule = begin * kChunkGranules + quad;
-    const int tap = granule / p.granules_c;
-    at = {tap / kernel_w, tap % kernel_w, granule % p.granules_c};
-  }
-  const uint4 zero{0, 0, 0, 0};
-  const auto load_columns = [&](int chunk, uint4(&columns_of)[kN]) {
-#pragma unroll
-    for (int j = 0; j < kN; ++j) {
-      const int tile = first_n + j;
-      columns_of[j] =
-          tile < n_tiles_total ? __ldg(weights + (chunk * n_tiles_total + tile) * kWarp) : zero;
-    }
-  };
-  const auto load_rows = [&](uint4(&rows_of)[2 * kM]) {
-    const int dy = at.tap_y * c.dilation_h;
-    const int dx = at.tap_x * c.dilation_w;
-    const int offset = dy * granules_row + dx * p.granules_c + at.granule;
-    const bool inside = at.tap_y < kernel_h;
-#pragma unroll
-    for (int i = 0; i < 2 * kM; ++i) {
-      const bool there = inside &&
-                         static_cast<unsigned>(top[i] + dy) < static_cast<unsigned>(c.in_h) &&
-                         static_cast<unsigned>(left[i] + dx) < static_cast<unsigned>(c.in_w);
-      rows_of[i] = there ? input[base[i] + offset] : zero;
-    }
-    at.granule += kChunkGranules;
-    while (at.granule >= p.granules_c) {
-      at.granule -= p.granules_c;
-      if (++at.tap_x == kernel_w) {
-        at.tap_x = 0;
-        ++at.tap_y;
-      }
-    }
-  };
+  Position position = position_of(p, place, place.begin * kChunkGranules + place.quad);
 #pragma unroll
   for (int d = 0; d < kDepth; ++d) {
-    if (begin + d < end) load_columns(begin + d, b[d]);
+    if (place.begin + d < place.end) load_columns(p, place, place.begin + d, b[d]);
   }
   wait_for_predecessor();  // The weights are there before it ends; its results are not.
 #pragma unroll
   for (int d = 0; d < kDepth; ++d) {
-    if (begin + d < end) load_rows(a[d]);
+    if (place.begin + d < place.end) load_rows(p, place, windows, position, a[d]);
   }
-  uint4 tensor = load_tensor(static_cast<int>(threadIdx.x));  // Needed last, but already there.
-  for (int chunk = begin; chunk < end; chunk += kDepth) {
+  uint4 tensor = load_tensor(p, place, item);  // Needed last, but already there.
+  for (int chunk = place.begin; chunk < place.end; chunk += kDepth) {
 #pragma unroll
     for (int d = 0; d < kDepth; ++d) {
-      if (chunk + d < end) {
+      if (chunk + d >= place.end) continue;
 #pragma unroll
-        for (int m = 0; m < kM; ++m) {
+      for (int m = 0; m < kM; ++m) {
 #pragma unroll
-          for (int n = 0; n < kN; ++n)
-            multiply<Kind>(sum[m][n], a[d][2 * m], a[d][2 * m + 1], b[d][n]);
-        }
-        if (chunk + d + kDepth < end) {
-          load_columns(chunk + d + kDepth, b[d]);
-          load_rows(a[d]);
-        }
+        for (int n = 0; n < kN; ++n)
+          multiply<Kind>(sum[m][n], a[d][2 * m], a[d][2 * m + 1], b[d][n]);
+      }
+      if (chunk + d + kDepth < place.end) {
+        load_columns(p, place, chunk + d + kDepth, b[d]);
+        load_rows(p, place, windows, position, a[d]);
       }
     }
   }
-
-  // Sums of the warps that share a tile come together in shared memory.
-  float* mine = sums + static_cast<std::size_t>(warp_k) * rows * columns +
-                (warp_m * kM * 16) * columns + warp_n * kN * 8;
-#pragma unroll
-  for (int m = 0; m < kM; ++m) {
-#pragma unroll
-    for (int n = 0; n < kN; ++n) {
-#pragma unroll
-      for (int h = 0; h < 2; ++h) {
-        float2* to =
-            reinterpret_cast<float2*>(mine + (m * 16 + h * 8 + group) * columns + n * 8 + quad * 2);
-        *to = make_float2(sum[m][n][2 * h], sum[m][n][2 * h + 1]);
-      }
-    }
+  share_sums(place, sum, sums);
+  if constexpr (std::is_same_v<Kind, Int8>) {
+    if (static_cast<int>(threadIdx.x) < place.columns) units[threadIdx.x] = unit;
   }
   __syncthreads();
-
-  const std::size_t tile_size = static_cast<std::size_t>(rows) * columns;
-  for (int item = threadIdx.x; item < items; item += blockDim.x) {
-    const int row = item / columns_g;
-    const int g = item % columns_g;
-    const int pixel = blockIdx.x * rows + row;
-    if (pixel >= pixels || first_g + g >= granules_out) continue;
-    if (item >= static_cast<int>(blockDim.x)) tensor = load_tensor(item);
-    float total[kG];
-#pragma unroll
-    for (int e = 0; e < kG; ++e) total[e] = 0;
-#pragma unroll 4
-    for (int k = 0; k < t.warps_k; ++k) {
-      const float* from = sums + k * tile_size + row * columns + g * kG;
-#pragma unroll
-      for (int e = 0; e < kG; e += 4) {
-        const float4 f = *reinterpret_cast<const float4*>(from + e);
-        total[e] += f.x;
-        total[e + 1] += f.y;
-        total[e + 2] += f.z;
-        total[e + 3] += f.w;
-      }
+  const int items = place.rows * (place.columns / kStored<Kind>);
+  for (int i = threadIdx.x; i < items; i += blockDim.x) {
+    if (i >= static_cast<int>(blockDim.x)) {
+      item = Item<Kind>(p, place, i);
+      tensor = load_tensor(p, place, item);
     }
-    if (is_sibling) {
-      store_granule<Element, kG>(s.y, static_cast<std::size_t>(pixel) * granules_out + first_g + g,
-                                 total);
-      continue;
-    }
-    finish_channels<Element, kG, true>(p.arguments.epilogue, static_cast<std::size_t>(pixel),
-                                       (first_g + g) * kG, out_c, total, tensor);
+    if (item.there) store_item<Kind>(p, place, item, sums, units, tensor);
   }
 }
 
@@ -252,10 +95,11 @@ dim3 grid_of(const Parameters& p) {
               static_cast<unsigned>(p.blocks_n + blocks_of(p.arguments.sibling.out_c, t)));
 }
 
-std::size_t shared_bytes(const ConvolutionTactic& t) {
-  return static_cast<std::size_t>(t.warps_k) *
-         static_cast<std::size_t>(t.warps_m * t.m_tiles * 16) *
-         static_cast<std::size_t>(t.warps_n * t.n_tiles * 8) * sizeof(float);
+std::size_t shared_bytes(const ConvolutionTactic& t, ElementKind kind) {
+  const auto columns = static_cast<std::size_t>(t.warps_n * t.n_tiles * 8);
+  const std::size_t sums = static_cast<std::size_t>(t.warps_k) *
+                           static_cast<std::size_t>(t.warps_m * t.m_tiles * 16) * columns;
+  return sums * sizeof(float) + (kind == ElementKind::kInt8 ? columns * sizeof(Units) : 0);
 }
 
 template <class Kind, int kM, int kN>
@@ -264,7 +108,10 @@ cudaError_t launch(const Parameters& p, const Launch& at) {
   constexpr int kDepth = kCost <= 4 ? 4 : kCost <= 6 ? 3 : 2;
   const ConvolutionTactic& t = p.tactic;
   const auto threads = static_cast<unsigned>(t.warps_m * t.warps_n * t.warps_k * kWarp);
-  return launch_kernel(convolve<Kind, kM, kN, kDepth>, grid_of(p), threads, shared_bytes(t), at, p);
+  return launch_kernel(
+      convolve<Kind, kM, kN, kDepth>, grid_of(p), threads,
+      shared_bytes(t, std::is_same_v<Kind, Int8> ? ElementKind::kInt8 : ElementKind::kFloat32), at,
+      p);
 }
 
 template <class Kind>
@@ -287,16 +134,19 @@ cudaError_t launch_kind(const Parameters& p, const Launch& at) {
   }
 }
 
-std::uint16_t half_bits(float x, ElementKind kind) {
-  std::uint16_t bits = 0;
+/// A number as it lies in memory; of 8 bits, which `x` is already.
+void encode_one(std::byte* to, float x, ElementKind kind) {
   if (kind == ElementKind::kHalf) {
     const __half h = __float2half_rn(x);
-    std::memcpy(&bits, &h, 2);
-  } else {
+    std::memcpy(to, &h, 2);
+  } else if (kind == ElementKind::kBfloat16) {
     const __nv_bfloat16 h = __float2bfloat16_rn(x);
-    std::memcpy(&bits, &h, 2);
+    std::memcpy(to, &h, 2);
+  } else if (kind == ElementKind::kInt8) {
+    *to = static_cast<std::byte>(static_cast<std::int8_t>(x));
+  } else {
+    std::memcpy(to, &x, 4);
   }
-  return bits;
 }
 
 }  // namespace
@@ -316,8 +166,8 @@ std::vector<ConvolutionTactic> convolution_tactics(const Convolution& shape, Ele
             if (wm * wn * wk > most_warps(m) || wk > chunks) continue;
             if (n * wn > 1 && n * wn / 2 >= n_tiles) continue;
             if (m * wm > m_tiles && m * wm / 2 >= m_tiles) continue;
-            if (shared_bytes(t) > kMostSharedBytes) continue;
-            if (wn * n * 8 % granule_of(kind) != 0) continue;
+            if (shared_bytes(t, kind) > kMostSharedBytes) continue;
+            if (kind != ElementKind::kInt8 && wn * n * 8 % granule_of(kind) != 0) continue;
             tactics.push_back(t);
           }
         }
@@ -354,12 +204,7 @@ std::vector<std::byte> pack_weights(const float* weights, const Convolution& c, 
         const float* from = weights + static_cast<std::size_t>(n) * k +
                             static_cast<std::size_t>(g) * static_cast<std::size_t>(granule);
         for (int e = 0; e < granule; ++e) {
-          if (granule == 4) {
-            std::memcpy(to + 4 * e, from + e, 4);
-          } else {
-            const std::uint16_t bits = half_bits(from[e], kind);
-            std::memcpy(to + 2 * e, &bits, 2);
-          }
+          encode_one(to + static_cast<std::size_t>(e) * byte_size(type_of(kind)), from[e], kind);
         }
       }
     }
@@ -377,7 +222,8 @@ cudaError_t launch_convolution(const Convolution& shape, ElementKind kind,
                      granules_of_k(shape, kind),
                      chunks_of_k(shape, kind),
                      ceil_div(shape.out_c, 8),
-                     blocks_of(shape.out_c, tactic)};
+                     blocks_of(shape.out_c, tactic),
+                     0x01010101U * static_cast<std::uint8_t>(arguments.zero_point)};
   switch (kind) {
     case ElementKind::kHalf:
       return launch_kind<Half>(p, at);
@@ -387,6 +233,8 @@ cudaError_t launch_convolution(const Convolution& shape, ElementKind kind,
       return launch_kind<Tf32>(p, at);
     case ElementKind::kFloat32:
       return launch_kind<Float32>(p, at);
+    case ElementKind::kInt8:
+      return launch_kind<Int8>(p, at);
   }
   return cudaErrorInvalidValue;
 }

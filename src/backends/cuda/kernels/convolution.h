@@ -7,6 +7,7 @@
 #include "backends/cuda/kernels/elements.h"
 
 // Convolutions over NHWC by the tensor cores, each thread block with a tile of pixels x channels.
+// Products of 8 bits are exact, and leave in 8 bits or as any other type (Epilogue::type).
 // What makes batch 1 slow are planes too small to fill the GPU: so the sum over K is split too,
 // among the warps of a block.
 
@@ -33,6 +34,7 @@ struct ConvolutionArguments {
   const void* x = nullptr;
   const void* weights = nullptr;  ///< By pack_weights.
   Epilogue epilogue;
+  int zero_point = 0;  ///< Of x in 8 bits.
   Sibling sibling{};
 };
 
@@ -44,7 +46,8 @@ struct ConvolutionArguments {
                                                                  ElementKind kind);
 
 /// Weights as the kernel reads them: for each chunk of K and each 8 output channels a granule for
-/// each lane. `weights` is [out_c][kernel_h][kernel_w][in_c], of the stored channels, as floats.
+/// each lane. `weights` is [out_c][kernel_h][kernel_w][in_c], of the stored channels, as floats; of
+/// kInt8 they are the stored integers.
 [[nodiscard]] std::vector<std::byte> pack_weights(const float* weights, const Convolution& shape,
                                                   ElementKind kind);
 

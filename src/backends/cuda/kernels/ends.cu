@@ -11,8 +11,11 @@ constexpr int kHeadThreads = 256;
 constexpr int kNearWeights = 4096;
 static_assert(kMostHeadClasses <= kHeadThreads);
 
-template <class Element>
-inline constexpr int kLanes = kGranuleBytes / static_cast<int>(sizeof(Element));
+/// Channels that a thread of the stem has.
+int stem_lanes(const Stem& stem) {
+  const bool any = stem.quantized || stem.type == ElementType::kInt8;
+  return any ? kLanes<AnyElement> : granule_of(stem.type);
+}
 
 /// What a block has of input and output.
 struct StemTile {
@@ -21,7 +24,7 @@ struct StemTile {
 };
 StemTile tile_of(const Stem& stem) {
   const Convolution& c = stem.shape;
-  const int items = c.out_w * (c.out_c / granule_of(stem.type));
+  const int items = c.out_w * (c.out_c / stem_lanes(stem));
   StemTile tile;
   tile.rows = items >= kStemThreads ? 1 : kStemThreads / items;
   if (tile.rows > c.out_h) tile.rows = c.out_h;
@@ -40,7 +43,7 @@ struct StemParameters {
 
 /// Lines of numbers, each `count` long, into shared memory. The source may be the host's, where
 /// each round of loads costs a way over the bus: so as many as can be are under way at once, and
-/// what begin() asks for is waited for in finish() only.
+/// what begin() asks for is waited for in finish() only, where each goes through `taken`.
 template <class Word>
 class Fetch {
  public:
@@ -62,16 +65,19 @@ class Fetch {
       }
     }
   }
-  __device__ void finish() {
+  template <class Taken>
+  __device__ void finish(Taken taken) {
     for (int round = 0; round * kUnderWay * kStemThreads < total_; ++round) {
       if (round > 0) begin(round);
 #pragma unroll
       for (int i = 0; i < kUnderWay; ++i) {
         const int at = threadIdx.x + (round * kUnderWay + i) * kStemThreads;
-        if (at < total_) {
-          *reinterpret_cast<Word*>(to_ + at / words_ * to_stride_ + at % words_ * kFloats) =
-              values_[i];
-        }
+        if (at >= total_) continue;
+        float* to = to_ + at / words_ * to_stride_ + at % words_ * kFloats;
+        auto* numbers = reinterpret_cast<float*>(&values_[i]);
+#pragma unroll
+        for (int e = 0; e < kFloats; ++e) numbers[e] = taken(numbers[e]);
+        *reinterpret_cast<Word*>(to) = values_[i];
       }
     }
   }
@@ -103,8 +109,15 @@ __device__ inline void fetch_stem(const StemParameters& p, float* weights, float
   of_weights.begin();
   wait_for_predecessor();
   of_image.begin();
-  of_weights.finish();
-  of_image.finish();
+  of_weights.finish([](float x) { return x; });
+  if (p.stem.quantized) {  // Stored numbers less their zero point.
+    const Scale& scale = p.stem.scale;
+    const float inverse = __frcp_rn(scale.scale);
+    const auto zero = static_cast<float>(scale.zero_point);
+    of_image.finish([&](float x) { return to_steps(x, inverse, scale.zero_point) - zero; });
+  } else {
+    of_image.finish([](float x) { return x; });
+  }
 }
 
 /// A thread a granule of channels of a pixel. kKernel and kChannels: window and channels of the
@@ -141,6 +154,7 @@ __global__ void __launch_bounds__(kStemThreads) convolve_stem(const StemParamete
     const int column = item % pixels % c.out_w;
     const int row = item % pixels / c.out_w;
     if (first_row + row >= c.out_h) continue;
+    const ChannelTerms<Element, kG> terms(p.epilogue, g * kG);
     float sum[kG] = {};
 #pragma unroll
     for (int ky = 0; ky < kernel_h; ++ky) {
@@ -166,6 +180,7 @@ __global__ void __launch_bounds__(kStemThreads) convolve_stem(const StemParamete
         }
       }
     }
+    terms.apply(sum);
     const int at = (static_cast<int>(blockIdx.y) * c.out_h + first_row + row) * c.out_w + column;
     finish_channels<Element, kG>(p.epilogue, static_cast<std::size_t>(at), g * kG, c.out_c, sum);
   }
@@ -181,6 +196,19 @@ __device__ inline float warp_largest(float x) {
     x = other > x || isnan(other) ? other : x;
   }
   return x;
+}
+
+/// From the sum of a plane, of 8 bits that of the stored numbers.
+template <class Element>
+__device__ inline float mean_of(const Head& p, float sum) {
+  if constexpr (std::is_same_v<Element, std::int8_t>) {
+    sum = p.scale.scale * (sum - static_cast<float>(p.plane * p.scale.zero_point));
+  }
+  const float mean = sum / static_cast<float>(p.plane);
+  if (!p.quantized) return mean;
+  const Scale& s = p.mean_scale;
+  return s.scale *
+         (to_steps(mean, __frcp_rn(s.scale), s.zero_point) - static_cast<float>(s.zero_point));
 }
 
 /// A block an image.
@@ -200,7 +228,7 @@ __global__ void __launch_bounds__(kHeadThreads)
   const int g = threadIdx.x % granules;
   const int strip = threadIdx.x / granules;
   const auto* from =
-      static_cast<const uint4*>(x) + static_cast<std::size_t>(blockIdx.x) * p.plane * granules;
+      static_cast<const Element*>(x) + static_cast<std::size_t>(blockIdx.x) * p.plane * p.stored_c;
   float sum[kG] = {};
   // Weights that fit are there before the planes are.
   const int count = p.classes * p.used_c;
@@ -210,10 +238,10 @@ __global__ void __launch_bounds__(kHeadThreads)
     scores[threadIdx.x] = bias == nullptr ? 0.F : __ldg(bias + threadIdx.x);
   wait_for_predecessor();
   for (int pixel = strip; strip < strips && pixel < p.plane; pixel += strips) {
-    const uint4 raw = from[pixel * granules + g];
-    const auto* elements = reinterpret_cast<const Element*>(&raw);
+    float numbers[kG];
+    load_elements<Element>(numbers, from, static_cast<std::size_t>(pixel * granules + g) * kG);
 #pragma unroll
-    for (int e = 0; e < kG; ++e) sum[e] += to_float(elements[e]);
+    for (int e = 0; e < kG; ++e) sum[e] += numbers[e];
   }
   if (strip < strips) {
 #pragma unroll
@@ -224,7 +252,7 @@ __global__ void __launch_bounds__(kHeadThreads)
     float total = 0;
 #pragma unroll 8
     for (int s = 0; s < strips; ++s) total += parts[s * p.stored_c + c];
-    means[c] = total / static_cast<float>(p.plane);
+    means[c] = mean_of<Element>(p, total);
   }
   __syncthreads();
   const int lane = threadIdx.x % kWarp;
@@ -280,6 +308,10 @@ cudaError_t launch_stem(const Stem& stem, const float* x, const float* weights,
   const StemParameters p{stem, tile_of(stem), x, weights, epilogue, wide};
   const dim3 grid(static_cast<unsigned>(ceil_div(stem.shape.out_h, p.tile.rows)),
                   static_cast<unsigned>(stem.shape.batch));
+  if (stem.quantized || stem.type == ElementType::kInt8) {
+    return launch_kernel(convolve_stem<AnyElement, 0, 0>, grid, kStemThreads,
+                         stem_shared_bytes(stem), launch, p);
+  }
   return with_element(stem.type, [&](auto zero) {
     using Element = decltype(zero);
     const bool usual = c.kernel_h == 3 && c.kernel_w == 3 && c.in_c == 3;
@@ -290,7 +322,7 @@ cudaError_t launch_stem(const Stem& stem, const float* x, const float* weights,
 
 cudaError_t launch_head(const Head& head, void* y, const void* x, const float* weights,
                         const float* bias, const Launch& launch) {
-  return with_element(head.type, [&](auto zero) {
+  return with_any_element(head.type, [&](auto zero) {
     return launch_kernel(classify<decltype(zero)>, dim3(static_cast<unsigned>(head.batch)),
                          kHeadThreads, 0, launch, head, y, x, weights, bias, launch.completion);
   });

@@ -14,7 +14,13 @@ struct Stem {
   Convolution shape{};  ///< in_c as it is, out_c as stored.
   ElementType type = ElementType::kFloat32;
   bool planar = false;  ///< The input is NCHW, else NHWC.
+  /// The caller's floats are brought into 8 bits first; weights are stored integers then, and sums
+  /// of their products exact (the epilogue's factors make them real numbers).
+  bool quantized = false;
+  Scale scale{};  ///< Of those.
 };
+/// More could be inexact as floats.
+inline constexpr int kMostQuantizedTaps = (1 << 24) / (255 * 127);
 /// More than a block gets is more than this kernel can do.
 [[nodiscard]] std::size_t stem_shared_bytes(const Stem& stem);
 /// `weights` are [kernel_h][kernel_w][in_c][out_c], floats, zeros for filling.
@@ -28,6 +34,9 @@ struct Head {
   int batch = 1, plane = 1;
   int stored_c = 1, used_c = 1, classes = 1;
   bool softmax = false;
+  Scale scale{};           ///< Of planes in 8 bits.
+  bool quantized = false;  ///< The means pass through 8 bits.
+  Scale mean_scale{};
 };
 inline constexpr int kMostHeadChannels = 1024;
 inline constexpr int kMostHeadClasses = 256;

@@ -20,45 +20,31 @@ struct MapParameters {
   const void* b = nullptr;
 };
 
+__device__ inline float load_real(const void* from, const Strided& layout, std::size_t index) {
+  float x[1];
+  load_together(x, from, layout.type, layout.scale, index);
+  return x[0];
+}
+
 template <int kWidth>
 __device__ inline void load_stretch(float (&x)[kWidth], const void* from, const Strided& layout,
                                     Access access, std::size_t offset, int inner_stride, int used) {
   if (access == Access::kRepeated) {
-    const float one = load(from, layout.type, offset);
+    const float one = load_real(from, layout, offset);
 #pragma unroll
     for (int e = 0; e < kWidth; ++e) x[e] = one;
     return;
   }
   if constexpr (kWidth > 1) {
     if (access == Access::kTogether && used >= kWidth) {
-      if (layout.type == ElementType::kFloat32) {
-        const float* source = static_cast<const float*>(from) + offset;
-#pragma unroll
-        for (int e = 0; e < kWidth; e += 4) {
-          const float4 f = *reinterpret_cast<const float4*>(source + e);
-          x[e] = f.x;
-          x[e + 1] = f.y;
-          x[e + 2] = f.z;
-          x[e + 3] = f.w;
-        }
-      } else {
-        const auto* source = static_cast<const std::uint16_t*>(from) + offset;
-        alignas(kGranuleBytes) std::uint16_t bits[kWidth];
-#pragma unroll
-        for (int e = 0; e < kWidth; e += 4) {
-          *reinterpret_cast<uint2*>(bits + e) = *reinterpret_cast<const uint2*>(source + e);
-        }
-#pragma unroll
-        for (int e = 0; e < kWidth; ++e)
-          x[e] = load(bits, layout.type, static_cast<std::size_t>(e));
-      }
+      load_together(x, from, layout.type, layout.scale, offset);
       return;
     }
   }
 #pragma unroll
   for (int e = 0; e < kWidth; ++e) {
     const std::size_t at = offset + static_cast<std::size_t>(e) * inner_stride;
-    x[e] = e < used ? load(from, layout.type, at) : 0.F;
+    x[e] = e < used ? load_real(from, layout, at) : 0.F;
   }
 }
 
@@ -118,14 +104,12 @@ __global__ void __launch_bounds__(kThreads) map_elements(const MapParameters p) 
 #pragma unroll
     for (int e = 0; e < kWidth; ++e) x[e] = activate(op.kind, op.alpha, op.beta, x[e]);
   }
-  alignas(kGranuleBytes) Element out[kWidth];
 #pragma unroll
-  for (int e = 0; e < kWidth; ++e) out[e] = from_float<Element>(e < used ? x[e] : 0.F);
-  Element* result = static_cast<Element*>(p.result) + to;
-  if constexpr (kWidth > 1) {
-    *reinterpret_cast<uint4*>(result) = *reinterpret_cast<const uint4*>(out);
+  for (int e = 0; e < kWidth; ++e) x[e] = e < used ? x[e] : 0.F;
+  if constexpr (std::is_same_v<Element, std::int8_t>) {
+    store_together(p.result, ElementType::kInt8, m.result.scale, to, x);
   } else {
-    *result = out[0];
+    store_elements<Element>(p.result, to, x);
   }
 }
 
@@ -176,7 +160,7 @@ cudaError_t launch_map(const Map& map, void* result, const void* a, const void* 
   for (int axis = 0; axis < map.axes; ++axis) p.items *= map.extents[axis];
   p.items /= width;
   const dim3 grid(static_cast<unsigned>(ceil_div(p.items, kThreads)));
-  return with_element(map.result.type, [&](auto zero) {
+  return with_any_element(map.result.type, [&](auto zero) {
     using Element = decltype(zero);
     constexpr int kWide = kGranuleBytes / static_cast<int>(sizeof(Element));
     return launch_kernel(wide ? map_elements<Element, kWide> : map_elements<Element, 1>, grid,

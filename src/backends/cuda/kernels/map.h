@@ -3,7 +3,8 @@
 
 #include "backends/cuda/kernels/elements.h"
 
-// Whatever goes element by element: copies between layouts and types, arithmetic of two operands
+// Whatever goes element by element: copies between layouts and types (into 8 bits and out of them
+// too), arithmetic of two operands
 // that broadcast, activations; and copies by a table of positions.
 
 namespace hedge::cuda {
@@ -16,6 +17,7 @@ enum class MapOp : std::uint8_t { kCopy, kAdd, kSub, kMul, kDiv, kMin, kMax, kPR
 struct Strided {
   ElementType type = ElementType::kFloat32;
   int strides[kMostAxes] = {};
+  Scale scale{};  ///< Of 8 bits.
 };
 
 /// result[i] = post_ops(a[i] op b[i]) over `extents`. The result may lie over `a` or `b` where the

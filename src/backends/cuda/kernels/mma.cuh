@@ -38,6 +38,12 @@ struct Float32 {
   using Accumulator = float;
 };
 
+/// Bytes, added in 32 bits, which wrap around.
+struct Int8 {
+  using Element = std::int8_t;
+  using Accumulator = int;
+};
+
 template <class Kind>
 inline constexpr int kGranule = kGranuleBytes / static_cast<int>(sizeof(typename Kind::Element));
 
@@ -57,6 +63,14 @@ __device__ inline void mma(Bfloat16, float (&d)[4], const std::uint32_t (&a)[4],
       "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
       "{%0,%1,%2,%3},{%4,%5,%6,%7},{%8,%9},{%0,%1,%2,%3};\n"
       : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+__device__ inline void mma(Int8, int (&d)[4], const std::uint32_t (&a)[4],
+                           const std::uint32_t (&b)[2]) {
+  asm volatile(
+      "mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 "
+      "{%0,%1,%2,%3},{%4,%5,%6,%7},{%8,%9},{%0,%1,%2,%3};\n"
+      : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3])
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
 __device__ inline void mma_tf32(float (&d)[4], const std::uint32_t (&a)[4],
@@ -100,8 +114,8 @@ __device__ inline void mma(Float32, float (&d)[4], const std::uint32_t (&a)[4],
 /// d += rows x columns over one chunk: `low` and `high` are this thread's granules of rows g and
 /// g + 8, `b` that of column g. d[0..1] are (g, 2t..2t+1), d[2..3] (g + 8, the same), t = lane % 4.
 template <class Kind>
-__device__ inline void multiply(float (&d)[4], const uint4& low, const uint4& high,
-                                const uint4& b) {
+__device__ inline void multiply(typename Kind::Accumulator (&d)[4], const uint4& low,
+                                const uint4& high, const uint4& b) {
   detail::mma(Kind{}, d, {low.x, high.x, low.y, high.y}, {b.x, b.y});
   detail::mma(Kind{}, d, {low.z, high.z, low.w, high.w}, {b.z, b.w});
 }

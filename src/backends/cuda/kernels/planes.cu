@@ -9,26 +9,32 @@ namespace {
 constexpr int kThreads = 128;
 
 template <class Element>
-inline constexpr int kLanes = kGranuleBytes / static_cast<int>(sizeof(Element));
+inline constexpr bool kIsInteger = std::is_same_v<Element, std::int8_t>;
 
 template <class Element>
 __device__ inline void load_granule(float (&x)[kLanes<Element>], const void* from,
                                     std::size_t granule) {
-  const uint4 raw = static_cast<const uint4*>(from)[granule];
-  const auto* elements = reinterpret_cast<const Element*>(&raw);
-#pragma unroll
-  for (int e = 0; e < kLanes<Element>; ++e) x[e] = to_float(elements[e]);
+  load_elements<Element>(x, from, granule * kLanes<Element>);
 }
 
+/// Sums of so many numbers (of 8 bits the stored ones) over n; the largest of some as a sum of one.
 template <class Element>
-__device__ inline void store_granule(void* to, std::size_t granule,
-                                     const float (&x)[kLanes<Element>], int used) {
-  uint4 raw;
-  auto* elements = reinterpret_cast<Element*>(&raw);
+__device__ inline void store_mean(const Pool& p, void* to, std::size_t granule,
+                                  float (&x)[kLanes<Element>], int count, int n, int channel) {
+  constexpr int kG = kLanes<Element>;
 #pragma unroll
-  for (int e = 0; e < kLanes<Element>; ++e)
-    elements[e] = from_float<Element>(e < used ? x[e] : 0.F);
-  static_cast<uint4*>(to)[granule] = raw;
+  for (int e = 0; e < kG; ++e) {
+    if constexpr (kIsInteger<Element>) {
+      x[e] = p.scale.scale * (x[e] - static_cast<float>(count * p.scale.zero_point));
+    }
+    if (n != 1) x[e] = n == 0 ? 0.F : x[e] / static_cast<float>(n);
+    if (channel + e >= p.used_c) x[e] = 0;
+  }
+  if constexpr (kIsInteger<Element>) {
+    store_together(to, p.result_type, p.result_scale, granule * kG, x);
+  } else {
+    store_elements<Element>(to, granule * kG, x);
+  }
 }
 
 __device__ inline float largest(float a, float b) {
@@ -41,7 +47,7 @@ __global__ void __launch_bounds__(kThreads) pool_windows(const Pool p, void* y, 
   constexpr int kG = kLanes<Element>;
   let_successor_begin();
   const Convolution& c = p.shape;
-  const int granules = c.in_c / kG;
+  const int granules = c.out_c / kG;
   const int item = blockIdx.x * kThreads + threadIdx.x;
   wait_for_predecessor();
   if (item >= c.batch * c.out_h * c.out_w * granules) return;
@@ -67,19 +73,16 @@ __global__ void __launch_bounds__(kThreads) pool_windows(const Pool p, void* y, 
       float from[kG];
       load_granule<Element>(
           from, x,
-          (static_cast<std::size_t>(image * c.in_h + row) * c.in_w + column) * granules + g);
+          (static_cast<std::size_t>(image * c.in_h + row) * c.in_w + column) * (c.in_c / kG) + g);
 #pragma unroll
       for (int e = 0; e < kG; ++e) {
         value[e] = p.op == PoolOp::kMax ? largest(value[e], from[e]) : value[e] + from[e];
       }
     }
   }
-  if (p.op != PoolOp::kMax) {
-    const int n = p.op == PoolOp::kMeanInside ? inside : padded;
-#pragma unroll
-    for (int e = 0; e < kG; ++e) value[e] = n == 0 ? 0.F : value[e] / static_cast<float>(n);
-  }
-  store_granule<Element>(y, static_cast<std::size_t>(item), value, p.used_c - g * kG);
+  if (p.op == PoolOp::kMax) inside = 1;
+  const int n = p.op == PoolOp::kMax ? 1 : p.op == PoolOp::kMeanInside ? inside : padded;
+  store_mean<Element>(p, y, static_cast<std::size_t>(item), value, inside, n, g * kG);
 }
 
 /// The whole plane: a block a granule of channels of an image.
@@ -89,7 +92,7 @@ __global__ void __launch_bounds__(kThreads) pool_planes(const Pool p, void* y, c
   __shared__ float parts[kThreads / kWarp][kG];
   let_successor_begin();
   const Convolution& c = p.shape;
-  const int granules = c.in_c / kG;
+  const int granules = c.out_c / kG;
   const int g = blockIdx.x % granules;
   const int image = blockIdx.x / granules;
   const int plane = c.in_h * c.in_w;
@@ -101,7 +104,7 @@ __global__ void __launch_bounds__(kThreads) pool_planes(const Pool p, void* y, c
   for (int pixel = threadIdx.x; pixel < plane; pixel += kThreads) {
     float from[kG];
     load_granule<Element>(from, x,
-                          (static_cast<std::size_t>(image) * plane + pixel) * granules + g);
+                          (static_cast<std::size_t>(image) * plane + pixel) * (c.in_c / kG) + g);
 #pragma unroll
     for (int e = 0; e < kG; ++e)
       value[e] = is_max ? largest(value[e], from[e]) : value[e] + from[e];
@@ -122,9 +125,10 @@ __global__ void __launch_bounds__(kThreads) pool_planes(const Pool p, void* y, c
     for (int w = 1; w < kThreads / kWarp; ++w) {
       total = is_max ? largest(total, parts[w][e]) : total + parts[w][e];
     }
-    value[e] = is_max ? total : total / static_cast<float>(plane);
+    value[e] = total;
   }
-  store_granule<Element>(y, static_cast<std::size_t>(blockIdx.x), value, p.used_c - g * kG);
+  store_mean<Element>(p, y, static_cast<std::size_t>(blockIdx.x), value, is_max ? 1 : plane,
+                      is_max ? 1 : plane, g * kG);
 }
 
 struct GroupedParameters {
@@ -134,39 +138,77 @@ struct GroupedParameters {
   Epilogue epilogue;
 };
 
+/// Sums of bytes are exact.
+template <class Element>
+using SumOf = std::conditional_t<kIsInteger<Element>, int, float>;
+template <class Element>
+using StoredOf = std::conditional_t<kIsInteger<Element>, AnyElement, Element>;
+
+/// What a granule holds, the zero point taken off.
+template <class Element, class Raw>
+__device__ inline SumOf<Element> number(const Raw& raw, int e, int zero_point) {
+  const Element x = reinterpret_cast<const Element*>(&raw)[e];
+  if constexpr (kIsInteger<Element>) {
+    return static_cast<int>(x) - zero_point;
+  } else {
+    return to_float(x);
+  }
+}
+
+template <class Element, int kG>
+__device__ inline void finish_sums(const GroupedParameters& p, int pixel, int channel,
+                                   const SumOf<Element> (&sum)[kG],
+                                   const ChannelTerms<StoredOf<Element>, kG>& terms) {
+  float x[kG];
+#pragma unroll
+  for (int e = 0; e < kG; ++e) x[e] = static_cast<float>(sum[e]);
+  terms.apply(x);
+  finish_channels<StoredOf<Element>, kG>(p.epilogue, static_cast<std::size_t>(pixel), channel,
+                                         p.convolution.shape.out_c, x);
+}
+
+/// A granule as it is loaded.
+template <class Element>
+using RawOf = std::conditional_t<kLanes<Element> * sizeof(Element) == kGranuleBytes, uint4, uint2>;
+
 /// One input channel an output channel: a thread a granule of them.
 template <class Element>
 __global__ void __launch_bounds__(kThreads) convolve_depthwise(const GroupedParameters p) {
   constexpr int kG = kLanes<Element>;
+  using Raw = RawOf<Element>;
   let_successor_begin();
   const Convolution& c = p.convolution.shape;
   const int granules = c.out_c / kG;
   const int item = blockIdx.x * kThreads + threadIdx.x;
-  wait_for_predecessor();
-  if (item >= c.batch * c.out_h * c.out_w * granules) return;
+  const bool works = item < c.batch * c.out_h * c.out_w * granules;
   const int g = item % granules;
+  const ChannelTerms<StoredOf<Element>, kG> terms(p.epilogue, g * kG, works);
+  wait_for_predecessor();
+  if (!works) return;
   const int pixel = item / granules;
   const int left = pixel % c.out_w * c.stride_w - c.pad_left;
   const int top = pixel / c.out_w % c.out_h * c.stride_h - c.pad_top;
   const int image = pixel / (c.out_w * c.out_h);
-  float sum[kG] = {};
+  SumOf<Element> sum[kG] = {};
   for (int ky = 0; ky < c.kernel_h; ++ky) {
     const int row = top + ky * c.dilation_h;
     if (row < 0 || row >= c.in_h) continue;
     for (int kx = 0; kx < c.kernel_w; ++kx) {
       const int column = left + kx * c.dilation_w;
       if (column < 0 || column >= c.in_w) continue;
-      float from[kG], weight[kG];
-      load_granule<Element>(
-          from, p.x,
-          (static_cast<std::size_t>(image * c.in_h + row) * c.in_w + column) * granules + g);
-      load_granule<Element>(weight, p.weights,
-                            static_cast<std::size_t>(ky * c.kernel_w + kx) * granules + g);
+      const std::size_t at =
+          (static_cast<std::size_t>(image * c.in_h + row) * c.in_w + column) * (c.in_c / kG) + g;
+      const Raw from = static_cast<const Raw*>(p.x)[at];
+      const Raw weight = __ldg(static_cast<const Raw*>(p.weights) +
+                               static_cast<std::size_t>(ky * c.kernel_w + kx) * granules + g);
 #pragma unroll
-      for (int e = 0; e < kG; ++e) sum[e] += from[e] * weight[e];
+      for (int e = 0; e < kG; ++e) {
+        sum[e] +=
+            number<Element>(from, e, p.convolution.zero_point) * number<Element>(weight, e, 0);
+      }
     }
   }
-  finish_channels<Element, kG>(p.epilogue, static_cast<std::size_t>(pixel), g * kG, c.out_c, sum);
+  finish_sums<Element>(p, pixel, g * kG, sum, terms);
 }
 
 /// The same for the usual window of 3x3: all loads under way at once, the weights' before the
@@ -175,6 +217,7 @@ template <class Element>
 __global__ void __launch_bounds__(kThreads) convolve_depthwise_3x3(const GroupedParameters p) {
   constexpr int kG = kLanes<Element>;
   constexpr int kTaps = 9;
+  using Raw = RawOf<Element>;
   let_successor_begin();
   const Convolution& c = p.convolution.shape;
   const int granules = c.out_c / kG;
@@ -185,33 +228,35 @@ __global__ void __launch_bounds__(kThreads) convolve_depthwise_3x3(const Grouped
   const int left = pixel % c.out_w * c.stride_w - c.pad_left;
   const int top = pixel / c.out_w % c.out_h * c.stride_h - c.pad_top;
   const int image = pixel / (c.out_w * c.out_h);
-  const auto* input = static_cast<const uint4*>(p.x);
-  uint4 weights[kTaps], from[kTaps];
+  const auto* input = static_cast<const Raw*>(p.x);
+  Raw weights[kTaps], from[kTaps];
+  bool inside[kTaps];
 #pragma unroll
   for (int t = 0; t < kTaps; ++t) {
-    weights[t] =
-        works ? __ldg(static_cast<const uint4*>(p.weights) + t * granules + g) : uint4{0, 0, 0, 0};
+    weights[t] = works ? __ldg(static_cast<const Raw*>(p.weights) + t * granules + g) : Raw{};
   }
+  const ChannelTerms<StoredOf<Element>, kG> terms(p.epilogue, g * kG, works);
   wait_for_predecessor();
   if (!works) return;
 #pragma unroll
   for (int t = 0; t < kTaps; ++t) {
     const int row = top + t / 3 * c.dilation_h;
     const int column = left + t % 3 * c.dilation_w;
-    const bool inside = row >= 0 && row < c.in_h && column >= 0 && column < c.in_w;
+    inside[t] = row >= 0 && row < c.in_h && column >= 0 && column < c.in_w;
     const std::size_t at =
-        (static_cast<std::size_t>(image * c.in_h + row) * c.in_w + column) * granules + g;
-    from[t] = inside ? input[at] : uint4{0, 0, 0, 0};
+        (static_cast<std::size_t>(image * c.in_h + row) * c.in_w + column) * (c.in_c / kG) + g;
+    from[t] = inside[t] ? input[at] : Raw{};
   }
-  float sum[kG] = {};
+  SumOf<Element> sum[kG] = {};
 #pragma unroll
   for (int t = 0; t < kTaps; ++t) {
-    const auto* x = reinterpret_cast<const Element*>(&from[t]);
-    const auto* w = reinterpret_cast<const Element*>(&weights[t]);
+    const int zero_point = inside[t] ? p.convolution.zero_point : 0;
 #pragma unroll
-    for (int e = 0; e < kG; ++e) sum[e] += to_float(x[e]) * to_float(w[e]);
+    for (int e = 0; e < kG; ++e) {
+      sum[e] += number<Element>(from[t], e, zero_point) * number<Element>(weights[t], e, 0);
+    }
   }
-  finish_channels<Element, kG>(p.epilogue, static_cast<std::size_t>(pixel), g * kG, c.out_c, sum);
+  finish_sums<Element>(p, pixel, g * kG, sum, terms);
 }
 
 /// Any groups: a thread an output channel of a pixel.
@@ -228,7 +273,8 @@ __global__ void __launch_bounds__(kThreads) convolve_groups(const GroupedParamet
   const int top = pixel / c.out_w % c.out_h * c.stride_h - c.pad_top;
   const int image = pixel / (c.out_w * c.out_h);
   const int first = channel / p.convolution.group_out * p.convolution.group_in;
-  float sum[1] = {};
+  const ChannelTerms<StoredOf<Element>, 1> terms(p.epilogue, channel);
+  SumOf<Element> sum[1] = {};
   const bool used = channel < p.epilogue.used_c;  // Filling has no group.
   for (int ky = 0; used && ky < c.kernel_h; ++ky) {
     const int row = top + ky * c.dilation_h;
@@ -244,11 +290,12 @@ __global__ void __launch_bounds__(kThreads) convolve_groups(const GroupedParamet
           static_cast<std::size_t>(ky * c.kernel_w + kx) * p.convolution.group_in * c.out_c +
           channel;
       for (int i = 0; i < p.convolution.group_in; ++i) {
-        sum[0] += to_float(from[i]) * to_float(weight[static_cast<std::size_t>(i) * c.out_c]);
+        sum[0] += number<Element>(from[i], 0, p.convolution.zero_point) *
+                  number<Element>(weight[static_cast<std::size_t>(i) * c.out_c], 0, 0);
       }
     }
   }
-  finish_channels<Element, 1>(p.epilogue, static_cast<std::size_t>(pixel), channel, c.out_c, sum);
+  finish_sums<Element>(p, pixel, channel, sum, terms);
 }
 
 __global__ void __launch_bounds__(kThreads) normalize_locally(const Lrn p, void* y, const void* x) {
@@ -283,9 +330,9 @@ cudaError_t launch_pool(const Pool& pool, void* y, const void* x, const Launch& 
   const Convolution& c = pool.shape;
   const bool whole = c.out_h == 1 && c.out_w == 1 && c.kernel_h == c.in_h && c.kernel_w == c.in_w &&
                      c.pad_top == 0 && c.pad_left == 0 && c.dilation_h == 1 && c.dilation_w == 1;
-  return with_element(pool.type, [&](auto zero) {
+  return with_any_element(pool.type, [&](auto zero) {
     using Element = decltype(zero);
-    const int granules = c.in_c / kLanes<Element>;
+    const int granules = c.out_c / kLanes<Element>;
     const dim3 grid =
         whole ? dim3(static_cast<unsigned>(c.batch * granules)) : blocks_for(c.pixels() * granules);
     return launch_kernel(whole ? pool_planes<Element> : pool_windows<Element>, grid, kThreads, 0,
@@ -297,7 +344,7 @@ cudaError_t launch_grouped(const GroupedConvolution& convolution, const void* x,
                            const void* weights, const Epilogue& epilogue, const Launch& launch) {
   const GroupedParameters p{convolution, x, weights, epilogue};
   const bool depthwise = convolution.group_in == 1 && convolution.group_out == 1;
-  return with_element(convolution.type, [&](auto zero) {
+  return with_any_element(convolution.type, [&](auto zero) {
     using Element = decltype(zero);
     const int items = convolution.shape.pixels() * convolution.shape.out_c;
     const bool usual = convolution.shape.kernel_h == 3 && convolution.shape.kernel_w == 3;

@@ -16,9 +16,13 @@ enum class PoolOp : std::uint8_t {
 struct Pool {
   PoolOp op = PoolOp::kMax;
   ElementType type = ElementType::kFloat32;
-  Convolution shape{};  ///< in_c and out_c are the same.
+  Convolution shape{};  ///< in_c and out_c differ by filling only.
   int used_c = 1;
   int pad_bottom = 0, pad_right = 0;
+  /// Of 8 bits, which may leave as another type.
+  Scale scale{};
+  ElementType result_type = ElementType::kFloat32;
+  Scale result_scale{};
 };
 [[nodiscard]] cudaError_t launch_pool(const Pool& pool, void* y, const void* x,
                                       const Launch& launch);
@@ -28,6 +32,7 @@ struct GroupedConvolution {
   Convolution shape{};
   ElementType type = ElementType::kFloat32;
   int group_in = 1, group_out = 1;
+  int zero_point = 0;  ///< Of x in 8 bits.
 };
 /// `weights` are [kernel_h][kernel_w][group_in][out_c], of the type; zeros for filling.
 [[nodiscard]] cudaError_t launch_grouped(const GroupedConvolution& convolution, const void* x,
