@@ -101,6 +101,18 @@ TEST(CudaIntegerPlans, OfAResidualNetNeedNoReorders) {
   }
 }
 
+/// A shortcut that is pooled and padded moves bytes into the layout that the sum wants.
+TEST(CudaIntegerPlans, PadsMoveBytesOnce) {
+  Graph graph = test::small_nets().at(2).second();
+  optimize(graph);
+  for (const Graph& net : {graph, test::quantized(test::small_nets().at(2).second())}) {
+    const std::string text = text_of(*plan_of(net));
+    const std::size_t gather = text.find("Pad hedge:gather");
+    ASSERT_NE(gather, std::string::npos) << text;
+    EXPECT_EQ(text.find("reorder", gather), std::string::npos) << text;
+  }
+}
+
 TEST(CudaIntegerPlans, GiveLayersTheirOwnPrecisions) {
   const Graph graph = test::quantized(test::small_nets().at(1).second(), {.keep = {"first"}});
   std::string first;

@@ -22,7 +22,7 @@ struct Parameters {
 
 /// Channels of a pixel that a thread stores at once.
 template <class Kind>
-inline constexpr int kStored = std::is_same_v<Kind, Int8> ? 4 : kGranule<Kind>;
+inline constexpr int kStored = std::is_same_v<Kind, Int8> ? kLanes<AnyElement> : kGranule<Kind>;
 template <class Kind>
 using Stored = std::conditional_t<std::is_same_v<Kind, Int8>, AnyElement, typename Kind::Element>;
 
@@ -183,9 +183,7 @@ __device__ inline uint4 load_tensor(const Parameters& p, const Item<Kind>& item)
   if constexpr (std::is_same_v<Kind, Int8>) {
     if (op.type == ElementType::kInt8) {
       copy_words<kStored<Kind>>(&tensor, static_cast<const std::int8_t*>(op.operand) + index);
-    } else if (op.type == ElementType::kFloat32) {
-      copy_words<4 * kStored<Kind>>(&tensor, static_cast<const float*>(op.operand) + index);
-    } else {
+    } else if (op.type != ElementType::kFloat32) {
       copy_words<2 * kStored<Kind>>(&tensor, static_cast<const __half*>(op.operand) + index);
     }
   } else {
