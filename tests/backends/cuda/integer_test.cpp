@@ -101,15 +101,23 @@ TEST(CudaIntegerPlans, OfAResidualNetNeedNoReorders) {
   }
 }
 
-/// A shortcut that is pooled and padded moves bytes into the layout that the sum wants.
-TEST(CudaIntegerPlans, PadsMoveBytesOnce) {
-  Graph graph = test::small_nets().at(2).second();
-  optimize(graph);
-  for (const Graph& net : {graph, test::quantized(test::small_nets().at(2).second())}) {
-    const std::string text = text_of(*plan_of(net));
-    const std::size_t gather = text.find("Pad hedge:gather");
-    ASSERT_NE(gather, std::string::npos) << text;
-    EXPECT_EQ(text.find("reorder", gather), std::string::npos) << text;
+/// What moves by a table of positions lies as its reader wants it.
+TEST(CudaIntegerPlans, MovedBytesNeedNoReorder) {
+  const auto net = [] {
+    GraphBuilder g;
+    const ValueId x = g.conv(g.input({1, 16, 6, 6}), 16, 64);
+    const ValueId y = g.node("DepthToSpace", {x}, {{"blocksize", std::int64_t{2}}});
+    return g.finish({g.node("Flatten", {g.conv(y, 16, 8)})});
+  };
+  Graph floats = net();
+  optimize(floats);
+  for (const Graph& graph : {floats, test::quantized(net())}) {
+    const auto plan = plan_of(graph);
+    const auto gather = std::ranges::find_if(
+        plan->steps, [](const Step& step) { return step.kernel == "DepthToSpace hedge:gather"; });
+    ASSERT_NE(gather, plan->steps.end()) << text_of(*plan);
+    ASSERT_NE(gather + 1, plan->steps.end());
+    EXPECT_TRUE((gather + 1)->kernel.starts_with("Conv hedge:tensor_cores")) << text_of(*plan);
   }
 }
 
