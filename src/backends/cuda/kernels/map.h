@@ -35,8 +35,8 @@ struct Map {
 [[nodiscard]] cudaError_t launch_map(const Map& map, void* result, const void* a, const void* b,
                                      const Launch& launch);
 
-/// result[i] = from[sources[i]] for `count` elements that lie together; kFill is `fill`, kNothing the
-/// filling of a layout.
+/// result[i] = from[sources[i]] for `count` elements that lie together; kFill is `fill`, kNothing
+/// the filling of a layout.
 struct Gather {
   static constexpr std::int32_t kFill = -1, kNothing = -2;
   ElementType result = ElementType::kFloat32, from = ElementType::kFloat32;
