@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <array>
 #include <filesystem>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "base/cancellation.h"
 #include "base/clock.h"
@@ -142,11 +142,12 @@ void print_engine(const Program& program, const std::filesystem::path& path,
 }
 
 void print_choice(const Program& program, const BestReport& best) {
-  constexpr std::array kPrecisions{"fp32", "bf16", "int8"};
-  for (const char* precision : kPrecisions) program.print("{:>6} us  ", precision);
+  std::vector<const char*> precisions{"fp32", "bf16", "int8"};
+  if (best.time_us.contains("fp16")) precisions.insert(precisions.begin() + 2, "fp16");
+  for (const char* precision : precisions) program.print("{:>6} us  ", precision);
   program.print("chosen  layer\n");
   for (const BestLayer& layer : best.layers) {
-    for (const char* precision : kPrecisions) {
+    for (const char* precision : precisions) {
       const auto time = layer.time_us.find(precision);
       program.print("{:>9}  ",
                     time == layer.time_us.end() ? "-" : fmt::format("{:.2f}", time->second));

@@ -19,6 +19,7 @@ class Container : public testing::Test {
     const auto bytes = std::make_shared<std::vector<std::byte>>(1000, std::byte{0x5a});
     container_.info.model = "tiny";
     container_.info.precision = "fp32";
+    container_.info.tf32 = true;
     container_.info.backend = "null";
     container_.info.inputs = {{"in", {1, 2, 2, 3}}};
     container_.info.outputs = {{"out", {1, 10}}};
@@ -53,6 +54,7 @@ class Container : public testing::Test {
 TEST_F(Container, RoundTrip) {
   const EngineContainer back = load_container(path_);
   EXPECT_EQ(back.info.model, "tiny");
+  EXPECT_TRUE(back.info.tf32);
   EXPECT_EQ(back.info.preprocessing, container_.info.preprocessing);
   EXPECT_EQ(back.info.outputs.at(0).shape, (std::vector<std::int64_t>{1, 10}));
   EXPECT_EQ(back.layer_choices, container_.layer_choices);

@@ -169,24 +169,29 @@ Obstacle Compiler::compile_moving(const Node& node) {
   const auto traced = trace_movement(graph_, node);
   if (!traced) return "operands that are not constant, or a very large one";
   const Shape& shape = shape_of(node.outputs[0]);
-  Located from = locate(node.inputs[0]);
-  std::vector<std::int32_t> offsets = offsets_in(from.layout, traced->sources);
+  const Located from = locate(node.inputs[0]);
+  const std::vector<std::int32_t> offsets = offsets_in(from.layout, traced->sources);
   if (const auto view = as_view(offsets, shape)) {
     Located seen = moved(from, view->start);
     seen.layout = {shape, view->strides, from.layout.type, -1, 0, from.layout.scale};
     finish_view(node, seen);
     return {};
   }
-  if (from.layout.type == ElementType::kInt8) {
-    from = locate_floats(node.inputs[0]);
-    offsets = offsets_in(from.layout, traced->sources);
-  }
-  const Located to =
-      new_result(row_major(shape, result_layout(node, row_major(shape, type_)).type));
-  const Gather gather{to.layout.type, from.layout.type, small(std::ssize(offsets)), traced->fill};
-  const Argument table{add_weights(std::as_bytes(std::span(offsets))), 0};
+  // As the source lies, so that who takes planes need not copy them.
+  const bool planes = shape.size() > 2 && from.layout.dims.size() == shape.size() &&
+                      from.layout.strides[1] == 1 && shape[1] > 1;
+  const Layout otherwise = planes ? channels_last(shape, type_) : row_major(shape, type_);
+  const Located to = new_result(node.post_ops.empty() ? stored_layout(node, otherwise)
+                                                      : result_layout(node, otherwise));
+  std::vector<std::int32_t> table(to.layout.bytes() / byte_size(to.layout.type), Gather::kNothing);
+  operators::for_each_index(shape, [&](const Shape& index, std::size_t flat) {
+    table[static_cast<std::size_t>(operators::dot(index, to.layout.strides))] = offsets[flat];
+  });
+  const Gather gather{to.layout.type,    from.layout.type,         to.layout.scale,
+                      from.layout.scale, small(std::ssize(table)), traced->fill};
+  const Argument positions{add_weights(std::as_bytes(std::span(table))), 0};
   add_step(node.name, fmt::format("{} hedge:gather", node.op->name), run_gather, gather,
-           {argument(to), argument(from), table});
+           {argument(to), argument(from), positions});
   finish(node, to, 0);
   return {};
 }

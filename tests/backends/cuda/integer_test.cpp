@@ -101,6 +101,26 @@ TEST(CudaIntegerPlans, OfAResidualNetNeedNoReorders) {
   }
 }
 
+/// What moves by a table of positions lies as its reader wants it.
+TEST(CudaIntegerPlans, MovedBytesNeedNoReorder) {
+  const auto net = [] {
+    GraphBuilder g;
+    const ValueId x = g.conv(g.input({1, 16, 6, 6}), 16, 64);
+    const ValueId y = g.node("DepthToSpace", {x}, {{"blocksize", std::int64_t{2}}});
+    return g.finish({g.node("Flatten", {g.conv(y, 16, 8)})});
+  };
+  Graph floats = net();
+  optimize(floats);
+  for (const Graph& graph : {floats, test::quantized(net())}) {
+    const auto plan = plan_of(graph);
+    const auto gather = std::ranges::find_if(
+        plan->steps, [](const Step& step) { return step.kernel == "DepthToSpace hedge:gather"; });
+    ASSERT_NE(gather, plan->steps.end()) << text_of(*plan);
+    ASSERT_NE(gather + 1, plan->steps.end());
+    EXPECT_TRUE((gather + 1)->kernel.starts_with("Conv hedge:tensor_cores")) << text_of(*plan);
+  }
+}
+
 TEST(CudaIntegerPlans, GiveLayersTheirOwnPrecisions) {
   const Graph graph = test::quantized(test::small_nets().at(1).second(), {.keep = {"first"}});
   std::string first;

@@ -133,12 +133,14 @@ __global__ void __launch_bounds__(kThreads)
     gather_elements(Gather gather, void* result, const void* from, const std::int32_t* sources) {
   let_successor_begin();
   const int i = blockIdx.x * kThreads + threadIdx.x;
-  const std::int32_t source = i < gather.count ? __ldg(sources + i) : -1;
+  const std::int32_t source = i < gather.count ? __ldg(sources + i) : Gather::kNothing;
   wait_for_predecessor();
   if (i >= gather.count) return;
-  const float x =
-      source < 0 ? gather.fill : load(from, gather.from, static_cast<std::size_t>(source));
-  store(result, gather.result, static_cast<std::size_t>(i), x);
+  float x[1] = {source == Gather::kFill ? gather.fill : 0.F};
+  if (source >= 0) {
+    load_together(x, from, gather.from, gather.from_scale, static_cast<std::size_t>(source));
+  }
+  store_together(result, gather.result, gather.result_scale, static_cast<std::size_t>(i), x);
 }
 
 }  // namespace

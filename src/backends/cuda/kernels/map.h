@@ -35,9 +35,12 @@ struct Map {
 [[nodiscard]] cudaError_t launch_map(const Map& map, void* result, const void* a, const void* b,
                                      const Launch& launch);
 
-/// result[i] = sources[i] < 0 ? fill : from[sources[i]], for `count` elements that lie together.
+/// result[i] = from[sources[i]] for `count` elements that lie together; kFill is `fill`, kNothing
+/// the filling of a layout.
 struct Gather {
+  static constexpr std::int32_t kFill = -1, kNothing = -2;
   ElementType result = ElementType::kFloat32, from = ElementType::kFloat32;
+  Scale result_scale{}, from_scale{};  ///< Of 8 bits.
   int count = 0;
   float fill = 0;
 };

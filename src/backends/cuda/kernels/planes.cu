@@ -144,14 +144,39 @@ using SumOf = std::conditional_t<kIsInteger<Element>, int, float>;
 template <class Element>
 using StoredOf = std::conditional_t<kIsInteger<Element>, AnyElement, Element>;
 
-/// What a granule holds, the zero point taken off.
+/// Of a granule or an element.
 template <class Element, class Raw>
-__device__ inline SumOf<Element> number(const Raw& raw, int e, int zero_point) {
+__device__ inline SumOf<Element> number(const Raw& raw, int e) {
   const Element x = reinterpret_cast<const Element*>(&raw)[e];
   if constexpr (kIsInteger<Element>) {
-    return static_cast<int>(x) - zero_point;
+    return static_cast<int>(x);
   } else {
     return to_float(x);
+  }
+}
+
+/// What lies beside the plane: the zero point, which sums take off by what they begin with.
+template <class Raw>
+__device__ inline Raw beside(int zero_point) {
+  const std::uint32_t word = 0x01010101U * static_cast<std::uint8_t>(zero_point);
+  if constexpr (std::is_same_v<Raw, uint4>) {
+    return {word, word, word, word};
+  } else {
+    return {word, word};
+  }
+}
+
+template <class Element, int kG>
+__device__ inline void begin_sums(const GroupedParameters& p, int channel, bool there,
+                                  SumOf<Element> (&sum)[kG]) {
+#pragma unroll
+  for (int e = 0; e < kG; ++e) {
+    sum[e] = 0;
+    if constexpr (kIsInteger<Element>) {
+      const auto* first =
+          reinterpret_cast<const int*>(p.epilogue.factors + p.convolution.shape.out_c);
+      if (there) sum[e] = __ldg(first + channel + e);
+    }
   }
 }
 
@@ -183,29 +208,27 @@ __global__ void __launch_bounds__(kThreads) convolve_depthwise(const GroupedPara
   const bool works = item < c.batch * c.out_h * c.out_w * granules;
   const int g = item % granules;
   const ChannelTerms<StoredOf<Element>, kG> terms(p.epilogue, g * kG, works);
+  SumOf<Element> sum[kG];
+  begin_sums<Element>(p, g * kG, works, sum);
   wait_for_predecessor();
   if (!works) return;
   const int pixel = item / granules;
   const int left = pixel % c.out_w * c.stride_w - c.pad_left;
   const int top = pixel / c.out_w % c.out_h * c.stride_h - c.pad_top;
   const int image = pixel / (c.out_w * c.out_h);
-  SumOf<Element> sum[kG] = {};
   for (int ky = 0; ky < c.kernel_h; ++ky) {
     const int row = top + ky * c.dilation_h;
-    if (row < 0 || row >= c.in_h) continue;
     for (int kx = 0; kx < c.kernel_w; ++kx) {
       const int column = left + kx * c.dilation_w;
-      if (column < 0 || column >= c.in_w) continue;
+      const bool inside = row >= 0 && row < c.in_h && column >= 0 && column < c.in_w;
       const std::size_t at =
           (static_cast<std::size_t>(image * c.in_h + row) * c.in_w + column) * (c.in_c / kG) + g;
-      const Raw from = static_cast<const Raw*>(p.x)[at];
+      const Raw from =
+          inside ? static_cast<const Raw*>(p.x)[at] : beside<Raw>(p.convolution.zero_point);
       const Raw weight = __ldg(static_cast<const Raw*>(p.weights) +
                                static_cast<std::size_t>(ky * c.kernel_w + kx) * granules + g);
 #pragma unroll
-      for (int e = 0; e < kG; ++e) {
-        sum[e] +=
-            number<Element>(from, e, p.convolution.zero_point) * number<Element>(weight, e, 0);
-      }
+      for (int e = 0; e < kG; ++e) sum[e] += number<Element>(from, e) * number<Element>(weight, e);
     }
   }
   finish_sums<Element>(p, pixel, g * kG, sum, terms);
@@ -230,30 +253,29 @@ __global__ void __launch_bounds__(kThreads) convolve_depthwise_3x3(const Grouped
   const int image = pixel / (c.out_w * c.out_h);
   const auto* input = static_cast<const Raw*>(p.x);
   Raw weights[kTaps], from[kTaps];
-  bool inside[kTaps];
 #pragma unroll
   for (int t = 0; t < kTaps; ++t) {
     weights[t] = works ? __ldg(static_cast<const Raw*>(p.weights) + t * granules + g) : Raw{};
   }
   const ChannelTerms<StoredOf<Element>, kG> terms(p.epilogue, g * kG, works);
+  SumOf<Element> sum[kG];
+  begin_sums<Element>(p, g * kG, works, sum);
   wait_for_predecessor();
   if (!works) return;
 #pragma unroll
   for (int t = 0; t < kTaps; ++t) {
     const int row = top + t / 3 * c.dilation_h;
     const int column = left + t % 3 * c.dilation_w;
-    inside[t] = row >= 0 && row < c.in_h && column >= 0 && column < c.in_w;
+    const bool inside = row >= 0 && row < c.in_h && column >= 0 && column < c.in_w;
     const std::size_t at =
         (static_cast<std::size_t>(image * c.in_h + row) * c.in_w + column) * (c.in_c / kG) + g;
-    from[t] = inside[t] ? input[at] : Raw{};
+    from[t] = inside ? input[at] : beside<Raw>(p.convolution.zero_point);
   }
-  SumOf<Element> sum[kG] = {};
 #pragma unroll
   for (int t = 0; t < kTaps; ++t) {
-    const int zero_point = inside[t] ? p.convolution.zero_point : 0;
 #pragma unroll
     for (int e = 0; e < kG; ++e) {
-      sum[e] += number<Element>(from[t], e, zero_point) * number<Element>(weights[t], e, 0);
+      sum[e] += number<Element>(from[t], e) * number<Element>(weights[t], e);
     }
   }
   finish_sums<Element>(p, pixel, g * kG, sum, terms);
@@ -290,8 +312,9 @@ __global__ void __launch_bounds__(kThreads) convolve_groups(const GroupedParamet
           static_cast<std::size_t>(ky * c.kernel_w + kx) * p.convolution.group_in * c.out_c +
           channel;
       for (int i = 0; i < p.convolution.group_in; ++i) {
-        sum[0] += number<Element>(from[i], 0, p.convolution.zero_point) *
-                  number<Element>(weight[static_cast<std::size_t>(i) * c.out_c], 0, 0);
+        sum[0] +=
+            (number<Element>(from[i], 0) - static_cast<SumOf<Element>>(p.convolution.zero_point)) *
+            number<Element>(weight[static_cast<std::size_t>(i) * c.out_c], 0);
       }
     }
   }
