@@ -154,7 +154,7 @@ int Program::run(int argc, char** argv, const std::function<int()>& body) {
 
 void Program::check_files(OutputFiles outputs, const std::vector<NamedFile>& further) const {
   outputs.written.push_back({"--json", json_});
-  std::vector<NamedFile> stated = stated_files(app_);
+  std::vector<NamedFile> stated = stated_files(*app_);
   stated.insert(stated.end(), further.begin(), further.end());
   require_distinct(outputs, stated);
   std::erase_if(outputs.written,
