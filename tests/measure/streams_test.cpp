@@ -83,7 +83,6 @@ TEST(Streams, EachMeetsTheBoundAndNoneIsIdleBefore) {
       ASSERT_GE(runs[i].samples[s].begin_ns, runs[i].samples[s - 1].end_ns);
     }
   }
-  EXPECT_GT(summarize(runs).per_second(), 0);
 }
 
 TEST(Streams, AFailureEndsAllOfThem) {
