@@ -55,7 +55,7 @@ Result full_result() {
       {{0, 6000, 123, 124.5, std::nullopt}, {6000, 4000, 130, 131.5, 0.0625}}, 0.05, true};
   result.paced = {10.0, "poisson", 7, 100, 2, 10.5, 0.25, 55.5, each, each};
   result.usage = {1.5, 1.25, 1.0, 0.25, 125.0, 1, 2, 3};
-  result.split_us = {1.5, 2.5, 3.5, 4.5, 5.5, 6.5};
+  result.split_us = {1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5};
   result.throughput_per_s = 8100.5;
   result.memory = {1000, 2000, 3000, 4000};
   result.energy = {"ina3221", {"VDD_IN", "VDD_CPU"}, 10.5, 100, 52.5, 3.5, 5.0, 0.61,
@@ -286,7 +286,8 @@ constexpr const char* kGolden = R"({
     "compute": 3.5,
     "copy_out": 4.5,
     "decide": 5.5,
-    "enqueue": 6.5
+    "enqueue": 6.5,
+    "wall": 7.5
   },
   "throughput_per_s": 8100.5,
   "memory": {
