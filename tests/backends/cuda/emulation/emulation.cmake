@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # The cuda backend with its kernels compiled for this CPU, and a CUDA runtime that runs them here: test-cuda's tests
 # without a GPU. Of CUDA, its headers are enough.
+if(CMAKE_CROSSCOMPILING OR HEDGE_SANITIZE MATCHES "thread")
+  return()  # The thread sanitizer does not know of the fibers.
+endif()
 find_path(HEDGE_CUDA_HEADERS cuda_fp16.h PATHS /usr/local/cuda/include)  # A place that NVIDIA's packages do not add.
 mark_as_advanced(HEDGE_CUDA_HEADERS)
 if(NOT HEDGE_CUDA_HEADERS)
@@ -35,5 +38,18 @@ target_link_libraries(test-cuda-emulated PRIVATE hedge_internal hedge-backend-cu
                                                  GTest::gtest_main Threads::Threads ${CMAKE_DL_LIBS})
 target_include_directories(test-cuda-emulated PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
 target_include_directories(test-cuda-emulated SYSTEM PRIVATE ${HEDGE_CUDA_HEADERS})
-target_compile_definitions(test-cuda-emulated PRIVATE HEDGE_EMULATED_MODULES="${PROJECT_BINARY_DIR}/emulated")
+set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/module_test.cpp PROPERTIES COMPILE_DEFINITIONS
+                            HEDGE_EMULATED_MODULES="${PROJECT_BINARY_DIR}/emulated")
 hedge_optimise_little(test-cuda-emulated)
+if(HEDGE_PCH)
+  target_precompile_headers(test-cuda-emulated REUSE_FROM test-base)
+endif()
+# What is timed, or done while the host goes on, says nothing here; nor does an error of the GPU, which ends the
+# program. Nets of larger images and repetitions by the thousand take too long.
+set(left_out CudaExecution.WaitingHasALimit CudaExecution.AnErrorOfTheGpuEndsTheWait
+    CudaExecution.TheFasterMemoryIsChosen CudaExecution.OutputsAreThereWhenTheHostIsTold
+    CudaPreprocessing.ScoresAreThoseOfPreprocessedTensors)
+list(JOIN left_out ":" left_out)
+add_test(NAME cuda-emulated COMMAND test-cuda-emulated --gtest_filter=-${left_out})
+set_tests_properties(cuda-emulated PROPERTIES TIMEOUT 300 COST 40 ENVIRONMENT "${sanitizer_environment}")
+set_property(GLOBAL APPEND PROPERTY HEDGE_UNIT_TESTS test-cuda-emulated)

@@ -12,6 +12,8 @@
 #include <cstdint>
 #include <cstdlib>
 #include <tuple>
+#include <utility>
+#include <vector>
 
 #include "backends/cuda/emulation/block.h"
 #include "backends/cuda/emulation/runtime.h"
@@ -83,9 +85,17 @@ struct Exchange {
 template <class... Expected, class... Actual>
 cudaError_t launch(const cudaLaunchConfig_t* config, void (*kernel)(Expected...),
                    const Actual&... arguments) {
-  return enqueue_grid(*config, [kernel, stored = std::tuple<Expected...>(arguments...)] {
+  std::vector<std::byte> identity;
+  const auto add = [&](const auto& part) {
+    const auto* bytes = reinterpret_cast<const std::byte*>(&part);
+    identity.insert(identity.end(), bytes, bytes + sizeof(part));
+  };
+  add(kernel);
+  (add(arguments), ...);
+  const auto thread = [kernel, stored = std::tuple<Expected...>(arguments...)] {
     std::apply(kernel, stored);
-  });
+  };
+  return enqueue_grid(*config, thread, std::move(identity));
 }
 
 }  // namespace hedge::emulation
