@@ -9,6 +9,7 @@
 #include <type_traits>
 
 #include "backends/cuda/kernels/elements.h"
+#include "backends/cuda/kernels/instructions.cuh"
 
 // What all kernels share on the device, and how they are launched.
 
@@ -168,14 +169,10 @@ __device__ inline void store(void* to, ElementType type, std::size_t index, floa
 /// waits itself where it needs what this one has written. So every kernel waits before it touches
 /// what others have written or may still read: then a kernel that has ended implies all before it.
 __device__ inline void let_successor_begin() {
-#if __CUDA_ARCH__ >= 900
-  asm volatile("griddepcontrol.launch_dependents;");
-#endif
+  instructions::launch_dependents();
 }
 __device__ inline void wait_for_predecessor() {
-#if __CUDA_ARCH__ >= 900
-  asm volatile("griddepcontrol.wait;" ::: "memory");
-#endif
+  instructions::wait_for_dependencies();
 }
 
 /// The number of this inference. May be asked for before wait_for_predecessor, so that the way to
@@ -187,8 +184,7 @@ __device__ inline std::uint32_t next_completion(const Completion& completion) {
 __device__ inline void tell_score(const Completion& completion, std::uint32_t number, int index,
                                   float score) {
   const std::uint64_t bits = std::uint64_t{number} << 32U | __float_as_uint(score);
-  asm volatile("st.relaxed.sys.global.u64 [%0], %1;" ::"l"(completion.scores + index), "l"(bits)
-               : "memory");
+  instructions::store_for_host(completion.scores + index, bits);
 }
 /// By one thread, after everything that the host will read: what this thread has seen of others is
 /// ordered before the word, too.

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "backends/cuda/kernels/elements.h"
+#include "backends/cuda/kernels/instructions.cuh"
 
 // Products of a 16 x K tile of rows by a K x 8 tile of columns on the tensor cores, for every
 // element type by one scheme. Which k stands where in the fragments is free, as long as both
@@ -51,40 +52,18 @@ namespace detail {
 
 __device__ inline void mma(Half, float (&d)[4], const std::uint32_t (&a)[4],
                            const std::uint32_t (&b)[2]) {
-  asm volatile(
-      "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 "
-      "{%0,%1,%2,%3},{%4,%5,%6,%7},{%8,%9},{%0,%1,%2,%3};\n"
-      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+  instructions::multiply_half(d, a, b);
 }
 __device__ inline void mma(Bfloat16, float (&d)[4], const std::uint32_t (&a)[4],
                            const std::uint32_t (&b)[2]) {
-  asm volatile(
-      "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
-      "{%0,%1,%2,%3},{%4,%5,%6,%7},{%8,%9},{%0,%1,%2,%3};\n"
-      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+  instructions::multiply_bfloat16(d, a, b);
 }
 __device__ inline void mma(Int8, int (&d)[4], const std::uint32_t (&a)[4],
                            const std::uint32_t (&b)[2]) {
-  asm volatile(
-      "mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 "
-      "{%0,%1,%2,%3},{%4,%5,%6,%7},{%8,%9},{%0,%1,%2,%3};\n"
-      : "+r"(d[0]), "+r"(d[1]), "+r"(d[2]), "+r"(d[3])
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
-}
-__device__ inline void mma_tf32(float (&d)[4], const std::uint32_t (&a)[4],
-                                const std::uint32_t (&b)[2]) {
-  asm volatile(
-      "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 "
-      "{%0,%1,%2,%3},{%4,%5,%6,%7},{%8,%9},{%0,%1,%2,%3};\n"
-      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+  instructions::multiply_int8(d, a, b);
 }
 __device__ inline std::uint32_t to_tf32(std::uint32_t bits) {
-  std::uint32_t rounded;
-  asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(rounded) : "f"(__uint_as_float(bits)));
-  return rounded;
+  return instructions::round_to_tf32(__uint_as_float(bits));
 }
 /// What is left of a number behind its TF32; nothing of one that is not finite.
 __device__ inline std::uint32_t rest(std::uint32_t bits, std::uint32_t rounded) {
@@ -95,7 +74,7 @@ __device__ inline void mma(Tf32, float (&d)[4], const std::uint32_t (&a)[4],
                            const std::uint32_t (&b)[2]) {
   const std::uint32_t ra[4] = {to_tf32(a[0]), to_tf32(a[1]), to_tf32(a[2]), to_tf32(a[3])};
   const std::uint32_t rb[2] = {to_tf32(b[0]), to_tf32(b[1])};
-  mma_tf32(d, ra, rb);
+  instructions::multiply_tf32(d, ra, rb);
 }
 __device__ inline void mma(Float32, float (&d)[4], const std::uint32_t (&a)[4],
                            const std::uint32_t (&b)[2]) {
@@ -104,9 +83,9 @@ __device__ inline void mma(Float32, float (&d)[4], const std::uint32_t (&a)[4],
   for (int i = 0; i < 4; ++i) sa[i] = rest(a[i], ra[i] = to_tf32(a[i]));
 #pragma unroll
   for (int i = 0; i < 2; ++i) sb[i] = rest(b[i], rb[i] = to_tf32(b[i]));
-  mma_tf32(d, sa, rb);
-  mma_tf32(d, ra, sb);
-  mma_tf32(d, ra, rb);
+  instructions::multiply_tf32(d, sa, rb);
+  instructions::multiply_tf32(d, ra, sb);
+  instructions::multiply_tf32(d, ra, rb);
 }
 
 }  // namespace detail
