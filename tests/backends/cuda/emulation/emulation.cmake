@@ -34,7 +34,7 @@ target_include_directories(hedge-backend-cuda-emulated PRIVATE ${CMAKE_CURRENT_S
 target_include_directories(hedge-backend-cuda-emulated SYSTEM PRIVATE ${HEDGE_CUDA_HEADERS})
 # What nvcc asks for no more than they do.
 set_source_files_properties(${kernels} PROPERTIES COMPILE_OPTIONS
-  "-fno-strict-aliasing;-Wno-unknown-pragmas;-Wno-sign-compare;-Wno-unused-function;-Wno-maybe-uninitialized")
+  "-fno-strict-aliasing;-Wno-unknown-pragmas;-Wno-sign-compare;-Wno-unused-function;$<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>")
 
 file(GLOB tests CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/backends/cuda/*_test.cpp
                                   ${CMAKE_CURRENT_LIST_DIR}/*_test.cpp)
