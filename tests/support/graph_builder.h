@@ -110,6 +110,7 @@ inline double relative_error(std::span<const float> a, std::span<const float> b)
   double difference = 0;
   double largest = 0;
   for (std::size_t i = 0; i < b.size(); ++i) {
+    if (std::isnan(a[i]) != std::isnan(b[i])) return INFINITY;
     difference = std::max(difference, std::abs(double{a[i]} - b[i]));
     largest = std::max(largest, std::abs(double{b[i]}));
   }

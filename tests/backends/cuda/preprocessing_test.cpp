@@ -124,7 +124,8 @@ std::shared_ptr<const Engine> engine_of(int side, const std::string& precision) 
   return make_engine(container);
 }
 
-/// 32: the GPU reads the host's memory. 160: tensors are copied, and pixels where that is asked for.
+/// 32: the GPU reads the host's memory. 160: tensors are copied, and pixels where that is asked
+/// for.
 TEST_F(CudaPreprocessing, ScoresAreThoseOfPreprocessedTensors) {
   for (const int side : {32, 160}) {
     for (const char* precision : {"fp32", "tf32", "fp16", "bf16"}) {

@@ -29,7 +29,7 @@ int chunks_of_k(const Convolution& c, ElementKind kind) {
 template <class Kind, int kM, int kN, int kDepth>
 __global__ void __launch_bounds__(most_warps(kM) * kWarp) convolve(const Parameters p) {
   using Sum = typename Kind::Accumulator;
-  float4* shared = instructions::shared_memory();
+  HEDGE_SHARED_MEMORY(shared);
   let_successor_begin();
   const Place place = place_of<kM, kN>(p);
   const Windows<kM> windows = windows_of<kM>(p, place);

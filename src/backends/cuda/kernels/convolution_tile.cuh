@@ -108,8 +108,8 @@ __device__ inline void begin_sums(const Parameters& p, const Place& at,
   using Pair = std::conditional_t<std::is_same_v<Kind, Int8>, int2, float2>;
   const Epilogue& epilogue = p.arguments.epilogue;
   const float* from = std::is_same_v<Kind, Int8> ? epilogue.factors + p.shape.out_c
-                                                      : at.is_sibling ? p.arguments.sibling.bias
-                                                                      : epilogue.bias;
+                      : at.is_sibling            ? p.arguments.sibling.bias
+                                                 : epilogue.bias;
   if (at.warp_k != 0 || from == nullptr) return;
 #pragma unroll
   for (int n = 0; n < kN; ++n) {
@@ -133,7 +133,7 @@ __device__ inline void load_columns(const Parameters& p, const Place& at, int ch
   for (int j = 0; j < kN; ++j) {
     const int tile = at.first_n + j;
     columns[j] = tile < at.n_tiles ? __ldg(weights + (chunk * at.n_tiles + tile) * kWarp)
-                                        : uint4{0, 0, 0, 0};
+                                   : uint4{0, 0, 0, 0};
   }
 }
 
@@ -149,8 +149,8 @@ __device__ inline Position position_of(const Parameters& p, const Place& place, 
 
 /// This position's granules of the thread's rows; then on to the next chunk.
 template <int kM>
-__device__ inline void load_rows(const Parameters& p, const Place& place, const Windows<kM>& windows, Position& at,
-                                 uint4 (&rows)[2 * kM]) {
+__device__ inline void load_rows(const Parameters& p, const Place& place,
+                                 const Windows<kM>& windows, Position& at, uint4 (&rows)[2 * kM]) {
   const Convolution& c = p.shape;
   const auto* input = static_cast<const uint4*>(p.arguments.x);
   const int dy = at.tap_y * c.dilation_h;

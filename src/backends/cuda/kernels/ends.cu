@@ -125,7 +125,7 @@ __device__ inline void fetch_stem(const StemParameters& p, float* weights, float
 template <class Element, int kKernel, int kChannels>
 __global__ void __launch_bounds__(kStemThreads) convolve_stem(const StemParameters p) {
   constexpr int kG = kLanes<Element>;
-  float4* shared = instructions::shared_memory();
+  HEDGE_SHARED_MEMORY(shared);
   let_successor_begin();
   const Convolution& c = p.stem.shape;
   const int kernel_h = kKernel > 0 ? kKernel : c.kernel_h;

@@ -11,13 +11,11 @@
 // a size known at the launch. The tests put a file of the same name in its place, which does the
 // same on a CPU (tests/backends/cuda/emulation).
 
-namespace hedge::cuda::instructions {
+/// The block's shared memory of which the launch says how much there is, as float4s; a macro, since
+/// behind a function the compiler makes other code of the convolution.
+#define HEDGE_SHARED_MEMORY(name) extern __shared__ float4 name[]
 
-/// The block's shared memory of which the launch says how much there is.
-__device__ inline float4* shared_memory() {
-  extern __shared__ float4 shared[];
-  return shared;
-}
+namespace hedge::cuda::instructions {
 
 __device__ inline void launch_dependents() {
 #if __CUDA_ARCH__ >= 900
@@ -43,7 +41,8 @@ __device__ inline std::uint32_t round_to_tf32(float x) {
 
 // d += a x b by all threads of a warp: a 16 x K tile by a K x 8 one.
 
-__device__ inline void multiply_half(float (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
+__device__ inline void multiply_half(float (&d)[4], const std::uint32_t (&a)[4],
+                                     const std::uint32_t (&b)[2]) {
   asm volatile(
       "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 "
       "{%0,%1,%2,%3},{%4,%5,%6,%7},{%8,%9},{%0,%1,%2,%3};\n"
@@ -51,7 +50,8 @@ __device__ inline void multiply_half(float (&d)[4], const std::uint32_t (&a)[4],
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
 
-__device__ inline void multiply_bfloat16(float (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
+__device__ inline void multiply_bfloat16(float (&d)[4], const std::uint32_t (&a)[4],
+                                         const std::uint32_t (&b)[2]) {
   asm volatile(
       "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
       "{%0,%1,%2,%3},{%4,%5,%6,%7},{%8,%9},{%0,%1,%2,%3};\n"
@@ -59,7 +59,8 @@ __device__ inline void multiply_bfloat16(float (&d)[4], const std::uint32_t (&a)
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
 
-__device__ inline void multiply_tf32(float (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
+__device__ inline void multiply_tf32(float (&d)[4], const std::uint32_t (&a)[4],
+                                     const std::uint32_t (&b)[2]) {
   asm volatile(
       "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 "
       "{%0,%1,%2,%3},{%4,%5,%6,%7},{%8,%9},{%0,%1,%2,%3};\n"
@@ -67,7 +68,8 @@ __device__ inline void multiply_tf32(float (&d)[4], const std::uint32_t (&a)[4],
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
 
-__device__ inline void multiply_int8(int (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
+__device__ inline void multiply_int8(int (&d)[4], const std::uint32_t (&a)[4],
+                                     const std::uint32_t (&b)[2]) {
   asm volatile(
       "mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 "
       "{%0,%1,%2,%3},{%4,%5,%6,%7},{%8,%9},{%0,%1,%2,%3};\n"

@@ -137,7 +137,8 @@ void run_block() {
       ran = true;
       go_to(next, scheduler);
     }
-    if (!ran) fail("threads wait for others of their warp or block that have ended or wait elsewhere");
+    if (!ran)
+      fail("threads wait for others of their warp or block that have ended or wait elsewhere");
   }
 }
 

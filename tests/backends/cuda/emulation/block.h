@@ -6,8 +6,8 @@
 #include <cstddef>
 #include <functional>
 
-// A grid of thread blocks on a CPU: one block after the other, each of its threads a fiber that runs
-// until all of its warp or block must come together.
+// A grid of thread blocks on a CPU: one block after the other, each of its threads a fiber that
+// runs until all of its warp or block must come together.
 
 namespace hedge::emulation {
 

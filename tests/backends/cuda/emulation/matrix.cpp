@@ -5,9 +5,9 @@
 #include "backends/cuda/kernels/instructions.cuh"
 
 // The tensor cores' products. Fragments as PTX ISA says ("Matrix fragments for mma.m16n8k8,
-// .m16n8k16, .m16n8k32"): with g = lane / 4 and t = lane % 4, words of K/2 x 4 bytes a row at a time
-// are a: (g, t), (g + 8, t), (g, t + 4), (g + 8, t + 4); b: (t, g), (t + 4, g), both by words of K;
-// d: (g, 2t), (g, 2t + 1), (g + 8, 2t), (g + 8, 2t + 1).
+// .m16n8k16, .m16n8k32"): with g = lane / 4 and t = lane % 4, words of K/2 x 4 bytes a row at a
+// time are a: (g, t), (g + 8, t), (g, t + 4), (g + 8, t + 4); b: (t, g), (t + 4, g), both by words
+// of K; d: (g, 2t), (g, 2t + 1), (g + 8, 2t), (g + 8, 2t + 1).
 
 namespace hedge::cuda::instructions {
 namespace {

@@ -13,9 +13,9 @@
 
 #include "backends/cuda/emulation/block.h"
 
-// What the backend and its tests use of the CUDA runtime, for one GPU of compute capability 9.0 that
-// is this CPU: whatever is sent to a stream is done before the call returns. Memory has an end, and
-// is the host's, by malloc, so that a sanitizer sees who goes beyond.
+// What the backend and its tests use of the CUDA runtime, for one GPU of compute capability 9.0
+// that is this CPU: whatever is sent to a stream is done before the call returns. Memory has an
+// end, and is the host's, by malloc, so that a sanitizer sees who goes beyond.
 
 using Work = std::function<cudaError_t()>;
 using Clock = std::chrono::steady_clock;
@@ -144,9 +144,9 @@ cudaError_t enqueue_grid(const cudaLaunchConfig_t& config, std::function<void()>
 extern "C" {
 
 const char* cudaGetErrorName(cudaError_t error) {
-  return error == cudaErrorMemoryAllocation          ? "cudaErrorMemoryAllocation"
-         : error == cudaErrorInvalidValue            ? "cudaErrorInvalidValue"
-         : error == cudaErrorInvalidConfiguration    ? "cudaErrorInvalidConfiguration"
+  return error == cudaErrorMemoryAllocation           ? "cudaErrorMemoryAllocation"
+         : error == cudaErrorInvalidValue             ? "cudaErrorInvalidValue"
+         : error == cudaErrorInvalidConfiguration     ? "cudaErrorInvalidConfiguration"
          : error == cudaErrorStreamCaptureUnsupported ? "cudaErrorStreamCaptureUnsupported"
          : error == cudaErrorStreamCaptureInvalidated ? "cudaErrorStreamCaptureInvalidated"
                                                       : "an error of the emulated GPU";
@@ -225,7 +225,7 @@ cudaError_t cudaMemset(void* to, int value, std::size_t bytes) {
   return cudaSuccess;
 }
 cudaError_t cudaMemcpy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind /*kind*/) {
-  std::memmove(to, from, bytes);
+  if (bytes > 0) std::memmove(to, from, bytes);  // Pointers to nothing may be null.
   return cudaSuccess;
 }
 cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind /*kind*/,

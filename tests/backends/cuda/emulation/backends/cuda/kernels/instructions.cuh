@@ -111,11 +111,10 @@ inline T __shfl_xor_sync(unsigned mask, T x, int step) {
   return exchange.theirs;
 }
 
+#define HEDGE_SHARED_MEMORY(name) float4* name = ::hedge::emulation::shared_memory()
+
 namespace hedge::cuda::instructions {
 
-inline float4* shared_memory() {
-  return emulation::shared_memory();
-}
 // A kernel ends before the next one of its stream begins.
 inline void launch_dependents() {}
 inline void wait_for_dependencies() {}
