@@ -20,7 +20,8 @@ Result full_result() {
   result.model = {"resnet8_cifar_fp32.engine", "ab12", "resnet8", "cifar", "fp32", "cpu"};
   result.machine = {"edge", "Cortex-A76",         4, "none", "550.1", "Debian 12", "performance",
                     "MAXN", {"turbo boost is on"}};
-  result.config = {10000, 100, 1, 2, 1, 3, false, "managed", "spin", {{"layout", "nchw"}, {"pin", 3}}};
+  result.config = {10000, 100,   1,         2,      1,
+                   3,     false, "managed", "spin", {{"layout", "nchw"}, {"pin", 3}}};
   result.accuracy = {0.7548, Range{0.7463, 0.7631}, 0.99, 7548, 10000};
   LatencyResult latency;
   latency.count = 10000;
