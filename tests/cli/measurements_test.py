@@ -188,7 +188,7 @@ class Measurements(unittest.TestCase):
             self.assertIn(f"streams    {streams} side by side", text)
             self.assertIn("throughput ", text)
         self.assertNotIn("streams", self.measure("--iterations=100", "--warmup=1")[0]["config"])
-        batched, _ = self.measure("--streams=2", "--batch=3", "--iterations=60", "--warmup=2")
+        batched, _ = self.measure("--streams=2", "--batch=3", "--iterations=600", "--warmup=2")
         self.assertLess(batched["throughput_per_s"], 2 * 3e6 / batched["latency_us"]["min"] * 1.1)
         self.assertGreater(batched["throughput_per_s"],
                            3 * batched["latency_us"]["count"] / batched["usage"]["wall_seconds"])
@@ -217,9 +217,9 @@ class Measurements(unittest.TestCase):
                 if program == "inference":  # It is in infer().
                     self.assertEqual(set(result["split_us"]), {"compute", "decide"})
             self.assertEqual(result["config"]["preprocess"].startswith("scale=0.5,"), "scale=1/2" in flags[-1])
-        for flags in (["--rate=1000/s"], ["--streams=2"], ["--energy", "--idle=0s"]):
+        for flags in (["--rate=1000/s"], ["--streams=1"], ["--energy", "--idle=0s"]):
             done = subprocess.run([os.path.join(BUILD, "measurements"), f"--model={idle}", f"--data={self.data}",
-                                   "--iterations=50", "--warmup=1", "--preprocess=gpu", "--json=-", *flags],
+                                   "--iterations=300", "--warmup=1", "--preprocess=gpu", "--json=-", *flags],
                                   text=True, capture_output=True, check=True)
             self.assertIn("timed      infer(), preprocessing on the GPU included", done.stderr)
             self.assertEqual(json.loads(done.stdout)["config"]["preprocess_on"], "gpu")

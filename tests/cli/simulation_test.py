@@ -215,7 +215,7 @@ class Simulation(unittest.TestCase):
         self.assertIn("nothing is simulated", out)
 
     def test_strict(self):
-        done = self.call(*TOP1, "--iterations=20", "--strict", "--quiet")
+        done = self.call(*TOP1, "--iterations=2", "--strict", "--quiet")
         self.assertEqual(done.returncode, 3, done.stderr)  # Too few images for a verdict.
 
     # ---- the original
