@@ -125,7 +125,13 @@ namespace {
 std::filesystem::path place_of(const std::string& path) {
   std::error_code ignored;
   if (path.empty() || path == "-" || std::filesystem::is_character_file(path, ignored)) return {};
-  return std::filesystem::weakly_canonical(path, ignored);
+  // weakly_canonical leaves a bare name that is not there yet as it is, and stops at a link to
+  // nothing, through which a file would be made.
+  std::filesystem::path place = std::filesystem::absolute(path, ignored);
+  for (int links = 0; links < 40 && std::filesystem::is_symlink(place, ignored); ++links) {
+    place = place.parent_path() / std::filesystem::read_symlink(place, ignored);
+  }
+  return std::filesystem::weakly_canonical(place, ignored);
 }
 
 }  // namespace

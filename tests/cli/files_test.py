@@ -166,6 +166,14 @@ class Files(unittest.TestCase):
             self.refuses("info", {"FILE": file, "--json": name}, ("FILE", "--json"), file)
             self.refuses("info", {"FILE": name, "--json": file}, ("FILE", "--json"), file)
 
+    def test_two_outputs_that_are_not_there_yet(self):
+        os.symlink("later.csv", self.path("to_later.csv"))
+        for a, b in (("later.csv", "./later.csv"), ("./later.csv", self.path("later.csv")),
+                     ("later.csv", "to_later.csv"), ("to_later.csv", "./later.csv")):
+            done = self.call("sweep", "--scores=s.npy", "--labels=l.txt", f"--csv={a}", f"--json={b}")
+            self.refused(done, "--csv", "--json", "name the same file")
+            self.assertFalse(os.path.exists(self.path("later.csv")))
+
     def test_names_that_follow_from_others(self):
         """Default outputs are outputs."""
         decision = self.write("scores_decision.json")
