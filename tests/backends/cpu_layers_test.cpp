@@ -62,30 +62,13 @@ class CpuLayers : public testing::Test {
   }
 };
 
-TEST_F(CpuLayers, Activations) {
-  check(test::activations());
+class CpuLayerGroups : public CpuLayers, public testing::WithParamInterface<test::LayerGroup> {};
+
+TEST_P(CpuLayerGroups, AgreesWithTheReferenceExecutor) {
+  check(GetParam().cases());
 }
-TEST_F(CpuLayers, AddAndMul) {
-  check(test::binaries("Add"));
-  check(test::binaries("Mul"));
-}
-TEST_F(CpuLayers, SubAndDiv) {
-  check(test::binaries("Sub"));
-  check(test::binaries("Div"));
-}
-TEST_F(CpuLayers, MinAndMax) {
-  check(test::binaries("Min"));
-  check(test::binaries("Max"));
-}
-TEST_F(CpuLayers, OverPlanes) {
-  check(test::over_planes());
-}
-TEST_F(CpuLayers, Movements) {
-  check(test::movements());
-}
-TEST_F(CpuLayers, Products) {
-  check(test::products());
-}
+INSTANTIATE_TEST_SUITE_P(Layers, CpuLayerGroups, testing::ValuesIn(test::layer_groups()),
+                         [](const auto& info) { return info.param.name; });
 
 /// As ONNX Runtime and numpy have it. (With one number, Min and Max are bounds and may drop a NaN,
 /// see docs/operators.md.)

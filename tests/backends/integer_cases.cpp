@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backends/integer_cases.h"
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -8,6 +10,8 @@
 #include "graph/quantization.h"
 #include "graph/query.h"
 #include "graph/reference_executor.h"
+#include "support/engines.h"
+#include "support/nets.h"
 
 namespace hedge::test {
 namespace {
@@ -224,6 +228,41 @@ IntegerLayer layer_of(const IntegerCase& c, Held held) {
   layer.graph = in_bytes(fused, layer.input, held);
   layer.step = layer.graph.value(identity.inputs[0]).quantization->scales[0];
   return layer;
+}
+
+LargestSums largest_sums(std::int64_t group) {
+  GraphBuilder g;
+  const ValueId x = g.input({1, 32, 6, 6});
+  const ValueId w = g.constant(
+      Tensor::from<float>({32, 32 / group, 3, 3},
+                          std::vector<float>(static_cast<std::size_t>(32 * 32 / group * 9), 127)));
+  LargestSums largest;
+  largest.graph = g.finish({g.node("Conv", {x, w}, {{"group", group}})});
+  largest.graph.value(x).quantization = {
+      .type = DataType::kUInt8, .scales = {1}, .axis = 0, .zero_point = 0};
+  largest.graph.value(w).quantization = {.scales = {1}, .axis = 0, .zero_point = 0};
+  largest.input = Tensor::from<float>({1, 32, 6, 6}, std::vector<float>(std::size_t{32} * 36, 255));
+  largest.sum = 255.F * 127 * 9 * static_cast<float>(32 / group);
+  return largest;
+}
+
+void expect_same_classes(ExecutionContext& context, const Graph& meaning) {
+  int agree = 0;
+  constexpr int kImages = 50;
+  for (int i = 0; i < kImages; ++i) {
+    const Tensor input =
+        noise_tensor(meaning.input_type(0).shape, static_cast<std::uint32_t>(100 + i));
+    const auto scores = run(context, input.values<float>()).at(0);
+    EXPECT_EQ(scores, run(context, input.values<float>()).at(0));
+    const Tensor expected = execute(meaning, std::vector{input}).at(0);
+    const auto wanted = expected.values<float>();
+    EXPECT_LT(relative_error(scores, wanted), 0.03);
+    agree += std::ranges::max_element(scores) - scores.begin() ==
+                     std::ranges::max_element(wanted) - wanted.begin()
+                 ? 1
+                 : 0;
+  }
+  EXPECT_GE(agree, kImages - 1);
 }
 
 }  // namespace hedge::test

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "hedge/engine.h"
 #include "support/graph_builder.h"
 
 // Layers that compute in integers, for every backend that does so.
@@ -34,5 +35,19 @@ struct IntegerLayer {
   float step = 0;  ///< Of the result.
 };
 [[nodiscard]] IntegerLayer layer_of(const IntegerCase& c, Held held);
+
+/// A 3x3 convolution of 32 channels of bytes, all of them and all weights at their largest and of
+/// one sign: each result is exactly `sum`.
+struct LargestSums {
+  Graph graph;
+  Tensor input;
+  float sum = 0;
+};
+[[nodiscard]] LargestSums largest_sums(std::int64_t group);
+
+/// For some images, what a net in integers gives against `meaning`, its graph as the reference
+/// executor computes it: scores close, and the same class but for a tie. The same input gives the
+/// same bits.
+void expect_same_classes(ExecutionContext& context, const Graph& meaning);
 
 }  // namespace hedge::test

@@ -145,23 +145,11 @@ TEST(IntegerLayers, WithAScaleForEachChannelOfActivationsAreRefused) {
 /// VNNI the instruction for bytes would saturate.
 TEST(IntegerLayers, SaturateNowhere) {
   for (const std::int64_t group : {1, 32}) {
-    GraphBuilder g;
-    const ValueId x = g.input({1, 32, 6, 6});
-    const ValueId w = g.constant(Tensor::from<float>(
-        {32, 32 / group, 3, 3},
-        std::vector<float>(static_cast<std::size_t>(32 * 32 / group * 9), 127)));
-    Graph graph = g.finish({g.node("Conv", {x, w}, {{"group", group}})});
-    graph.value(x).quantization = {
-        .type = DataType::kUInt8, .scales = {1}, .axis = 0, .zero_point = 0};
-    graph.value(w).quantization = {.scales = {1}, .axis = 0, .zero_point = 0};
-    const Tensor input =
-        Tensor::from<float>({1, 32, 6, 6}, std::vector<float>(std::size_t{32} * 36, 255));
-    const auto plan = compile(graph, {});
+    const test::LargestSums largest = test::largest_sums(group);
+    const auto plan = compile(largest.graph, {});
     EXPECT_EQ(integer_layers(*plan), 1);
-    const auto results = run(plan, input);
-    for (const float result : results.at(0)) {
-      EXPECT_EQ(result, 255.F * 127 * 9 * static_cast<float>(32 / group));
-    }
+    const auto results = run(plan, largest.input);
+    for (const float result : results.at(0)) EXPECT_EQ(result, largest.sum);
   }
 }
 

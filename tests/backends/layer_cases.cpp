@@ -40,8 +40,7 @@ LayerCase pool(const std::string& op, const Ints& kernel, const Ints& strides, c
           fast};
 }
 
-}  // namespace
-
+/// Every way of broadcasting two operands, with post-ops.
 std::vector<LayerCase> binaries(const std::string& op) {
   const auto with = [op](const std::string& how, auto shape_of, bool swapped) {
     return LayerCase{
@@ -134,6 +133,7 @@ std::vector<LayerCase> activations() {
            }}};
 }
 
+/// Pools, means, norms, softmax.
 std::vector<LayerCase> over_planes() {
   std::vector<LayerCase> all{
       pool("MaxPool", {3, 3}, {2, 2}, {1, 1, 1, 1}, 0, 0),
@@ -287,6 +287,7 @@ std::vector<LayerCase> movements() {
        false}};
 }
 
+/// x as rows of its last axis, then a product.
 std::vector<LayerCase> products() {
   const auto matmul = [](const std::string& name, auto other_of) {
     return LayerCase{name, [=](GraphBuilder& g, ValueId x, const Shape& s) {
@@ -346,6 +347,24 @@ std::vector<LayerCase> products() {
                  g.node("HardSigmoid", {g.conv(g.node("Relu", {squeezed}), 4, s[1], 1)});
              return g.node("Add", {g.conv(g.node("Mul", {gate, y}), s[1], s[1], 1), x});
            }}};
+}
+
+}  // namespace
+
+const std::vector<LayerGroup>& layer_groups() {
+  static const std::vector<LayerGroup> groups{
+      {"Activations", activations},
+      {"Add", [] { return binaries("Add"); }},
+      {"Sub", [] { return binaries("Sub"); }},
+      {"Mul", [] { return binaries("Mul"); }},
+      {"Div", [] { return binaries("Div"); }},
+      {"Min", [] { return binaries("Min"); }},
+      {"Max", [] { return binaries("Max"); }},
+      {"OverPlanes", over_planes},
+      {"Movements", movements},
+      {"Products", products},
+  };
+  return groups;
 }
 
 const std::vector<Feed>& feeds() {

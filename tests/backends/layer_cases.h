@@ -16,14 +16,14 @@ struct LayerCase {
   bool fast = true;  ///< No reference kernel may run.
 };
 
-[[nodiscard]] std::vector<LayerCase> activations();
-/// Every way of broadcasting two operands, with post-ops.
-[[nodiscard]] std::vector<LayerCase> binaries(const std::string& op);
-/// Pools, means, norms, softmax.
-[[nodiscard]] std::vector<LayerCase> over_planes();
-[[nodiscard]] std::vector<LayerCase> movements();
-/// x as rows of its last axis, then a product.
-[[nodiscard]] std::vector<LayerCase> products();
+/// Layers of a kind, for a test each.
+struct LayerGroup {
+  std::string name;
+  std::function<std::vector<LayerCase>()> cases;
+};
+/// Activations, every way of broadcasting two operands with post-ops, pools, means, norms and
+/// softmax over planes, movements, and products of x as rows of its last axis.
+[[nodiscard]] const std::vector<LayerGroup>& layer_groups();
 
 /// Where a layer's input comes from.
 struct Feed {

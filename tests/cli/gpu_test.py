@@ -1,24 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Flags about how a GPU runs a model, where there is none. HEDGE_BUILD is the build folder,
 HEDGE_SOURCE the checkout."""
-import json
 import os
 import shutil
-import subprocess
 import tempfile
 import unittest
 
-BUILD = os.environ["HEDGE_BUILD"]
-DEMO = os.path.join(os.environ["HEDGE_SOURCE"], "models", "resnet8_shapes.onnx")
+from support import DEMO, ProgramTest, call, read_json
+
 FLAGS = ["--wait=spin", "--memory=pinned", "--no-cuda-graph"]
 
 
-def call(name, *arguments):
-    return subprocess.run([os.path.join(BUILD, name), *arguments], text=True, capture_output=True,
-                          check=False)
-
-
-class GpuFlags(unittest.TestCase):
+class GpuFlags(ProgramTest):
     @classmethod
     def setUpClass(cls):
         cls.root = tempfile.mkdtemp()
@@ -34,13 +27,6 @@ class GpuFlags(unittest.TestCase):
     @classmethod
     def tearDownClass(cls):
         shutil.rmtree(cls.root)
-
-    def refused(self, done, *words):
-        self.assertEqual(done.returncode, 2, done.stderr)
-        errors = [line for line in done.stderr.splitlines() if ": error: " in line]
-        self.assertEqual(len(errors), 1, done.stderr)
-        for word in words:
-            self.assertIn(word, errors[0])
 
     def model(self, *arguments, model=None):
         return [f"--model={model or self.engine}", f"--data={self.data}", *arguments]
@@ -87,8 +73,7 @@ class GpuFlags(unittest.TestCase):
         done = call("measurements", *self.model("--iterations=10", "--warmup=1", f"--json={path}"))
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertNotIn("\ngpu ", done.stdout)
-        with open(path) as text:
-            config = json.load(text)["config"]
+        config = read_json(path)["config"]
         for key in ("cuda_graph", "memory_mode", "wait"):
             self.assertNotIn(key, config)
 

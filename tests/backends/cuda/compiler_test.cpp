@@ -31,9 +31,8 @@ std::string joined(const Plan& plan) {
 }
 
 TEST(CudaCompiler, HasAKernelForEveryLayerThatIsToBeFast) {
-  for (const auto& cases : {test::activations(), test::binaries("Add"), test::binaries("Div"),
-                            test::over_planes(), test::movements(), test::products()}) {
-    for (const test::LayerCase& layer : cases) {
+  for (const test::LayerGroup& group : test::layer_groups()) {
+    for (const test::LayerCase& layer : group.cases()) {
       for (const test::Feed& feed : test::feeds()) {
         SCOPED_TRACE(layer.name + " after " + feed.name);
         for (const ElementKind kind : {ElementKind::kHalf, ElementKind::kFloat32}) {

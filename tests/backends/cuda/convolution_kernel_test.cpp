@@ -118,11 +118,35 @@ struct Plane {
 
 class ConvolutionKernel : public test::GpuTest {};
 
+double tolerance_of(ElementKind kind) {
+  return kind == ElementKind::kFloat32 ? 1e-5 : kind == ElementKind::kBfloat16 ? 8e-3 : 1e-3;
+}
+
+/// In `y`, which `arguments` have the kernel write, after each way of cutting the work up.
+void expect_by_every_tactic(const Convolution& c, ElementKind kind,
+                            const ConvolutionArguments& arguments, const Memory& y,
+                            const std::vector<double>& expected, double tolerance) {
+  const ElementType type = type_of(kind);
+  std::vector<std::byte> result(expected.size() * byte_size(type));
+  for (const ConvolutionTactic& tactic : convolution_tactics(c, kind)) {
+    check(cudaMemset(y.get(), 0xff, result.size()), "poison");
+    check(launch_convolution(c, kind, tactic, arguments, {}), "launch");
+    check(cudaMemcpy(result.data(), y.get(), result.size(), cudaMemcpyDeviceToHost), "result");
+    double worst = 0;
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      const double error =
+          std::abs(decode(result.data() + i * byte_size(type), type) - expected[i]);
+      ASSERT_FALSE(std::isnan(error)) << tactic_text(tactic) << ", result " << i;
+      worst = std::max(worst, error);
+    }
+    ASSERT_LT(worst, tolerance) << tactic_text(tactic) << " of kind " << static_cast<int>(kind)
+                                << ", " << c.in_c << " to " << c.out_c << " channels, "
+                                << arguments.sibling.out_c << " beside them";
+  }
+}
+
 void check_tactics(const Convolution& c, ElementKind kind) {
   const ElementType type = type_of(kind);
-  const double tolerance = kind == ElementKind::kFloat32    ? 1e-5
-                           : kind == ElementKind::kBfloat16 ? 8e-3
-                                                            : 1e-3;
   Plane plane(c, kind, 1);
   const auto bias = scaled_noise(c.out_c, 3, 1);
   const auto residual = rounded(scaled_noise(std::int64_t{c.pixels()} * c.out_c, 4, 1), type);
@@ -139,8 +163,7 @@ void check_tactics(const Convolution& c, ElementKind kind) {
   const Memory weights = upload(plane.packed);
   const Memory bias_there = upload(encode(bias, ElementType::kFloat32));
   const Memory residual_there = upload(encode(residual, type));
-  std::vector<std::byte> result(expected.size() * byte_size(type));
-  const Memory y = device_memory(result.size());
+  const Memory y = device_memory(expected.size() * byte_size(type));
   ConvolutionArguments arguments{plane.x_there.get(), weights.get(), {}};
   arguments.epilogue.bias = reinterpret_cast<const float*>(bias_there.get());
   arguments.epilogue.y = y.get();
@@ -148,20 +171,7 @@ void check_tactics(const Convolution& c, ElementKind kind) {
   arguments.epilogue.post_op_count = 2;
   arguments.epilogue.post_ops[0] = {PostOpParameters::Kind::kAddTensor, 0, 0, residual_there.get()};
   arguments.epilogue.post_ops[1] = {PostOpParameters::Kind::kRelu, 0, 0, nullptr};
-  for (const ConvolutionTactic& tactic : convolution_tactics(c, kind)) {
-    check(cudaMemset(y.get(), 0xff, result.size()), "poison");
-    check(launch_convolution(c, kind, tactic, arguments, {}), "launch");
-    check(cudaMemcpy(result.data(), y.get(), result.size(), cudaMemcpyDeviceToHost), "result");
-    double worst = 0;
-    for (std::size_t i = 0; i < expected.size(); ++i) {
-      const double error =
-          std::abs(decode(result.data() + i * byte_size(type), type) - expected[i]);
-      worst = error <= worst ? worst : error;  // A NaN is the worst.
-    }
-    ASSERT_LT(worst / largest, tolerance)
-        << tactic_text(tactic) << " of kind " << static_cast<int>(kind) << ", " << c.in_c << " to "
-        << c.out_c << " channels";
-  }
+  expect_by_every_tactic(c, kind, arguments, y, expected, tolerance_of(kind) * largest);
 }
 
 /// The sums of a projection in the same launch, which the main convolution's window, padding and
@@ -181,8 +191,7 @@ void check_siblings(const Convolution& c, int out_c, ElementKind kind) {
   const Memory main_weights = upload(plane.packed);
   const Memory there = upload(pack_weights(weights.data(), shape, kind));
   const Memory bias_there = upload(encode(bias, ElementType::kFloat32));
-  std::vector<std::byte> result(expected.size() * byte_size(type));
-  const Memory y = device_memory(result.size());
+  const Memory y = device_memory(expected.size() * byte_size(type));
   const Memory main_y =
       device_memory(static_cast<std::size_t>(c.pixels() * c.out_c) * byte_size(type));
   ConvolutionArguments arguments{plane.x_there.get(), main_weights.get(), {}};
@@ -192,22 +201,7 @@ void check_siblings(const Convolution& c, int out_c, ElementKind kind) {
   arguments.epilogue.post_ops[0] = {PostOpParameters::Kind::kRelu, 0, 0, nullptr};
   arguments.sibling = {out_c, there.get(), reinterpret_cast<const float*>(bias_there.get()),
                        y.get()};
-  const double tolerance = kind == ElementKind::kFloat32    ? 1e-5
-                           : kind == ElementKind::kBfloat16 ? 8e-3
-                                                            : 1e-3;
-  for (const ConvolutionTactic& tactic : convolution_tactics(c, kind)) {
-    check(cudaMemset(y.get(), 0xff, result.size()), "poison");
-    check(launch_convolution(c, kind, tactic, arguments, {}), "launch");
-    check(cudaMemcpy(result.data(), y.get(), result.size(), cudaMemcpyDeviceToHost), "result");
-    double worst = 0;
-    for (std::size_t i = 0; i < expected.size(); ++i) {
-      const double error =
-          std::abs(decode(result.data() + i * byte_size(type), type) - expected[i]);
-      worst = error <= worst ? worst : error;
-    }
-    ASSERT_LT(worst, 2 * tolerance) << tactic_text(tactic) << " of kind " << static_cast<int>(kind)
-                                    << ", " << out_c << " beside " << c.out_c << " channels";
-  }
+  expect_by_every_tactic(c, kind, arguments, y, expected, 2 * tolerance_of(kind));
 }
 
 constexpr ElementKind kKinds[] = {ElementKind::kHalf, ElementKind::kBfloat16, ElementKind::kTf32,

@@ -64,30 +64,13 @@ class CudaLayers : public test::GpuTest {
   }
 };
 
-TEST_F(CudaLayers, Activations) {
-  check(test::activations());
+class CudaLayerGroups : public CudaLayers, public testing::WithParamInterface<test::LayerGroup> {};
+
+TEST_P(CudaLayerGroups, AgreesWithTheReferenceExecutor) {
+  check(GetParam().cases());
 }
-TEST_F(CudaLayers, AddAndMul) {
-  check(test::binaries("Add"));
-  check(test::binaries("Mul"));
-}
-TEST_F(CudaLayers, SubAndDiv) {
-  check(test::binaries("Sub"));
-  check(test::binaries("Div"));
-}
-TEST_F(CudaLayers, MinAndMax) {
-  check(test::binaries("Min"));
-  check(test::binaries("Max"));
-}
-TEST_F(CudaLayers, OverPlanes) {
-  check(test::over_planes());
-}
-TEST_F(CudaLayers, Movements) {
-  check(test::movements());
-}
-TEST_F(CudaLayers, Products) {
-  check(test::products());
-}
+INSTANTIATE_TEST_SUITE_P(Layers, CudaLayerGroups, testing::ValuesIn(test::layer_groups()),
+                         [](const auto& info) { return info.param.name; });
 
 /// Convolutions in groups, over rows, with holes, with a window that leaves the plane.
 std::vector<LayerCase> convolutions() {
