@@ -268,10 +268,16 @@ int compare(const Program& program, const Options& options) {
   if (is_recorded(options.a) != is_recorded(options.b) && !options.b.empty()) {
     throw bad_input("give two engines or two files of times, not one of each");
   }
+  const CLI::App& app = program.app();
   if (is_recorded(options.a)) {
+    refuse_given(flags_named(app, {"--a", "--b", "--iterations", "--warmup", "--rounds", "--seed",
+                                   "--benchmark_out"}),
+                 "is for engines that are timed here; these times were recorded");
     if (options.b.empty()) throw bad_input("nothing to compare with: give a second file of times");
     return compare_files(program, options.a, options.b, options.recorded, options.strict);
   }
+  refuse_given(flags_named(app, {"--benchmark", "--trtexec_time"}),
+               "is for files of times that were recorded; these are engines");
   if (options.b.empty() && options.flags_a.empty() && options.flags_b.empty()) {
     throw bad_input("A with itself: give a second model, or flags with --a=FLAGS or --b=FLAGS");
   }

@@ -74,11 +74,7 @@ void require_one_source(const CLI::App& app, const std::vector<const CLI::Option
     }
     return;
   }
-  for (const CLI::Option* option : of_model) {
-    if (option->count() == 0) continue;
-    throw bad_input(fmt::format("{}: is for running a model; with --scores its scores are there",
-                                option->get_name()));
-  }
+  refuse_given(of_model, kForRunningAModel);
 }
 
 /// On the images that the engine was made with a decision learns too much confidence.
@@ -233,12 +229,7 @@ std::vector<const CLI::Option*> add_run_options(CLI::App& app, Options& options)
   app.add_option("--iterations", options.iterations,
                  "Images that the model runs on; 0 or all: the whole dataset (default 10000)")
       ->type_name("N");
-  std::vector<const CLI::Option*> flags;
-  const auto all = app.get_options();
-  std::copy_if(all.begin() + static_cast<std::ptrdiff_t>(common), all.end(),
-               std::back_inserter(flags),
-               [](const CLI::Option* option) { return option->get_name() != "--labels"; });
-  return flags;
+  return flags_since(app, common);
 }
 
 void add_fit_options(CLI::App& app, Options& options) {

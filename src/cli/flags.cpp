@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
@@ -150,6 +151,28 @@ void require_distinct(const OutputFiles& outputs, const std::vector<NamedFile>& 
       throw bad_input(fmt::format("{} and {} name the same file, {}; name another", files[b].flag,
                                   files[a].flag, files[a].path));
     }
+  }
+}
+
+std::vector<const CLI::Option*> flags_since(const CLI::App& app, std::size_t before) {
+  const auto all = app.get_options();
+  std::vector<const CLI::Option*> flags;
+  std::copy_if(all.begin() + static_cast<std::ptrdiff_t>(before), all.end(),
+               std::back_inserter(flags),
+               [](const CLI::Option* option) { return option->get_name() != "--labels"; });
+  return flags;
+}
+
+std::vector<const CLI::Option*> flags_named(const CLI::App& app,
+                                            std::initializer_list<const char*> names) {
+  std::vector<const CLI::Option*> flags;
+  for (const char* name : names) flags.push_back(app.get_option(name));
+  return flags;
+}
+
+void refuse_given(const std::vector<const CLI::Option*>& flags, std::string_view why) {
+  for (const CLI::Option* option : flags) {
+    if (option->count() > 0) throw bad_input(fmt::format("{}: {}", option->get_name(), why));
   }
 }
 

@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
+#include <initializer_list>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/file.h"
 #include "base/tensor.h"
+
+namespace CLI {
+class App;
+class Option;
+}  // namespace CLI
 
 namespace hedge::cli {
 
@@ -56,6 +62,19 @@ struct OutputFiles {
 /// Throws bad_input where a file that is to be written is named by a second flag, whose file would
 /// be lost. Any two of `stated` may be one: the labels are a server that is always right.
 void require_distinct(const OutputFiles& outputs, const std::vector<NamedFile>& stated);
+
+/// The flags that were added to `app` when it had `before` already, but for --labels, which
+/// programs have in another meaning without them.
+[[nodiscard]] std::vector<const CLI::Option*> flags_since(const CLI::App& app, std::size_t before);
+
+[[nodiscard]] std::vector<const CLI::Option*> flags_named(const CLI::App& app,
+                                                          std::initializer_list<const char*> names);
+
+/// Throws bad_input that names the first of them that was given, and why it is of no use.
+void refuse_given(const std::vector<const CLI::Option*>& flags, std::string_view why);
+
+inline constexpr std::string_view kForRunningAModel =
+    "is for running a model; with --scores its scores are there";
 
 /// Splits a line as a shell would, as far as blanks and quotes go.
 [[nodiscard]] std::vector<std::string> split_command_line(const std::string& line);

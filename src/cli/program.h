@@ -40,6 +40,7 @@ class Program {
   Program& operator=(const Program&) = delete;
 
   [[nodiscard]] CLI::App& app() { return *app_; }
+  [[nodiscard]] const CLI::App& app() const { return *app_; }
   /// Adds --json=FILE; `schema` is the name of what is written.
   void add_json_flag(const std::string& schema);
 

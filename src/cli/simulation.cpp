@@ -134,7 +134,7 @@ int run(const Program& program, const Options& options) {
   Images images;
   images.server = ask_server(program, *server, image_run.counted());
   if (cancellation_requested()) {
-    program.print("cancelled while the server was asked: nothing is simulated\n");
+    program.print("cancelled before the first image: nothing is simulated\n");
     return kExitCancelled;
   }
   Result result = simulate(image_run, *dataset, decision ? &*decision : nullptr, options,

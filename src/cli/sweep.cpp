@@ -84,9 +84,12 @@ void write_best(const SweepOptions& options, const SweepReport& report) {
   write_decision(options.out, file);
 }
 
-int sweep_all(const Program& program, const SweepOptions& options) {
+/// `of_model`: the flags that are of no use with --scores.
+int sweep_all(const Program& program, const SweepOptions& options,
+              const std::vector<const CLI::Option*>& of_model) {
   program.check_files(
       {.written = {{"--out", options.out}, {"--csv", options.csv}, {"--svg", options.svg}}});
+  if (options.model.model.empty()) refuse_given(of_model, kForRunningAModel);
   const auto folds = static_cast<int>(parse_count("--folds", options.folds, 0, 1000));
   if (folds == 1) throw bad_input("--folds=1: give 2 at least, or 0 for no cross-validation");
   const auto seed = static_cast<std::uint64_t>(
@@ -97,6 +100,10 @@ int sweep_all(const Program& program, const SweepOptions& options) {
                                 folds, data.images));
   }
   const SweepReport report = evaluate(options, std::move(data), folds, seed);
+  if (!report.data.complete) {
+    program.print("cut short: what follows is of the {} images that were run\n",
+                  report.data.images);
+  }
   program.print_text(sweep_data_lines(report));
   program.print_text(cost_lines(report));
   program.print_text(share_table(report));
@@ -123,7 +130,7 @@ int main(int argc, char** argv) {
   using namespace hedge::cli;
   Program program("sweep", "All thresholds of all decisions of hierarchical inference", kExamples);
   SweepOptions options;
-  add_sweep_options(program.app(), options);
+  const auto of_model = add_sweep_options(program.app(), options);
   program.add_json_flag("schema hedge.sweep/1");
-  return program.run(argc, argv, [&] { return sweep_all(program, options); });
+  return program.run(argc, argv, [&] { return sweep_all(program, options, of_model); });
 }

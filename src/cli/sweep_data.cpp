@@ -171,9 +171,6 @@ SweepData read_sweep_data(const Program& program, const SweepOptions& options) {
   if (recorded.server_labels.empty()) {
     throw bad_input("--server-labels: give the server's classes, one a line for each image");
   }
-  if (!options.iterations.empty()) {
-    throw bad_input("--iterations: is for running a model; with --scores its scores are there");
-  }
   SweepData data;
   rank_all(options, read_scored_images(recorded, options.model.labels), data);
   return data;

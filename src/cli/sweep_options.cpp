@@ -49,10 +49,15 @@ void add_bounds(CLI::App& app, SweepOptions& options) {
 
 }  // namespace
 
-void add_sweep_options(CLI::App& app, SweepOptions& options) {
+std::vector<const CLI::Option*> add_sweep_options(CLI::App& app, SweepOptions& options) {
+  const std::size_t common = app.get_options().size();
   add_model_options(app, options.model);
   add_gpu_options(app, options.model.gpu);
   add_decode_options(app, options.model);
+  app.add_option("--iterations", options.iterations,
+                 "Images that the model runs on; 0 or all: the whole dataset (default all)")
+      ->type_name("N");
+  std::vector<const CLI::Option*> of_model = flags_since(app, common);
   app.get_option("--labels")
       ->description("With --scores: the true classes, one a line. With --model: as in inference");
   add_scored_images_options(app, options.recorded);
@@ -60,9 +65,6 @@ void add_sweep_options(CLI::App& app, SweepOptions& options) {
       ->description(
           "The server's classes, one a line (default with --model: DATASET_predictions.txt in the "
           "data folder)");
-  app.add_option("--iterations", options.iterations,
-                 "Images that the model runs on; 0 or all: the whole dataset (default all)")
-      ->type_name("N");
   app.add_option("--decisions", options.decisions,
                  "Of logistic, top1, margin, entropy, energy (default: all that there are)")
       ->type_name("NAME[,NAME...]");
@@ -81,6 +83,7 @@ void add_sweep_options(CLI::App& app, SweepOptions& options) {
   add("--out", options.out, "Write the best point as a decision file", "FILE");
   add("--csv", options.csv, "Write all points", "FILE");
   add("--svg", options.svg, "Draw accuracy against offload share, latency and energy", "FILE");
+  return of_model;
 }
 
 }  // namespace hedge::cli

@@ -11,7 +11,8 @@
 
 namespace CLI {
 class App;
-}
+class Option;
+}  // namespace CLI
 
 namespace hedge::cli {
 
@@ -60,7 +61,9 @@ struct SweepOptions {
   std::string svg;
 };
 
-void add_sweep_options(CLI::App& app, SweepOptions& options);
+/// Returns the flags that are of no use with --scores.
+[[nodiscard]] std::vector<const CLI::Option*> add_sweep_options(CLI::App& app,
+                                                                SweepOptions& options);
 
 /// A figure that costs were computed from, for people and the JSON.
 struct CostFigure {

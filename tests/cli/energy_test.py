@@ -230,6 +230,8 @@ class Energy(ProgramTest):
         done = self.call("hedge", "compare", *paths)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("of the energy, gross, an inference: no verdict", done.stdout)
+        for flag in ("--benchmark_out=x.json", "--iterations=5", "--a=--threads=2"):
+            self.refused(self.call("hedge", "compare", *paths, flag), flag.split("=")[0] + ": is for engines")
 
     def test_wrap_around(self):
         with Counter(self.machine, watts=30, start_uj=RANGE_UJ - 40_000_000):

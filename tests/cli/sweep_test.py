@@ -440,6 +440,10 @@ class Sweep(ProgramTest):
         self.refused(*self.base, f"--csv={self.label_file}", words=("--labels", "--csv"))
         self.refused(*self.base, "--csv=/nonexistent/x.csv", words=("/nonexistent",))
 
+    def test_flags_of_a_run_beside_scores(self):
+        for flag in ("--iterations=5", "--threads=2", "--int8", "--backend=cpu", "--wait=spin", "--decode-overlap"):
+            self.refused(*self.base, COEFFICIENTS, flag, words=[flag.split("=")[0] + ": is for running a model"])
+
     def test_quantities_are_strict(self):
         for flag, texts in {"--local-latency": ("2", "2days", "2MS", "ms", "-2ms", "nanms", "infs", "2e400s", "2  ms"),
                             "--local-energy": ("5", "5mj", "5kJ"),
