@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,9 @@ struct LayerGroup {
   std::string name;
   std::function<std::vector<LayerCase>()> cases;
 };
+inline void PrintTo(const LayerGroup& group, std::ostream* out) {
+  *out << group.name;
+}
 /// Activations, every way of broadcasting two operands with post-ops, pools, means, norms and
 /// softmax over planes, movements, and products of x as rows of its last axis.
 [[nodiscard]] const std::vector<LayerGroup>& layer_groups();
