@@ -13,6 +13,7 @@
 #include "base/sha256.h"
 #include "base/text.h"
 #include "builder/early_exit.h"
+#include "builder/export_model.h"
 #include "data/dataset_names.h"
 #include "data/recipes.h"
 #include "engine/engine_name.h"
@@ -88,30 +89,6 @@ void warn_of_another_batch(const Graph& graph, const EngineBuildOptions& options
                   to_string(shape), shape[0], options.batch));
 }
 
-/// The recipe that was stated, or the one that goes with the names, fitted to the input's shape.
-PreprocessingRecipe choose_recipe(const EngineName& name, const std::string& dataset,
-                                  const EngineBuildOptions& options, const Shape& input) {
-  if (options.preprocessing) return with_input_shape(*options.preprocessing, input);
-  if (dataset.empty()) {
-    throw bad_input(fmt::format(
-        "the file's name tells no dataset, so its preprocessing is unknown; state --dataset=NAME "
-        "(cifar, shapes, imagenet) or {}=scale=...,mean=...,std=..., for images of your "
-        "own with --dataset=folder:DIR or --dataset=npy:X.npy,Y.npy",
-        options.preprocessing_flag));
-  }
-  // A user's images go into a model of the zoo as those do that it was trained on.
-  const std::string& trained_on = is_own_dataset(dataset) ? name.dataset : dataset;
-  const auto recipe = find_recipe(name.model, trained_on);
-  if (!recipe) {
-    throw bad_input(
-        fmt::format("no preprocessing recipe for model '{}' on dataset '{}'; state one with "
-                    "{}=scale=1/255,mean=...,std=...{} (docs/preprocessing.md)",
-                    name.model, dataset, options.preprocessing_flag,
-                    is_own_dataset(dataset) ? ",resize=...,crop=..." : ""));
-  }
-  return scaled_to_input(*recipe, input);
-}
-
 /// A model that comes with Q/DQ nodes becomes a graph of 8-bit values, unless it is to run in
 /// floating point, where those nodes round like any others. Whether it did.
 bool take_quantization(Graph& graph, const std::string& precision) {
@@ -181,6 +158,14 @@ bool find_exit(Graph& graph, const EngineName& name, const std::string& stated) 
   return true;
 }
 
+void check_compiler_options(const Backend& backend, const CompilerOptions& options) {
+  if (options == CompilerOptions{} || backend.traits().compiler_options) return;
+  throw bad_input(fmt::format(
+      "--workspace, --sparsity, --useDLACore and --allowGPUFallback are for TensorRT's compiler; "
+      "backend {} has none",
+      backend.name()));
+}
+
 std::string choose_precision(const std::string& stated, bool quantized, const Backend& backend) {
   if (!stated.empty()) return stated;
   if (quantized) return "int8";
@@ -204,6 +189,29 @@ std::string choose_dataset(const EngineName& name, const EngineBuildOptions& opt
   return dataset;
 }
 
+PreprocessingRecipe choose_recipe(const EngineName& name, const std::string& dataset,
+                                  const EngineBuildOptions& options, const Shape& input) {
+  if (options.preprocessing) return with_input_shape(*options.preprocessing, input);
+  if (dataset.empty()) {
+    throw bad_input(fmt::format(
+        "the file's name tells no dataset, so its preprocessing is unknown; state --dataset=NAME "
+        "(cifar, shapes, imagenet) or {}=scale=...,mean=...,std=..., for images of your "
+        "own with --dataset=folder:DIR or --dataset=npy:X.npy,Y.npy",
+        options.preprocessing_flag));
+  }
+  // A user's images go into a model of the zoo as those do that it was trained on.
+  const std::string& trained_on = is_own_dataset(dataset) ? name.dataset : dataset;
+  const auto recipe = find_recipe(name.model, trained_on);
+  if (!recipe) {
+    throw bad_input(
+        fmt::format("no preprocessing recipe for model '{}' on dataset '{}'; state one with "
+                    "{}=scale=1/255,mean=...,std=...{} (docs/preprocessing.md)",
+                    name.model, dataset, options.preprocessing_flag,
+                    is_own_dataset(dataset) ? ",resize=...,crop=..." : ""));
+  }
+  return scaled_to_input(*recipe, input);
+}
+
 Graph import_model(const std::filesystem::path& onnx, std::int64_t batch,
                    const std::map<std::string, Shape>& shapes) {
   const auto file = MappedFile::open(onnx);
@@ -221,6 +229,7 @@ PreparedModel prepare_model(const std::filesystem::path& onnx, const EngineBuild
   const EngineName name = parse_engine_name(onnx);
   const Backend& backend =
       options.backend.empty() ? default_backend() : require_backend(options.backend);
+  check_compiler_options(backend, options.compiler);
   Graph graph = import_model(onnx, options.batch, options.shapes);
   return naming(onnx.string(), [&] {
     require_classifier(graph);
@@ -239,9 +248,13 @@ PreparedModel prepare_model(const std::filesystem::path& onnx, const EngineBuild
     PreparedModel model{
         .backend = &backend,
         .build = {.precision = precision,
+                  .fallback = name.early_exit() ? "fp32" : backend.traits().int8_fallback,
                   .optimization_level = std::clamp(options.optimization_level, 0, kHighestLevel),
                   .threads = options.threads,
-                  .timing_cache = options.timing_cache},
+                  .timing_cache = options.timing_cache,
+                  .compiler = options.compiler,
+                  .write_onnx = onnx_of,
+                  .progress = options.progress},
         .info = {.model = name.model,
                  .dataset = absolute_dataset(dataset),
                  .trained_on = is_own_dataset(dataset) ? name.dataset : dataset,
