@@ -159,9 +159,10 @@ FloatLayers kept_layers(const Graph& graph, const Int8Options& options) {
 }
 
 void quantize_model(PreparedModel& model, const Ranges& ranges, const FloatLayers& floating,
-                    bool signed_only) {
-  QuantizeOptions options{.unsigned_input = never_negative(*model.info.preprocessing),
-                          .signed_only = signed_only || model.backend->traits().signed_int8_only};
+                    std::optional<bool> signed_only) {
+  QuantizeOptions options{
+      .unsigned_input = never_negative(*model.info.preprocessing),
+      .signed_only = signed_only.value_or(model.backend->traits().signed_int8_only)};
   for (const auto& [name, precision] : floating) {
     options.keep.insert(name);
     if (precision != model.build.fallback) model.build.layers[name] = precision;

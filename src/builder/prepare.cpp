@@ -19,6 +19,7 @@
 #include "engine/engine_name.h"
 #include "graph/operators/operator.h"
 #include "graph/passes/passes.h"
+#include "graph/passes/sparsity.h"
 #include "graph/query.h"
 #include "onnx/import.h"
 #include "quant/qdq.h"
@@ -158,6 +159,20 @@ bool find_exit(Graph& graph, const EngineName& name, const std::string& stated) 
   return true;
 }
 
+void look_at_sparsity(Graph& graph, const CompilerOptions& compiler) {
+  if (compiler.sparsity == Sparsity::kForce) {
+    if (const auto pruned = prune_two_of_four(graph); !pruned.empty()) {
+      log(LogLevel::kWarning,
+          fmt::format("--sparsity=force: two of each four weights are now zero in {} layers, which "
+                      "is another net; train it so, and look at its accuracy: {}",
+                      pruned.size(), join_words(pruned)));
+    }
+  }
+  const auto sparse = sparse_layers(graph);
+  log(LogLevel::kInfo, fmt::format("sparsity: {} layers have two zeros in each four weights{}{}",
+                                   sparse.size(), sparse.empty() ? "" : ": ", join_words(sparse)));
+}
+
 void check_compiler_options(const Backend& backend, const CompilerOptions& options) {
   if (options == CompilerOptions{} || backend.traits().compiler_options) return;
   throw bad_input(fmt::format(
@@ -242,6 +257,7 @@ PreparedModel prepare_model(const std::filesystem::path& onnx, const EngineBuild
     const std::string precision = choose_precision(options.precision, quantized, backend);
     optimize(graph);
     if (quantized) check_float_layers(graph);
+    if (options.compiler.sparsity != Sparsity::kDisable) look_at_sparsity(graph, options.compiler);
     std::optional<ExitInfo> exit;
     if (early_exit) exit = lay_out_exit(graph, options.batch);
     const std::string dataset = choose_dataset(name, options);

@@ -57,7 +57,8 @@ struct BuildOptions {
   /// The graph as ONNX, for backends whose compiler reads that: a backend sees neither the importer
   /// nor the original file. Set by the builder.
   std::function<std::string(const Graph& graph, const OnnxForm& form)> write_onnx{};
-  /// Called by backends whose compiler tells how far it is, from one thread at a time. May be empty.
+  /// Called by backends whose compiler tells how far it is, from one thread at a time. May be
+  /// empty.
   std::function<void(std::int64_t done, std::int64_t total)> progress{};
 };
 

@@ -248,7 +248,8 @@ class Exporter {
   }
 
   void add_cast(const std::string& from, const std::string& to, FloatType type) {
-    write_attribute("to", std::int64_t{onnx_type(type)}, type, add_node("Cast", to + "_cast", from, to));
+    write_attribute("to", std::int64_t{onnx_type(type)}, type,
+                    add_node("Cast", to + "_cast", from, to));
   }
 
   /// The caller's name stays with the caller's tensor.

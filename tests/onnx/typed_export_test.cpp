@@ -75,19 +75,17 @@ TEST(TypedExport, NetsComputeTheSameInEveryForm) {
 
 TEST(TypedExport, BordersStayFloat32AndEverythingInsideHasTheType) {
   const Graph graph = plain(test::early_exit_net());
-  const auto model = parse(
-      export_onnx(graph, {.opset = 19, .floats = FloatType::kFloat16}));
+  const auto model = parse(export_onnx(graph, {.opset = 19, .floats = FloatType::kFloat16}));
   EXPECT_EQ(model.opset_import(0).version(), 19);
-  EXPECT_EQ(float_types(model), (std::map<int, int>{{onnx::TensorProto::FLOAT16,
-                                                     float_types(model).begin()->second}}));
+  EXPECT_EQ(float_types(model),
+            (std::map<int, int>{{onnx::TensorProto::FLOAT16, float_types(model).begin()->second}}));
   ASSERT_EQ(model.graph().output_size(), 2);
-  for (const auto& border : {model.graph().input(0), model.graph().output(0),
-                             model.graph().output(1)}) {
+  for (const auto& border :
+       {model.graph().input(0), model.graph().output(0), model.graph().output(1)}) {
     EXPECT_EQ(border.type().tensor_type().elem_type(), onnx::TensorProto::FLOAT);
   }
   for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
-    EXPECT_EQ(model.graph().output(static_cast<int>(i)).name(),
-              graph.value(graph.outputs[i]).name);
+    EXPECT_EQ(model.graph().output(static_cast<int>(i)).name(), graph.value(graph.outputs[i]).name);
   }
   EXPECT_EQ(model.graph().input(0).name(), graph.value(graph.inputs[0].value).name);
   const auto casts = std::count_if(model.graph().node().begin(), model.graph().node().end(),
@@ -97,12 +95,11 @@ TEST(TypedExport, BordersStayFloat32AndEverythingInsideHasTheType) {
 
 TEST(TypedExport, ANodeOfAnotherTypeStandsBetweenCasts) {
   const Graph graph = plain(test::early_exit_net());
-  const auto conv = std::find_if(graph.nodes.begin() + 1, graph.nodes.end(), [](const Node& node) {
-    return node.op->name == "Conv";
-  });
-  const auto model = parse(export_onnx(graph, {.opset = 19,
-                                               .floats = FloatType::kFloat16,
-                                               .nodes = {{conv->name, FloatType::kFloat32}}}));
+  const auto conv = std::find_if(graph.nodes.begin() + 1, graph.nodes.end(),
+                                 [](const Node& node) { return node.op->name == "Conv"; });
+  const auto model = parse(export_onnx(
+      graph,
+      {.opset = 19, .floats = FloatType::kFloat16, .nodes = {{conv->name, FloatType::kFloat32}}}));
   EXPECT_EQ(float_types(model).at(onnx::TensorProto::FLOAT),
             static_cast<int>(conv->inputs.size()) - 1);
   std::map<std::string, std::string> made_by;
@@ -169,8 +166,8 @@ TEST(Float16, RoundsToNearestEvenAndHoldsItsEnds) {
                                                                   {infinity, 0x7C00},
                                                                   {0x1p-14F, 0x0400},
                                                                   {0x1p-24F, 1},
-                                                                  {0x1p-25F, 0},      // A tie.
-                                                                  {0x3p-25F, 2},      // Likewise.
+                                                                  {0x1p-25F, 0},  // A tie.
+                                                                  {0x3p-25F, 2},  // Likewise.
                                                                   {1 + 0x1p-11F, 0x3C00},
                                                                   {1 + 0x3p-11F, 0x3C02},
                                                                   {2 - 0x1p-12F, 0x4000}}) {

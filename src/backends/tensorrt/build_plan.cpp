@@ -51,7 +51,8 @@ void check_quantization(const Graph& graph) {
   if (others.empty()) return;
   throw bad_input(fmt::format(
       "TensorRT takes int8 with zero points of 0 only; held otherwise: {}; quantise the model so "
-      "(ONNX Runtime's quantiser: activation_type=QInt8 and ActivationSymmetric), or give it in fp32",
+      "(ONNX Runtime's quantiser: activation_type=QInt8 and ActivationSymmetric), or give it in "
+      "fp32",
       join_words(others)));
 }
 
@@ -119,8 +120,9 @@ class Build {
     }
     // What the logger has repeats these.
     const std::string logged = logger().take_errors();
-    throw bad_input(fmt::format("TensorRT's parser refuses the model: {}",
-                                errors.empty() ? logged : fmt::format("{}", fmt::join(errors, "; "))));
+    throw bad_input(
+        fmt::format("TensorRT's parser refuses the model: {}",
+                    errors.empty() ? logged : fmt::format("{}", fmt::join(errors, "; "))));
   }
 
   static std::string describe(const nvonnxparser::IParserError& error,

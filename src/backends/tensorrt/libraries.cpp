@@ -37,8 +37,7 @@ std::string other_version() {
     void* library = open("nvinfer", major);
     if (library == nullptr) continue;
     auto* version = find<decltype(getInferLibVersion)>(library, "getInferLibVersion");
-    const std::string found =
-        version == nullptr ? std::to_string(major) : version_text(version());
+    const std::string found = version == nullptr ? std::to_string(major) : version_text(version());
     dlclose(library);
     return found;
   }
@@ -69,8 +68,8 @@ template <class Function>
 Function* required_function(void* library, const char* symbol) {
   auto* function = find<Function>(library, symbol);
   if (function == nullptr) {
-    throw runtime_failure(fmt::format("TensorRT's library has no {}: it is broken, install it again",
-                                      symbol));
+    throw runtime_failure(
+        fmt::format("TensorRT's library has no {}: it is broken, install it again", symbol));
   }
   return function;
 }

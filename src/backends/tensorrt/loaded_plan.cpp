@@ -95,10 +95,10 @@ PlanBindings LoadedPlan::bindings() const {
     (in ? inputs : bindings.outputs).push_back(name);
   }
   if (!others.empty()) {
-    throw bad_input(
-        fmt::format("the plan's inputs and outputs must be float32, row-major, of the GPU (trtexec: "
-                    "--inputIOFormats=fp32:chw --outputIOFormats=fp32:chw): {}",
-                    join_words(others)));
+    throw bad_input(fmt::format(
+        "the plan's inputs and outputs must be float32, row-major, of the GPU (trtexec: "
+        "--inputIOFormats=fp32:chw --outputIOFormats=fp32:chw): {}",
+        join_words(others)));
   }
   if (inputs.size() != 1 || bindings.outputs.empty()) {
     throw bad_input(fmt::format(
@@ -134,7 +134,8 @@ std::optional<nvinfer1::Dims> LoadedPlan::input_shape(const std::string& input,
   nvinfer1::Dims dims = engine_->getTensorShape(input.c_str());
   const auto [least, most] = batches(input);
   if (dims.nbDims < 1 || batch < least || batch > most) return std::nullopt;
-  if (std::none_of(dims.d, dims.d + dims.nbDims, [](auto extent) { return extent < 0; })) return dims;
+  if (std::none_of(dims.d, dims.d + dims.nbDims, [](auto extent) { return extent < 0; }))
+    return dims;
   // Extents beside the batch that vary as well are those that the plan was tuned for.
   const auto tuned = profile_shape(input, nvinfer1::OptProfileSelector::kOPT);
   for (int i = 0; i < dims.nbDims; ++i) {

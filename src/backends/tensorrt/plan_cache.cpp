@@ -55,8 +55,9 @@ std::unique_ptr<nvinfer1::ITimingCache> empty(const nvinfer1::IBuilderConfig& co
 
 PlanCache::PlanCache(const fs::path& file) : file_(file_for(file)) {
   if (!file_.empty() && file_ != file) {
-    log(LogLevel::kInfo, fmt::format("{} holds timings of Hedge's own kernels: TensorRT's are in {}",
-                                     file.string(), file_.string()));
+    log(LogLevel::kInfo,
+        fmt::format("{} holds timings of Hedge's own kernels: TensorRT's are in {}", file.string(),
+                    file_.string()));
   }
 }
 

@@ -52,8 +52,8 @@ double Progress::done(const Phase& phase) const {
 
 /// The first phase without a parent is the build; a bar does not go back.
 void Progress::report() {
-  const auto outermost = std::ranges::find_if(
-      phases_, [](const Phase& phase) { return phase.parent.empty(); });
+  const auto outermost =
+      std::ranges::find_if(phases_, [](const Phase& phase) { return phase.parent.empty(); });
   if (!report_ || outermost == phases_.end()) return;
   const std::int64_t now = std::llround(done(*outermost) * kWhole);
   if (now <= reported_) return;

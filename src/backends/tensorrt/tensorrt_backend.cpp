@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "backends/cuda/device.h"
-#include "backends/tensorrt/build_plan.h"
 #include "backends/tensorrt/bare_plan.h"
+#include "backends/tensorrt/build_plan.h"
 #include "backends/tensorrt/libraries.h"
 #include "backends/tensorrt/loaded_plan.h"
 #include "backends/tensorrt/tensorrt_context.h"
@@ -66,8 +66,8 @@ PlanBindings bindings_of(const LoadedPlan& plan, const Words& words) {
   PlanBindings bindings = plan.bindings();
   if (word(words, kInput).empty()) return bindings;  // A bare plan.
   PlanBindings stated{.input = word(words, kInput), .outputs = {}};
-  for (std::string name; !(name = word(words, kOutput + std::to_string(stated.outputs.size())))
-                              .empty();) {
+  for (std::string name;
+       !(name = word(words, kOutput + std::to_string(stated.outputs.size()))).empty();) {
     stated.outputs.push_back(std::move(name));
   }
   std::vector<std::string> have = bindings.outputs;
@@ -75,8 +75,9 @@ PlanBindings bindings_of(const LoadedPlan& plan, const Words& words) {
   std::ranges::sort(have);
   std::ranges::sort(want);
   if (stated.input != bindings.input || have != want) {
-    throw bad_input("the plan's inputs and outputs are not those that the engine file says; build "
-                    "the engine again");
+    throw bad_input(
+        "the plan's inputs and outputs are not those that the engine file says; build "
+        "the engine again");
   }
   return stated;
 }
@@ -157,7 +158,8 @@ class TensorRtBackend final : public Backend, public ForeignEngineReader {
   }
   [[nodiscard]] ForeignEngine read(std::span<const std::byte> bytes,
                                    std::shared_ptr<const void> owner) const override {
-    return {.info = describe_bare_plan(bytes), .sections = {{kPlanSection, bytes, std::move(owner)}}};
+    return {.info = describe_bare_plan(bytes),
+            .sections = {{kPlanSection, bytes, std::move(owner)}}};
   }
 };
 

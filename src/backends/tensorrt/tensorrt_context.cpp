@@ -103,8 +103,8 @@ void TensorRtContext::check_run(cudaError_t status, std::string_view what) {
     return;
   if (status == kRefused) throw failure(what);
   if (const std::string errors = logger().take_errors(); !errors.empty()) {
-    throw runtime_failure(fmt::format("TensorRT: {}: {} (CUDA: {})", what, errors,
-                                      cudaGetErrorString(status)));
+    throw runtime_failure(
+        fmt::format("TensorRT: {}: {} (CUDA: {})", what, errors, cudaGetErrorString(status)));
   }
   cuda::check(status, what);
 }
@@ -147,8 +147,7 @@ std::span<const float> TensorRtContext::output(std::size_t index) const {
 }
 
 MemoryUse TensorRtContext::memory() const {
-  return {.engine_bytes = plan_->plan_bytes(),
-          .arena_bytes = device_memory_bytes(plan_->engine())};
+  return {.engine_bytes = plan_->plan_bytes(), .arena_bytes = device_memory_bytes(plan_->engine())};
 }
 
 }  // namespace hedge::tensorrt

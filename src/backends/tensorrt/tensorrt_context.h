@@ -12,8 +12,8 @@
 
 namespace hedge::tensorrt {
 
-/// Runs a plan: enqueueV3 once, then the CUDA graph that was captured of it. Addresses are set once.
-/// The caller's input and outputs are page-locked memory of the host; small ones are read and
+/// Runs a plan: enqueueV3 once, then the CUDA graph that was captured of it. Addresses are set
+/// once. The caller's input and outputs are page-locked memory of the host; small ones are read and
 /// written by kernels where they are, large ones are copied as part of the graph.
 class TensorRtContext final : public ExecutionContext {
  public:

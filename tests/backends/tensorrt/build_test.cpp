@@ -125,8 +125,8 @@ TEST_F(TensorRtBuild, UnsignedActivationsAreRefusedByName) {
 
 TEST_F(TensorRtBuild, TheParsersErrorNamesTheNode) {
   const Graph graph = test::small_net();
-  const auto conv = std::ranges::find(graph.nodes, "Conv",
-                                      [](const Node& node) { return node.op->name; });
+  const auto conv =
+      std::ranges::find(graph.nodes, "Conv", [](const Node& node) { return node.op->name; });
   ASSERT_NE(conv, graph.nodes.end());
   hedge_double::fail("parse Conv");
   const std::string error = error_of([&] { (void)container(graph, options("fp16")); });
@@ -134,7 +134,8 @@ TEST_F(TensorRtBuild, TheParsersErrorNamesTheNode) {
 }
 
 TEST_F(TensorRtBuild, NodeNamesAreThoseOfTheFile) {
-  const std::string bytes = onnx_of(test::small_net(), {.opset = 19, .floats = FloatType::kFloat16});
+  const std::string bytes =
+      onnx_of(test::small_net(), {.opset = 19, .floats = FloatType::kFloat16});
   onnx::ModelProto model;
   ASSERT_TRUE(model.ParseFromString(bytes));
   const auto nodes = tensorrt::node_names(bytes);
@@ -221,8 +222,8 @@ TEST_F(TensorRtBuild, WhatAnotherBuildHasWrittenMeanwhileIsKept) {
   auto build = options("fp16");
   build.timing_cache = folder_.path() / "timing.cache";
   build.progress = [&](std::int64_t, std::int64_t) {
-    write_file(build.timing_cache, "TRTCACHE " + std::to_string(tensorrt::kHeaderVersion) +
-                                       "\nnet of another build");
+    write_file(build.timing_cache,
+               "TRTCACHE " + std::to_string(tensorrt::kHeaderVersion) + "\nnet of another build");
   };
   (void)container(test::small_net(), build);
   const std::string kept = read_text_file(build.timing_cache);

@@ -56,11 +56,11 @@ TEST_F(TensorRtPlan, ABarePlanRunsAsItIs) {
   const Tensor input = test::noise_tensor(graph.input_type(0).shape, 3);
   const auto expected = execute(to_qdq(graph), std::vector<Tensor>{input});
   const auto context = engine->create_context({});
-  EXPECT_LT(test::relative_error(run(*context, input.values<float>())[0],
-                                 expected[0].values<float>()),
-            1e-5);
-  EXPECT_FALSE(load_container(bare("resnet56_cifar_fp32.engine", cifar_like(false)))
-                   .info.ends_in_softmax);
+  EXPECT_LT(
+      test::relative_error(run(*context, input.values<float>())[0], expected[0].values<float>()),
+      1e-5);
+  EXPECT_FALSE(
+      load_container(bare("resnet56_cifar_fp32.engine", cifar_like(false))).info.ends_in_softmax);
 }
 
 TEST_F(TensorRtPlan, ABarePlanWithoutARecipeAsksForOne) {
@@ -70,8 +70,7 @@ TEST_F(TensorRtPlan, ABarePlanWithoutARecipeAsksForOne) {
 }
 
 TEST_F(TensorRtPlan, AVaryingBatchIsChosenWhenItRuns) {
-  const auto file =
-      bare("resnet56_cifar_fp16.engine", cifar_like(false), {{"batches", {1, 4}}});
+  const auto file = bare("resnet56_cifar_fp16.engine", cifar_like(false), {{"batches", {1, 4}}});
   const auto engine = open_model(file, {});
   EXPECT_EQ(engine->info().batch, 1);
   const auto single = engine->create_context({});
@@ -84,18 +83,21 @@ TEST_F(TensorRtPlan, AVaryingBatchIsChosenWhenItRuns) {
     const auto alone = run(*single, std::span(input).subspan(n * image, image))[0];
     EXPECT_LT(test::relative_error(std::span(together).subspan(n * 10, 10), alone), 1e-5);
   }
-  EXPECT_TRUE(contains(
-      error_of([&] { (void)engine->create_context({.threads = 1, .batch = 5}); }), "1 to 4"));
+  EXPECT_TRUE(contains(error_of([&] { (void)engine->create_context({.threads = 1, .batch = 5}); }),
+                       "1 to 4"));
 }
 
 TEST_F(TensorRtPlan, WhatCannotRunSaysWhyInTensorRtsWords) {
   const Graph graph = cifar_like(false);
-  EXPECT_TRUE(contains(
-      error_of([&] { (void)load_container(bare("a_cifar.engine", graph, {{"half_input", true}})); }),
-      "float16"));
-  EXPECT_TRUE(contains(
-      error_of([&] { (void)load_container(bare("b_cifar.engine", graph, {{"plugin", "Swin"}})); }),
-      "Cannot find plugin: Swin"));
+  EXPECT_TRUE(
+      contains(error_of([&] {
+                 (void)load_container(bare("a_cifar.engine", graph, {{"half_input", true}}));
+               }),
+               "float16"));
+  EXPECT_TRUE(contains(error_of([&] {
+                         (void)load_container(bare("b_cifar.engine", graph, {{"plugin", "Swin"}}));
+                       }),
+                       "Cannot find plugin: Swin"));
   const auto whole = bare("c_cifar.engine", graph);
   std::string bytes = read_text_file(whole);
   write_file(whole, bytes.substr(0, bytes.size() / 2));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a plan runs: results, the graph that is captured, addresses, what is left when something fails.
+// How a plan runs: results, the graph that is captured, addresses, what is left when something
+// fails.
 #include <gtest/gtest.h>
 
 #include <thread>
@@ -142,8 +143,7 @@ TEST_F(TensorRtRun, EachFailureOfACallIsOneLineAndLeavesNothing) {
         "cudaStreamQuery", "cudaGraphUpload"}) {
     SCOPED_TRACE(call);
     hedge_double::fail(call);
-    const std::string error =
-        error_of([&] { (void)make_engine(built)->create_context({}); });
+    const std::string error = error_of([&] { (void)make_engine(built)->create_context({}); });
     EXPECT_TRUE(contains(error, call.starts_with("cuda") ? "CUDA" : "injected failure of " + call));
     EXPECT_EQ(hedge_double::all_alive(), 0);
   }
@@ -159,9 +159,8 @@ TEST_F(TensorRtRun, AGpuThatIsLostEndsTheInference) {
 
 TEST_F(TensorRtRun, AnotherBatchIsRefusedWithTheFlag) {
   const auto engine = this->engine(test::small_net(), "fp32");
-  EXPECT_TRUE(contains(
-      error_of([&] { (void)engine->create_context({.threads = 1, .batch = 3}); }),
-      "--engine_batch_size=3"));
+  EXPECT_TRUE(contains(error_of([&] { (void)engine->create_context({.threads = 1, .batch = 3}); }),
+                       "--engine_batch_size=3"));
 }
 
 }  // namespace

@@ -62,7 +62,8 @@ class ConfigDouble final : public nvinfer1::IBuilderConfig,
     summary["dla"] = type == nvinfer1::DeviceType::kDLA;
   }
   void setDLACore(int32_t core) noexcept override { summary["dla_core"] = core; }
-  nvinfer1::ITimingCache* createTimingCache(void const* blob, std::size_t size) const noexcept override {
+  nvinfer1::ITimingCache* createTimingCache(void const* blob,
+                                            std::size_t size) const noexcept override {
     if (refused(logger_, "createTimingCache")) return nullptr;
     std::set<std::string> entries;
     if (size > 0) {

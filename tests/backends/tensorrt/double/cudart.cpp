@@ -64,7 +64,8 @@ cudaError_t answer(cudaError_t error) {
 
 cudaError_t allocate(const char* call, void** memory, std::size_t bytes) {
   if (fails(call)) return answer(cudaErrorMemoryAllocation);
-  const std::size_t size = (std::max<std::size_t>(bytes, 1) + kAlignment - 1) / kAlignment * kAlignment;
+  const std::size_t size =
+      (std::max<std::size_t>(bytes, 1) + kAlignment - 1) / kAlignment * kAlignment;
   *memory = std::aligned_alloc(kAlignment, size);
   const std::lock_guard lock(allocations().mutex);
   allocations().sizes[static_cast<const char*>(*memory)] = bytes;

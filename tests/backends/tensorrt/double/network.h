@@ -26,7 +26,9 @@ class LayerDouble final : public nvinfer1::ILayer, public nvinfer1::apiv::LayerS
   explicit LayerDouble(std::string name) : name_(std::move(name)) { mLayer = this; }
   char const* getName() const noexcept override { return name_.c_str(); }
 #if NV_TENSORRT_MAJOR < 11
-  void setPrecision(nvinfer1::DataType type) noexcept override { precision = static_cast<int>(type); }
+  void setPrecision(nvinfer1::DataType type) noexcept override {
+    precision = static_cast<int>(type);
+  }
   void setOutputType(int32_t, nvinfer1::DataType type) noexcept override {
     if (static_cast<int>(type) != precision) complain("a layer's output of another type than it");
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The double of libnvonnxparser: reads ONNX by its own messages and holds it against the rules of the
-// version whose headers it is built with.
+// The double of libnvonnxparser: reads ONNX by its own messages and holds it against the rules of
+// the version whose headers it is built with.
 #include <fmt/format.h>
 #include "onnx/format.pb.h"
 
@@ -21,12 +21,18 @@ class ErrorDouble final : public nvonnxparser::ParserErrorStub {
  public:
   ErrorDouble(std::string text, int node, std::string name, std::string op)
       : text_(std::move(text)), node_(node), name_(std::move(name)), op_(std::move(op)) {}
-  nvonnxparser::ErrorCode code() const override { return nvonnxparser::ErrorCode::kUNSUPPORTED_NODE; }
+  nvonnxparser::ErrorCode code() const override {
+    return nvonnxparser::ErrorCode::kUNSUPPORTED_NODE;
+  }
   const char* desc() const override { return text_.c_str(); }
   int node() const override { return node_; }
 #if NV_TENSORRT_MAJOR >= 10
-  char const* nodeName() const override { return name_.c_str(); }
-  char const* nodeOperator() const override { return op_.c_str(); }
+  char const* nodeName() const override {
+    return name_.c_str();
+  }
+  char const* nodeOperator() const override {
+    return op_.c_str();
+  }
 #endif
 
  private:
@@ -151,7 +157,8 @@ class ParserDouble final : public nvonnxparser::ParserStub {
       network_.inputs.push_back(std::make_unique<TensorDouble>(input.name()));
     }
     for (const auto& output : graph.output()) {
-      if (types.type(output.name()) != onnx::TensorProto::FLOAT) complain("an output is no float32");
+      if (types.type(output.name()) != onnx::TensorProto::FLOAT)
+        complain("an output is no float32");
       network_.outputs.push_back(std::make_unique<TensorDouble>(output.name()));
     }
     return true;
@@ -182,7 +189,8 @@ void* createNvOnnxParser_INTERNAL(void* network, void* logger, int version)
   using namespace hedge_double;
   auto* its_logger = static_cast<nvinfer1::ILogger*>(logger);
   if (refused(its_logger, "createParser") || version != NV_ONNX_PARSER_VERSION) return nullptr;
-  auto* its_network = static_cast<NetworkDouble*>(static_cast<nvinfer1::INetworkDefinition*>(network));
+  auto* its_network =
+      static_cast<NetworkDouble*>(static_cast<nvinfer1::INetworkDefinition*>(network));
   // As an interface: that is what the caller takes it for.
   return static_cast<nvonnxparser::IParser*>(new ParserDouble(*its_network, its_logger));
 }

@@ -34,8 +34,9 @@ std::optional<PlanFile> read_plan(const void* data, std::size_t size, std::strin
   const std::string_view bytes(static_cast<const char*>(data), size);
   const auto version = version_bytes();
   if (!bytes.starts_with("ftrt")) {
-    reason = "Serialization assertion stdVersionRead == kSERIALIZATION_VERSION failed. Magic tag "
-             "does not match";
+    reason =
+        "Serialization assertion stdVersionRead == kSERIALIZATION_VERSION failed. Magic tag "
+        "does not match";
     return std::nullopt;
   }
   std::array<std::uint64_t, 2> lengths{};

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-// What the double's plans are: the first bytes of a real one (tag, format 0, version at 24), then the
-// lengths of two parts, a summary in JSON and the ONNX bytes that the network came from.
+// What the double's plans are: the first bytes of a real one (tag, format 0, version at 24), then
+// the lengths of two parts, a summary in JSON and the ONNX bytes that the network came from.
 
 namespace hedge_double {
 

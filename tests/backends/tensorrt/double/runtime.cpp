@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The double of libnvinfer: what runs. An engine is computed by Hedge's reference executor, in a host
-// function of the stream, between copies from and to the addresses that were set: so it can be
+// The double of libnvinfer: what runs. An engine is computed by Hedge's reference executor, in a
+// host function of the stream, between copies from and to the addresses that were set: so it can be
 // captured, and runs on a real GPU's memory as well.
 #include <cuda_runtime_api.h>
 #include <fmt/format.h>
@@ -203,9 +203,9 @@ class EngineDouble final : public nvinfer1::ICudaEngine, public nvinfer1::apiv::
   }
   char const* getIOTensorName(int32_t index) const noexcept override {
     const auto outputs = static_cast<int32_t>(net_->graph.outputs.size());
-    const hedge::ValueId id = index == outputs
-                                  ? net_->graph.inputs.at(0).value
-                                  : net_->graph.outputs.at(static_cast<std::size_t>(outputs - 1 - index));
+    const hedge::ValueId id =
+        index == outputs ? net_->graph.inputs.at(0).value
+                         : net_->graph.outputs.at(static_cast<std::size_t>(outputs - 1 - index));
     return net_->graph.value(id).name.c_str();
   }
   nvinfer1::TensorIOMode getTensorIOMode(char const* name) const noexcept override {
@@ -239,10 +239,16 @@ class EngineDouble final : public nvinfer1::ICudaEngine, public nvinfer1::apiv::
       nvinfer1::ExecutionContextAllocationStrategy) noexcept override {
     return create();
   }
-  int64_t getDeviceMemorySizeV2() const noexcept override { return kDeviceMemory; }
+  int64_t getDeviceMemorySizeV2() const noexcept override {
+    return kDeviceMemory;
+  }
 #else
-  nvinfer1::IExecutionContext* createExecutionContext() noexcept override { return create(); }
-  size_t getDeviceMemorySize() const noexcept override { return kDeviceMemory; }
+  nvinfer1::IExecutionContext* createExecutionContext() noexcept override {
+    return create();
+  }
+  size_t getDeviceMemorySize() const noexcept override {
+    return kDeviceMemory;
+  }
 #endif
 
  private:
@@ -270,7 +276,8 @@ class RuntimeDouble final : public nvinfer1::IRuntime, public nvinfer1::apiv::Ru
     if (core >= dla_cores()) complain("setDLACore of a core that is not there");
   }
 #if NV_TENSORRT_MAJOR >= 10
-  nvinfer1::ICudaEngine* deserializeCudaEngine(void const* blob, std::size_t size) noexcept override {
+  nvinfer1::ICudaEngine* deserializeCudaEngine(void const* blob,
+                                               std::size_t size) noexcept override {
     return deserialize(blob, size);
   }
 #else
