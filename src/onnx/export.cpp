@@ -273,6 +273,12 @@ class Exporter {
   void write_output(ValueId id) {
     const Value& value = graph_.value(id);
     const auto outer = outer_.find(id);
+    if (is_input(id)) {  // Names tell inputs and outputs apart.
+      const std::string& from = read(id, FloatType::kFloat32);
+      const std::string to = unique(graph_.value(id).name + "_output");
+      (void)add_node("Identity", to + "_identity", from, to);
+      return write_value_info(to, value.type, *proto_->add_output());
+    }
     if (outer == outer_.end()) {
       return write_value_info(read(id, FloatType::kFloat32), value.type, *proto_->add_output());
     }

@@ -93,6 +93,20 @@ TEST(TypedExport, BordersStayFloat32AndEverythingInsideHasTheType) {
   EXPECT_EQ(casts, 3);
 }
 
+TEST(TypedExport, AnInputThatIsAnOutputTooGetsANameOfItsOwn) {
+  Graph graph = plain(test::early_exit_net());
+  graph.outputs.push_back(graph.inputs[0].value);
+  const Tensor input = test::noise_tensor(graph.input_type(0).shape, 3);
+  for (const FloatType floats : {FloatType::kFloat32, FloatType::kFloat16}) {
+    const std::string bytes = export_onnx(graph, {.opset = 19, .floats = floats});
+    const auto model = parse(bytes);
+    EXPECT_NE(model.graph().output(2).name(), model.graph().input(0).name());
+    const auto results = run(bytes, input);
+    ASSERT_EQ(results.size(), 3U);
+    EXPECT_LT(test::relative_error(results[2].values<float>(), input.values<float>()), 1e-6);
+  }
+}
+
 TEST(TypedExport, ANodeOfAnotherTypeStandsBetweenCasts) {
   const Graph graph = plain(test::early_exit_net());
   const auto conv = std::find_if(graph.nodes.begin() + 1, graph.nodes.end(),

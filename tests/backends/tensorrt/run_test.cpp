@@ -67,6 +67,13 @@ TEST_F(TensorRtRun, OutputsKeepTheGraphsOrder) {
   expect_right(graph, to_qdq(graph), *context, 1e-5);
 }
 
+TEST_F(TensorRtRun, TheInputCanBeLookedAtAsCalibrationDoes) {
+  Graph graph = test::small_net();
+  graph.outputs.push_back(graph.inputs[0].value);
+  const auto context = engine(graph, "fp32")->create_context({});
+  expect_right(graph, to_qdq(graph), *context, 1e-5);
+}
+
 TEST_F(TensorRtRun, LargeInputsAreCopiedAsPartOfTheGraph) {
   test::GraphBuilder g;
   const ValueId image = g.input({1, 3, 96, 96});  // 110 kB.
