@@ -19,7 +19,7 @@ std::shared_ptr<const MappedFile> open_existing(const fs::path& file) {
   return fs::exists(file, error) ? MappedFile::open(file) : nullptr;
 }
 
-/// Hedge's own is JSON.
+/// Hedge's own is JSON; TensorRT's is no text.
 bool is_hedges_own(std::span<const std::byte> bytes) {
   return !bytes.empty() && static_cast<char>(bytes.front()) == '{';
 }
@@ -27,7 +27,7 @@ bool is_hedges_own(std::span<const std::byte> bytes) {
 fs::path file_for(const fs::path& stated) {
   if (stated.empty()) return {};
   const auto present = open_existing(stated);
-  if (!present || !is_hedges_own(present->bytes())) return stated;
+  if (present && !present->bytes().empty() && !is_hedges_own(present->bytes())) return stated;
   fs::path own = stated;
   own += ".tensorrt";
   return own;
@@ -56,8 +56,8 @@ std::unique_ptr<nvinfer1::ITimingCache> empty(const nvinfer1::IBuilderConfig& co
 PlanCache::PlanCache(const fs::path& file) : file_(file_for(file)) {
   if (!file_.empty() && file_ != file) {
     log(LogLevel::kInfo,
-        fmt::format("{} holds timings of Hedge's own kernels: TensorRT's are in {}", file.string(),
-                    file_.string()));
+        fmt::format("TensorRT's timings are in {}; {} is for those of Hedge's own kernels",
+                    file_.string(), file.string()));
   }
 }
 

@@ -11,9 +11,9 @@ namespace hedge::tensorrt {
 /// TensorRT's timing cache as a file, as trtexec's --timingCacheFile has it.
 class PlanCache {
  public:
-  /// `file` is what --timing_cache says: taken where it holds TensorRT's cache or nothing yet.
-  /// Where it holds what Hedge's own tuners have found (engine/timing_cache.h), ours is
-  /// FILE.tensorrt beside it. Empty: none is read or kept.
+  /// `file` is what --timing_cache says: taken where it holds TensorRT's cache. Otherwise ours is
+  /// FILE.tensorrt beside it, because the name is also that of what Hedge's own tuners find
+  /// (engine/timing_cache.h). Empty: none is read or kept.
   explicit PlanCache(const std::filesystem::path& file);
 
   /// Gives the builder what was timed before. Warns where that is of another GPU or version, and

@@ -31,6 +31,9 @@ class TensorRtBuild : public test::TensorRtTest {
     }
     return types;
   }
+  [[nodiscard]] std::filesystem::path cache_file() const {
+    return folder_.path() / "timing.cache.tensorrt";
+  }
   test::TemporaryFolder folder_;
 };
 
@@ -200,7 +203,7 @@ TEST_F(TensorRtBuild, TellsItsProgressAndCanBeCancelled) {
   build.progress = [](std::int64_t, std::int64_t) { request_cancellation(); };
   EXPECT_TRUE(contains(error_of([&] { (void)container(graph, build); }), "cancelled"));
   cancellation_flag = false;
-  EXPECT_FALSE(std::filesystem::exists(build.timing_cache));
+  EXPECT_FALSE(std::filesystem::exists(cache_file()));
 }
 
 // ---- the timing cache
@@ -210,10 +213,15 @@ TEST_F(TensorRtBuild, TimingsAreKeptAndTakenAgain) {
   build.timing_cache = folder_.path() / "timing.cache";
   const Graph graph = test::small_net();
   EXPECT_EQ(plan_of(container(graph, build)).summary["timed_before"], 0);
-  const std::string first = read_text_file(build.timing_cache);
+  EXPECT_FALSE(std::filesystem::exists(build.timing_cache));
+  const std::string first = read_text_file(cache_file());
   EXPECT_TRUE(contains(first, "TRTCACHE"));
   EXPECT_EQ(plan_of(container(graph, build)).summary["timed_before"], 1);
-  EXPECT_EQ(read_text_file(build.timing_cache), first);
+  EXPECT_EQ(read_text_file(cache_file()), first);
+  EXPECT_TRUE(logged("timing.cache.tensorrt"));
+  log_.clear();
+  build.timing_cache = cache_file();  // One of TensorRT's is taken as it is called.
+  EXPECT_EQ(plan_of(container(graph, build)).summary["timed_before"], 1);
   EXPECT_EQ(log_, std::vector<std::string>{});
 }
 
@@ -226,7 +234,7 @@ TEST_F(TensorRtBuild, WhatAnotherBuildHasWrittenMeanwhileIsKept) {
                "TRTCACHE " + std::to_string(tensorrt::kHeaderVersion) + "\nnet of another build");
   };
   (void)container(test::small_net(), build);
-  const std::string kept = read_text_file(build.timing_cache);
+  const std::string kept = read_text_file(cache_file());
   EXPECT_TRUE(contains(kept, "net of another build"));
   EXPECT_TRUE(contains(kept, "bytes"));
 }
