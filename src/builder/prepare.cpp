@@ -182,6 +182,12 @@ void check_compiler_options(const Backend& backend, const CompilerOptions& optio
 }
 
 std::string choose_precision(const std::string& stated, bool quantized, const Backend& backend) {
+  if (stated == "best" && backend.traits().makes_plan) {
+    throw bad_input(
+        fmt::format("precision best: on backend {} layers are fused beyond telling one's time; use "
+                    "--precision=int8, where what is not in integers is in {}",
+                    backend.name(), backend.traits().int8_fallback));
+  }
   if (!stated.empty()) return stated;
   if (quantized) return "int8";
   std::string precision(backend.default_precision());

@@ -147,6 +147,14 @@ std::optional<nvinfer1::Dims> LoadedPlan::input_shape(const std::string& input,
   return dims;
 }
 
+std::string LoadedPlan::layer_information() const {
+  const std::unique_ptr<nvinfer1::IEngineInspector> inspector(engine_->createEngineInspector());
+  const char* text = inspector
+                         ? inspector->getEngineInformation(nvinfer1::LayerInformationFormat::kJSON)
+                         : nullptr;
+  return text == nullptr ? std::string() : std::string(text);
+}
+
 std::unique_ptr<nvinfer1::IExecutionContext> LoadedPlan::new_context() const {
   const std::lock_guard lock(mutex_);
   return std::unique_ptr<nvinfer1::IExecutionContext>(

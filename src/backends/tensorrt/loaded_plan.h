@@ -52,6 +52,9 @@ class LoadedPlan {
   /// That the plan can have, first and last; the same where nothing varies.
   [[nodiscard]] std::pair<std::int64_t, std::int64_t> batches(const std::string& input) const;
   [[nodiscard]] std::unique_ptr<nvinfer1::IExecutionContext> new_context() const;
+  /// TensorRT's account of the layers, in its JSON, as far as it was told to keep it (kDETAILED).
+  /// Empty where there is none.
+  [[nodiscard]] std::string layer_information() const;
   [[nodiscard]] std::size_t plan_bytes() const { return plan_bytes_; }
 
  private:

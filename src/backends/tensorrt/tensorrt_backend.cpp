@@ -82,6 +82,17 @@ PlanBindings bindings_of(const LoadedPlan& plan, const Words& words) {
   return stated;
 }
 
+/// What TensorRT made of the layers, which only the plan that it has taken tells: so a plan that
+/// cannot be loaded is found when it is built.
+json describe_layers(const BuiltPlan& plan, const Words& words) {
+  const std::string text = LoadedPlan(plan.bytes, origin_of(words)).layer_information();
+  json layers = json::parse(text, nullptr, false);
+  if (layers.is_discarded()) layers = printable(text, text.size());
+  json choices{{"tensorrt", std::move(layers)}};
+  if (!plan.sparsity.empty()) choices["sparsity"] = plan.sparsity;
+  return choices;
+}
+
 Words words_of(std::span<const Section> sections) {
   const auto found = std::ranges::find(sections, kOriginSection, &Section::name);
   return found == sections.end() ? Words{} : read_words(*found);
@@ -139,10 +150,9 @@ class TensorRtBackend final : public Backend, public ForeignEngineReader {
     }
     const Words words = origin_words(plan, options);
     BackendEngine engine;
+    engine.layer_choices = describe_layers(plan, words);
     engine.sections.push_back(bytes_section(kPlanSection, std::move(plan.bytes)));
     engine.sections.push_back(text_section(kOriginSection, json(words).dump()));
-    engine.layer_choices = json::array();
-    for (const std::string& line : plan.sparsity) engine.layer_choices.push_back(line);
     return engine;
   }
 

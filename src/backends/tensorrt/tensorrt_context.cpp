@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <utility>
 
 #include "hedge/error.h"
@@ -19,6 +20,17 @@ constexpr std::size_t kAlignment = 256;
 /// logger.
 constexpr cudaError_t kRefused = cudaErrorUnknown;
 
+nvinfer1::Dims shape_of(const LoadedPlan& plan, const PlanBindings& bindings, std::int64_t batch) {
+  if (const auto shape = plan.input_shape(bindings.input, batch)) return *shape;
+  const auto [least, most] = plan.batches(bindings.input);
+  throw bad_input(
+      least == most
+          ? fmt::format("the plan is built for batches of {}, not {}; build another one with "
+                        "--engine_batch_size={}",
+                        least, batch, batch)
+          : fmt::format("the plan is built for batches of {} to {}, not {}", least, most, batch));
+}
+
 }  // namespace
 
 TensorRtContext::Border TensorRtContext::border(std::size_t bytes) {
@@ -32,10 +44,14 @@ TensorRtContext::TensorRtContext(std::shared_ptr<const LoadedPlan> plan,
                                  const PlanBindings& bindings, std::int64_t batch,
                                  std::vector<std::string> warnings)
     : plan_(std::move(plan)),
+      bindings_(bindings),
+      shape_(shape_of(*plan_, bindings_, batch)),
       stream_(cuda::new_stream()),
       context_(plan_->new_context()),
       warnings_(std::move(warnings)) {
-  bind(bindings, batch);
+  require(context_->setInputShape(bindings_.input.c_str(), shape_), "the input's shape");
+  make_borders();
+  bind(*context_);
   prepare();
 }
 
@@ -56,35 +72,27 @@ std::size_t TensorRtContext::bytes_of(const std::string& tensor) const {
   return elements * sizeof(float);
 }
 
-void TensorRtContext::bind(const PlanBindings& bindings, std::int64_t batch) {
-  const auto shape = plan_->input_shape(bindings.input, batch);
-  if (!shape) {
-    const auto [least, most] = plan_->batches(bindings.input);
-    throw bad_input(
-        least == most
-            ? fmt::format("the plan is built for batches of {}, not {}; build another one with "
-                          "--engine_batch_size={}",
-                          least, batch, batch)
-            : fmt::format("the plan is built for batches of {} to {}, not {}", least, most, batch));
-  }
-  require(context_->setInputShape(bindings.input.c_str(), *shape), "the input's shape");
-  input_ = border(bytes_of(bindings.input));
-  require(context_->setTensorAddress(bindings.input.c_str(), input_.seen()), "the input's address");
-  for (const std::string& name : bindings.outputs) {
-    outputs_.push_back(border(bytes_of(name)));
-    require(context_->setTensorAddress(name.c_str(), outputs_.back().seen()),
-            fmt::format("the address of output '{}'", name));
+void TensorRtContext::make_borders() {
+  input_ = border(bytes_of(bindings_.input));
+  for (const std::string& name : bindings_.outputs) outputs_.push_back(border(bytes_of(name)));
+}
+
+void TensorRtContext::bind(nvinfer1::IExecutionContext& context) const {
+  require(context.setTensorAddress(bindings_.input.c_str(), input_.seen()), "the input's address");
+  for (std::size_t i = 0; i < outputs_.size(); ++i) {
+    require(context.setTensorAddress(bindings_.outputs[i].c_str(), outputs_[i].seen()),
+            fmt::format("the address of output '{}'", bindings_.outputs[i]));
   }
 }
 
-cudaError_t TensorRtContext::enqueue() {
+cudaError_t TensorRtContext::enqueue(nvinfer1::IExecutionContext& context) const {
   cudaError_t status = cudaSuccess;
   if (input_.device) {
     status = cudaMemcpyAsync(input_.device.get(), input_.host.get(), input_.bytes,
                              cudaMemcpyHostToDevice, stream_.get());
     if (status != cudaSuccess) return status;
   }
-  if (!context_->enqueueV3(stream_.get())) {
+  if (!context.enqueueV3(stream_.get())) {
     status = cudaGetLastError();
     return status == cudaSuccess ? kRefused : status;
   }
@@ -98,7 +106,7 @@ cudaError_t TensorRtContext::enqueue() {
 }
 
 /// With TensorRT's own words, where it has any.
-void TensorRtContext::check_run(cudaError_t status, std::string_view what) {
+void TensorRtContext::check_run(cudaError_t status, std::string_view what) const {
   if (status == cudaSuccess) [[likely]]
     return;
   if (status == kRefused) throw failure(what);
@@ -111,10 +119,10 @@ void TensorRtContext::check_run(cudaError_t status, std::string_view what) {
 
 /// The plain run loads what TensorRT loads late and shows what is wrong; only then is it captured.
 void TensorRtContext::prepare() {
-  check_run(enqueue(), "the first run");
+  check_run(enqueue(*context_), "the first run");
   wait();
   cudaError_t status = cudaSuccess;
-  graph_ = cuda::capture(stream_.get(), status, [&] { return enqueue(); });
+  graph_ = cuda::capture(stream_.get(), status, [&] { return enqueue(*context_); });
   if (graph_) {
     cuda::check(cudaGraphUpload(graph_.get(), stream_.get()), "uploading the graph");
     return wait();
@@ -126,14 +134,15 @@ void TensorRtContext::prepare() {
                   errors.empty() ? cudaGetErrorString(status) : errors.c_str()));
 }
 
-void TensorRtContext::wait() {
+void TensorRtContext::wait() const {
   cudaError_t status = cudaErrorNotReady;
   while (status == cudaErrorNotReady) status = cudaStreamQuery(stream_.get());
   check_run(status, "an inference");
 }
 
 void TensorRtContext::infer() {
-  check_run(graph_ ? cudaGraphLaunch(graph_.get(), stream_.get()) : enqueue(), "an inference");
+  check_run(graph_ ? cudaGraphLaunch(graph_.get(), stream_.get()) : enqueue(*context_),
+            "an inference");
   wait();
 }
 
@@ -144,6 +153,44 @@ std::span<float> TensorRtContext::input() {
 std::span<const float> TensorRtContext::output(std::size_t index) const {
   const Border& border = outputs_.at(index);
   return {reinterpret_cast<const float*>(border.host.get()), border.bytes / sizeof(float)};
+}
+
+void TensorRtContext::run_profiled(ProfiledContext& profiled) const {
+  profiled.times.begin();
+  check_run(enqueue(*profiled.context), "a profiled inference");
+  wait();
+}
+
+ProfiledContext& TensorRtContext::profiled() const {
+  if (!profiled_) {
+    auto made = std::make_unique<ProfiledContext>();
+    made->context = plan_->new_context();
+    require(made->context->setInputShape(bindings_.input.c_str(), shape_), "the input's shape");
+    bind(*made->context);
+    made->context->setProfiler(&made->times);
+    run_profiled(*made);
+    profiled_ = std::move(made);
+  }
+  return *profiled_;
+}
+
+std::vector<LayerProfiler::Layer> TensorRtContext::layers() const {
+  std::vector<Layer> layers;
+  for (const std::string& name : profiled().times.names()) layers.push_back({name, "TensorRT"});
+  return layers;
+}
+
+void TensorRtContext::infer_profiled(std::span<std::int64_t> layer_ns) {
+  ProfiledContext& one = profiled();
+  run_profiled(one);
+  const auto& times = one.times.milliseconds();
+  if (layer_ns.size() != times.size() || one.times.heard() != times.size()) {
+    throw runtime_failure(fmt::format("{} times of {} layers for {}", one.times.heard(),
+                                      times.size(), layer_ns.size()));
+  }
+  for (std::size_t i = 0; i < times.size(); ++i) {
+    layer_ns[i] += std::llround(double{times[i]} * 1e6);
+  }
 }
 
 MemoryUse TensorRtContext::memory() const {

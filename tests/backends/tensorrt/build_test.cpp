@@ -61,6 +61,17 @@ TEST_F(TensorRtBuild, TensorRtHearsTheOptions) {
   EXPECT_FALSE(plain.contains("workspace"));
 }
 
+TEST_F(TensorRtBuild, KeepsWhatTensorRtSaysOfTheLayers) {
+  const Graph graph = test::small_net();
+  const auto choices = backend().build(graph, options("fp32")).layer_choices;
+  EXPECT_GE(choices["tensorrt"]["Layers"].size(), graph.nodes.size());
+  hedge_double::fail("createEngineInspector");
+  EXPECT_EQ(backend().build(graph, options("fp32")).layer_choices["tensorrt"], "");
+  hedge_double::fail("deserializeCudaEngine");
+  EXPECT_TRUE(contains(error_of([&] { (void)backend().build(graph, options("fp32")); }),
+                       "the plan is not taken"));
+}
+
 TEST_F(TensorRtBuild, PrecisionsAreTypesOrFlags) {
   const auto half = plan_of(container(test::small_net(), options("fp16")));
   const Graph quantized =
@@ -230,7 +241,7 @@ TEST_F(TensorRtBuild, WhatAnotherBuildHasWrittenMeanwhileIsKept) {
   auto build = options("fp16");
   build.timing_cache = folder_.path() / "timing.cache";
   build.progress = [&](std::int64_t, std::int64_t) {
-    write_file(build.timing_cache,
+    write_file(cache_file(),
                "TRTCACHE " + std::to_string(tensorrt::kHeaderVersion) + "\nnet of another build");
   };
   (void)container(test::small_net(), build);

@@ -3,6 +3,7 @@
 // fails.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <thread>
 
 #include "backends/tensorrt/tensorrt_test.h"
@@ -90,7 +91,7 @@ TEST_F(TensorRtRun, EnqueuesTwiceThenReplaysWithoutAllocation) {
   EXPECT_EQ(count("enqueueV3"), 2);
   EXPECT_EQ(count("setTensorAddress"), 2);
   const auto second = engine->create_context({});
-  EXPECT_EQ(count("deserializeCudaEngine"), 1);
+  EXPECT_EQ(count("deserializeCudaEngine"), 2);  // The builder looks at what it made, too.
   const auto made = hedge_double::calls().size();
   for (int i = 0; i < 3; ++i) {
     first->infer();
@@ -102,6 +103,27 @@ TEST_F(TensorRtRun, EnqueuesTwiceThenReplaysWithoutAllocation) {
     EXPECT_TRUE(call == "cudaGraphLaunch" || call == "cudaStreamQuery") << call;
   }
   EXPECT_EQ(count("cudaGraphLaunch"), 6);
+}
+
+TEST_F(TensorRtRun, TellsTheTimeOfEachLayerBesideTheCapturedGraph) {
+  const Graph graph = test::small_net();
+  const auto context = engine(graph, "fp32")->create_context({});
+  auto& profiler = dynamic_cast<LayerProfiler&>(*context);
+  const auto layers = profiler.layers();
+  ASSERT_GE(layers.size(), graph.nodes.size());
+  EXPECT_TRUE(std::ranges::any_of(layers, [&](const LayerProfiler::Layer& layer) {
+    return layer.name == graph.nodes.front().name;
+  }));
+  std::vector<std::int64_t> times(layers.size(), 0);
+  profiler.infer_profiled(times);
+  profiler.infer_profiled(times);
+  for (std::size_t i = 0; i < times.size(); ++i) {
+    EXPECT_NEAR(static_cast<double>(times[i]), 1000.0 * static_cast<double>(i + 1), 1);
+  }
+  EXPECT_EQ(count("createExecutionContext"), 2);
+  expect_right(graph, to_qdq(graph), *context, 1e-5);
+  std::vector<std::int64_t> fewer(1);
+  EXPECT_TRUE(contains(error_of([&] { profiler.infer_profiled(fewer); }), "for 1"));
 }
 
 TEST_F(TensorRtRun, ContextsInThreadsDoNotDisturbOneAnother) {
