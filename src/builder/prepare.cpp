@@ -314,6 +314,10 @@ EngineContainer compile(const PreparedModel& model, const Graph& graph,
   container.info.precision = precision;
   container.sections = std::move(engine.sections);
   container.layer_choices = std::move(engine.layer_choices);
+  if (build.native_calibration && container.info.calibration) {  // It may just have been written.
+    container.info.calibration->cache_sha256 =
+        sha256_hex(MappedFile::open(build.native_calibration->cache)->bytes());
+  }
   return container;
 }
 
@@ -326,6 +330,7 @@ EngineContainer compile(const PreparedModel& model) {
 EngineContainer compile_float(const PreparedModel& model) {
   PreparedModel all = model;
   all.build.layers.clear();
+  all.build.native_calibration.reset();
   return compile(all, model.float_graph ? *model.float_graph : model.graph, "fp32");
 }
 

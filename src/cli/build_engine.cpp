@@ -67,6 +67,7 @@ struct Options {
   std::string timing_cache = "./timing.cache";
   CalibrationFlags calibration;
   CompilerFlags compiler;
+  std::string calibrator = "hedge";
   bool raw_plan = false;
   bool report = false;
   std::string report_images = "all";
@@ -90,6 +91,16 @@ void check(const Program& program, const Options& options) {
   if (!options.engine.empty()) require_writable(options.engine);
 }
 
+Int8Options int8_options(const Program& program, const Options& options) {
+  Int8Options int8 = with_progress(program, options.calibration);
+  if (options.calibrator != "hedge" && options.calibrator != "native") {
+    throw bad_input(fmt::format("--calibrator={}: there are hedge and native",
+                                printable(options.calibrator, 40)));
+  }
+  int8.native = options.calibrator == "native";
+  return int8;
+}
+
 EngineBuildOptions build_options(const Program& program, const Options& options) {
   return {.backend = options.backend,
           .precision = options.precision,
@@ -102,7 +113,7 @@ EngineBuildOptions build_options(const Program& program, const Options& options)
           .threads = thread_count(options.threads),
           .timing_cache = options.timing_cache,
           .exit = options.exit,
-          .int8 = with_progress(program, options.calibration),
+          .int8 = int8_options(program, options),
           .compiler = compiler_options(options.compiler),
           .progress = progress_of(program, "building")};
 }
@@ -263,6 +274,10 @@ void add_options(CLI::App& app, Options& options) {
   app.add_flag_callback(
       "--skipInference", [] {}, "Accepted; building never infers");
   add_calibration_options(app, options.calibration);
+  app.add_option("--calibrator", options.calibrator,
+                 "hedge (default), or native: TensorRT's own, of 8.6 and 10")
+      ->group("Calibration of --precision=int8")
+      ->type_name("WHOSE");
   app.add_option("--best_lost", options.best_lost,
                  "Points of top-1 on calibration images that --best may cost (default 0.5)")
       ->type_name("POINTS");

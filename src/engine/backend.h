@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -42,6 +43,15 @@ struct CompilerOptions {
   bool operator==(const CompilerOptions&) const = default;
 };
 
+/// Images for a vendor's own calibrator (BackendTraits::native_calibrator): the graph of an int8
+/// engine carries no ranges then.
+struct NativeCalibration {
+  /// Writes the next batch, of as many images as the graph's input takes; false where there is none
+  /// left. May throw, which ends the build.
+  std::function<bool(std::span<float> images)> next{};
+  std::filesystem::path cache;  ///< The vendor's ranges: read where it exists, else written.
+};
+
 struct BuildOptions {
   std::string precision;
   /// Of what an int8 engine computes in floating point; empty: BackendTraits::int8_fallback.
@@ -54,6 +64,7 @@ struct BuildOptions {
   /// The output of the early exit; the nodes that it needs come first (graph/early_exit.h).
   std::optional<std::size_t> exit_output{};
   CompilerOptions compiler{};
+  std::optional<NativeCalibration> native_calibration{};
   /// The graph as ONNX, for backends whose compiler reads that: a backend sees neither the importer
   /// nor the original file. Set by the builder.
   std::function<std::string(const Graph& graph, const OnnxForm& form)> write_onnx{};
@@ -66,6 +77,7 @@ struct BuildOptions {
 struct BackendTraits {
   bool signed_int8_only = false;       ///< No activation in uint8.
   bool compiler_options = false;       ///< It heeds CompilerOptions; others must not be given any.
+  bool native_calibrator = false;      ///< It heeds NativeCalibration.
   bool makes_plan = false;             ///< A section kPlanSection, which others can run as well.
   std::string int8_fallback = "fp32";  ///< What an int8 engine computes in where not in integers.
 };

@@ -118,6 +118,23 @@ class TensorRt(unittest.TestCase):
         self.assertIn("(Sparsity) Found", pruned.stderr)
         self.refused(self.build("--fp8"), "precision fp8")
 
+    def test_native_calibration(self):
+        native = ("--int8", "--calibrator=native", f"--data={self.data}", "--calib_num_images=30", "--engine=n.engine")
+        self.refused(self.build(*native, "--backend=cpu"), "--calibrator=native", "backend cpu")
+        self.refused(self.build("--int8", "--calibrator=other"), "hedge and native")
+        result = self.build(*native)
+        if "has no calibrator" in result.stderr:  # TensorRT 11.
+            return
+        self.succeeded(result)
+        self.assertIn("native on 30 images", result.stdout)
+        cache = self.path("resnet8_shapes.native.cache")
+        self.assertIn(b"EntropyCalibration2", read_bytes(cache))
+        again = self.succeeded(self.build(*native))
+        self.assertIn("no image is read", again.stderr)
+        with open(cache, "wb") as file:
+            file.write(b"of another version")
+        self.refused(self.build(*native), "delete it to calibrate anew")
+
     def test_extract_names_the_sections(self):
         cpu = self.path("cpu2.engine")
         self.succeeded(self.build("--backend=cpu", "--precision=fp32", f"--engine={cpu}"))

@@ -7,6 +7,7 @@
 #include <memory>
 #include <set>
 
+#include "backends/tensorrt/calibrator.h"
 #include "backends/tensorrt/node_names.h"
 #include "backends/tensorrt/plan_cache.h"
 #include "backends/tensorrt/progress.h"
@@ -32,10 +33,14 @@ std::string float_precision(const BuildOptions& options) {
   return options.fallback.empty() ? "fp16" : options.fallback;
 }
 
+bool is_weakly_typed(const BuildOptions& options) {
+  return !kStronglyTyped || options.native_calibration.has_value();
+}
+
 /// Its types say the precision where TensorRT takes that from them.
 OnnxForm form_for(const BuildOptions& options) {
   OnnxForm form{.opset = kOpset, .stored_weights = kTakesStoredWeights};
-  if (!kStronglyTyped) return form;
+  if (is_weakly_typed(options)) return form;
   form.floats = float_type(float_precision(options));
   for (const auto& [node, precision] : options.layers) form.nodes[node] = float_type(precision);
   return form;
@@ -79,7 +84,8 @@ class Build {
         onnx_(options.write_onnx(graph, form_for(options))),
         progress_(options.progress),
         builder_(libraries.builder()),
-        network_(required(builder_->createNetworkV2(network_flags()), "no network can be had")),
+        network_(required(builder_->createNetworkV2(network_flags(is_weakly_typed(options))),
+                          "no network can be had")),
         config_(required(builder_->createBuilderConfig(), "no builder's settings can be had")),
         parser_(libraries.parser(*network_)),
         cache_(options.timing_cache) {}
@@ -90,8 +96,10 @@ class Build {
     configure();
     oblige_layers();
     cache_.attach(*config_);
+    if (options_.native_calibration) calibrate();
     const std::unique_ptr<nvinfer1::IHostMemory> plan(
         builder_->buildSerializedNetwork(*network_, *config_));
+    if (calibrator_) calibrator_->rethrow();
     if (cancellation_requested()) throw runtime_failure("cancelled; no engine was built");
     require(plan != nullptr && plan->size() > 0, "the engine cannot be built");
     cache_.keep(*config_);
@@ -139,7 +147,9 @@ class Build {
 
   void configure() {
     const std::string floats = float_precision(options_);
-    permit(*config_, floats == "fp16", options_.precision == "int8");
+    if (is_weakly_typed(options_)) {
+      permit(*config_, floats == "fp16", options_.precision == "int8");
+    }
     // On unless it is cleared; fp32 means fp32, as trtexec's --noTF32.
     if (options_.precision == "fp32") config_->clearFlag(BuilderFlag::kTF32);
     config_->setBuilderOptimizationLevel(options_.optimization_level);
@@ -151,6 +161,15 @@ class Build {
     if (compiler.sparsity != Sparsity::kDisable) config_->setFlag(BuilderFlag::kSPARSE_WEIGHTS);
     if (compiler.dla_core) use_dla(*compiler.dla_core, compiler.gpu_fallback);
     set_monitor(*config_, progress_);
+  }
+
+  /// TensorRT's own way, with images of ours.
+  void calibrate() {
+    const nvinfer1::Dims dims = network_->getInput(0)->getDimensions();
+    std::size_t elements = 1;
+    for (int i = 0; i < dims.nbDims; ++i) elements *= static_cast<std::size_t>(dims.d[i]);
+    calibrator_ = std::make_unique<Calibrator>(*options_.native_calibration, dims.d[0], elements);
+    set_calibrator(*config_, *calibrator_);
   }
 
   void use_dla(int core, bool gpu_fallback) {
@@ -168,7 +187,7 @@ class Build {
 
   /// Of weakly typed networks; the others have it in their types.
   void oblige_layers() {
-    if (kStronglyTyped || options_.layers.empty()) return;
+    if (!is_weakly_typed(options_) || options_.layers.empty()) return;
     std::set<std::string> left;
     for (const auto& [name, precision] : options_.layers) left.insert(name);
     for (int i = 0; i < network_->getNbLayers(); ++i) {
@@ -189,6 +208,7 @@ class Build {
   const BuildOptions& options_;
   std::string onnx_;  ///< The network's weights may lie in it.
   Progress progress_;
+  std::unique_ptr<Calibrator> calibrator_;  ///< The settings refer to it.
   std::unique_ptr<nvinfer1::IBuilder> builder_;
   std::unique_ptr<nvinfer1::INetworkDefinition> network_;
   std::unique_ptr<nvinfer1::IBuilderConfig> config_;
@@ -204,8 +224,9 @@ void check_precision(const BuildOptions& options) {
                                 precision, why, kStronglyTyped ? ", bf16" : ""));
   };
   const auto check = [&](const std::string& precision) {
-    if (precision == "bf16" && !kStronglyTyped) {
-      refuse(precision, fmt::format("TensorRT {} has no bfloat16", kHeaderMajor));
+    if (precision == "bf16" && is_weakly_typed(options)) {
+      refuse(precision, kStronglyTyped ? "not with --calibrator=native"
+                                       : fmt::format("TensorRT {} has no bfloat16", kHeaderMajor));
     }
     if (precision != "fp32" && precision != "tf32" && precision != "fp16" && precision != "bf16") {
       refuse(precision, "not on the tensorrt backend");
@@ -213,6 +234,12 @@ void check_precision(const BuildOptions& options) {
   };
   if (options.precision != "int8") check(options.precision);
   for (const auto& [layer, precision] : options.layers) check(precision);
+  if (options.native_calibration && !kHasCalibrator) {
+    throw bad_input(fmt::format(
+        "--calibrator=native: TensorRT {} has no calibrator; leave the flag out, and Hedge "
+        "calibrates",
+        kHeaderMajor));
+  }
   check_dla(options);
 }
 

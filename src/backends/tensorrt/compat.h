@@ -28,19 +28,30 @@ inline constexpr int kOpset = kStronglyTyped ? 19 : 17;
 /// 8.6 quantises weights itself (its parser gives no integers to a Dequantize layer's kernels).
 inline constexpr bool kTakesStoredWeights = kStronglyTyped;
 
-inline nvinfer1::NetworkDefinitionCreationFlags network_flags() {
+/// Weakly typed ones take TensorRT's own calibrator; 11 has neither.
+inline constexpr bool kHasCalibrator = NV_TENSORRT_MAJOR < 11;
+
+inline nvinfer1::NetworkDefinitionCreationFlags network_flags(bool weakly_typed) {
 #if NV_TENSORRT_MAJOR >= 11
+  (void)weakly_typed;
   return 0;
 #elif NV_TENSORRT_MAJOR >= 10
-  return 1U << static_cast<unsigned>(nvinfer1::NetworkDefinitionCreationFlag::kSTRONGLY_TYPED);
+  return weakly_typed ? 0U
+                      : 1U << static_cast<unsigned>(
+                            nvinfer1::NetworkDefinitionCreationFlag::kSTRONGLY_TYPED);
 #else
+  (void)weakly_typed;
   return 1U << static_cast<unsigned>(nvinfer1::NetworkDefinitionCreationFlag::kEXPLICIT_BATCH);
 #endif
 }
 
+// What weak typing needs, 10 has, and calls deprecated.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+
 /// Permits 16-bit floats and integers to weakly typed networks; the others say it themselves.
 inline void permit(nvinfer1::IBuilderConfig& config, bool fp16, bool int8) {
-#if NV_TENSORRT_MAJOR < 10
+#if NV_TENSORRT_MAJOR < 11
   if (fp16) config.setFlag(nvinfer1::BuilderFlag::kFP16);
   if (int8) config.setFlag(nvinfer1::BuilderFlag::kINT8);
 #else
@@ -53,7 +64,7 @@ inline void permit(nvinfer1::IBuilderConfig& config, bool fp16, bool int8) {
 /// A layer of a weakly typed network computes in this type, whatever is faster.
 inline void oblige(nvinfer1::IBuilderConfig& config, nvinfer1::ILayer& layer,
                    nvinfer1::DataType type) {
-#if NV_TENSORRT_MAJOR < 10
+#if NV_TENSORRT_MAJOR < 11
   config.setFlag(nvinfer1::BuilderFlag::kOBEY_PRECISION_CONSTRAINTS);
   layer.setPrecision(type);
   layer.setOutputType(0, type);
@@ -63,6 +74,25 @@ inline void oblige(nvinfer1::IBuilderConfig& config, nvinfer1::ILayer& layer,
   (void)type;
 #endif
 }
+
+#if NV_TENSORRT_MAJOR < 11
+class EntropyCalibrator : public nvinfer1::IInt8EntropyCalibrator2 {};
+inline void set_calibrator(nvinfer1::IBuilderConfig& config, EntropyCalibrator& calibrator) {
+  config.setInt8Calibrator(&calibrator);
+}
+#else
+/// The interface of earlier versions, which nobody calls here.
+class EntropyCalibrator {
+ public:
+  virtual ~EntropyCalibrator() noexcept = default;
+  virtual std::int32_t getBatchSize() const noexcept = 0;
+  virtual bool getBatch(void* bindings[], char const* names[], std::int32_t count) noexcept = 0;
+  virtual void const* readCalibrationCache(std::size_t& length) noexcept = 0;
+  virtual void writeCalibrationCache(void const* cache, std::size_t length) noexcept = 0;
+};
+inline void set_calibrator(nvinfer1::IBuilderConfig&, EntropyCalibrator&) {}
+#endif
+#pragma GCC diagnostic pop
 
 /// "8.6.1", "10.16.0" of 8601, 101600.
 inline std::string version_text(int version) {

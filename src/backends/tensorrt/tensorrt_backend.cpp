@@ -137,6 +137,7 @@ class TensorRtBackend final : public Backend, public ForeignEngineReader {
   [[nodiscard]] BackendTraits traits() const override {
     return {.signed_int8_only = true,
             .compiler_options = true,
+            .native_calibrator = kHasCalibrator,
             .makes_plan = true,
             .int8_fallback = "fp16"};
   }

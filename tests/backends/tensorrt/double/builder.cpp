@@ -4,6 +4,7 @@
 
 #include <cstring>
 #include <map>
+#include <optional>
 #include <set>
 
 #include "double/infer.h"
@@ -95,6 +96,12 @@ class ConfigDouble final : public nvinfer1::IBuilderConfig,
     return true;
   }
   nvinfer1::ITimingCache const* getTimingCache() const noexcept override { return timing_cache; }
+#if NV_TENSORRT_MAJOR < 11
+  void setInt8Calibrator(nvinfer1::IInt8Calibrator* calibrator) noexcept override {
+    its_calibrator = calibrator;
+  }
+  nvinfer1::IInt8Calibrator* its_calibrator = nullptr;
+#endif
 #if NV_TENSORRT_MAJOR >= 10
   void setProgressMonitor(nvinfer1::IProgressMonitor* monitor) noexcept override {
     progress = monitor;
@@ -121,7 +128,7 @@ nlohmann::json described(const NetworkDouble& network, const ConfigDouble& confi
   summary["tf32"] = config.has(BuilderFlag::kTF32);
   summary["sparse"] = config.has(BuilderFlag::kSPARSE_WEIGHTS);
   summary["gpu_fallback"] = config.has(BuilderFlag::kGPU_FALLBACK);
-#if NV_TENSORRT_MAJOR < 10
+#if NV_TENSORRT_MAJOR < 11
   summary["fp16"] = config.has(BuilderFlag::kFP16);
   summary["int8"] = config.has(BuilderFlag::kINT8);
   summary["obey"] = config.has(BuilderFlag::kOBEY_PRECISION_CONSTRAINTS);
@@ -132,6 +139,38 @@ nlohmann::json described(const NetworkDouble& network, const ConfigDouble& confi
   }
   summary["gpu"] = gpu_name();
   return summary;
+}
+
+/// By TensorRT's own calibrator, where one is set: from its cache if that is of this version, else
+/// from all batches that there are. How many those were; nothing where there were none.
+std::optional<int> calibrate([[maybe_unused]] const NetworkDouble& network,
+                             [[maybe_unused]] const ConfigDouble& config) {
+#if NV_TENSORRT_MAJOR < 11
+  nvinfer1::IInt8Calibrator* calibrator = config.its_calibrator;
+  if (calibrator == nullptr) {
+    if (NV_TENSORRT_MAJOR >= 10 && network.flags == 0) complain("weakly typed without need");
+    return 0;
+  }
+  if (NV_TENSORRT_MAJOR >= 10 && network.flags != 0) complain("a calibrator of a typed network");
+  if (!config.has(BuilderFlag::kINT8)) complain("a calibrator without int8");
+  const std::string header = fmt::format("TRT-{}-EntropyCalibration2", library_version());
+  std::size_t length = 0;
+  const auto* cache = static_cast<const char*>(calibrator->readCalibrationCache(length));
+  if (cache != nullptr && std::string_view(cache, length).starts_with(header)) return 0;
+  int batches = 0;
+  void* binding = nullptr;
+  const char* name = network.getInput(0)->getName();
+  while (calibrator->getBatch(&binding, &name, 1)) {
+    if (binding == nullptr) complain("a calibration batch without an address");
+    ++batches;
+  }
+  if (batches == 0) return std::nullopt;
+  const std::string text = header + "\ninput: 3c010a14\n";
+  calibrator->writeCalibrationCache(text.data(), text.size());
+  return batches;
+#else
+  return 0;
+#endif
 }
 
 /// TensorRT's phases, one within another. Whether the build may go on.
@@ -167,10 +206,13 @@ class BuilderDouble final : public nvinfer1::IBuilder, public nvinfer1::apiv::Bu
   }
   nvinfer1::INetworkDefinition* createNetworkV2(uint32_t flags) noexcept override {
     if (refused(logger_, "createNetworkV2")) return nullptr;
-    // Explicit batch (0) in 8.6, strongly typed (1) in 10; 11 has nothing else.
+    // Explicit batch (0) in 8.6, strongly typed (1) or not in 10; 11 has nothing else.
     const uint32_t wanted = NV_TENSORRT_MAJOR >= 11 ? 0 : NV_TENSORRT_MAJOR >= 10 ? 2 : 1;
-    if (flags != wanted) complain(fmt::format("network flags {}", flags));
-    return new NetworkDouble(logger_);
+    const bool weak = NV_TENSORRT_MAJOR == 10 && flags == 0;
+    if (flags != wanted && !weak) complain(fmt::format("network flags {}", flags));
+    auto* network = new NetworkDouble(logger_);
+    network->flags = flags;
+    return network;
   }
   nvinfer1::IHostMemory* buildSerializedNetwork(
       nvinfer1::INetworkDefinition& network, nvinfer1::IBuilderConfig& config) noexcept override {
@@ -188,8 +230,14 @@ class BuilderDouble final : public nvinfer1::IBuilder, public nvinfer1::apiv::Bu
       logger_->log(nvinfer1::ILogger::Severity::kINFO,
                    "(Sparsity) Found 2 layer(s) eligible to use sparse tactics");
     }
+    const auto batches = calibrate(its_network, its_config);
+    if (!batches) {
+      tell(logger_, "Calibration failure occurred with no scaling factors detected.");
+      return nullptr;
+    }
     PlanFile plan{described(its_network, its_config),
                   std::string(its_network.onnx, its_network.onnx_bytes)};
+    plan.summary["calibration_batches"] = *batches;
     if (its_config.timing_cache != nullptr) {
       plan.summary["timed_before"] = its_config.timing_cache->entries.size();
       its_config.timing_cache->entries.insert(fmt::format("net of {} bytes", plan.onnx.size()));

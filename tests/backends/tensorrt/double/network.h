@@ -13,11 +13,16 @@ namespace hedge_double {
 
 class TensorDouble final : public nvinfer1::ITensor, public nvinfer1::apiv::TensorStub {
  public:
-  explicit TensorDouble(std::string name) : name_(std::move(name)) { mImpl = this; }
+  explicit TensorDouble(std::string name, nvinfer1::Dims dims = {})
+      : name_(std::move(name)), dims_(dims) {
+    mImpl = this;
+  }
+  nvinfer1::Dims getDimensions() const noexcept override { return dims_; }
   char const* getName() const noexcept override { return name_.c_str(); }
 
  private:
   std::string name_;
+  nvinfer1::Dims dims_;
 };
 
 /// A layer as the parser makes it of a node.
@@ -66,6 +71,7 @@ class NetworkDouble final : public nvinfer1::INetworkDefinition,
   const char* onnx = nullptr;
   std::size_t onnx_bytes = 0;
   int opset = 0;
+  uint32_t flags = 0;
 
  private:
   Alive alive_{"network"};

@@ -154,7 +154,7 @@ class ParserDouble final : public nvonnxparser::ParserStub {
     }
     for (const auto& input : graph.input()) {
       if (types.type(input.name()) != onnx::TensorProto::FLOAT) complain("an input is no float32");
-      network_.inputs.push_back(std::make_unique<TensorDouble>(input.name()));
+      network_.inputs.push_back(std::make_unique<TensorDouble>(input.name(), dims_of(input)));
     }
     for (const auto& output : graph.output()) {
       if (types.type(output.name()) != onnx::TensorProto::FLOAT)
@@ -162,6 +162,15 @@ class ParserDouble final : public nvonnxparser::ParserStub {
       network_.outputs.push_back(std::make_unique<TensorDouble>(output.name()));
     }
     return true;
+  }
+
+  static nvinfer1::Dims dims_of(const onnx::ValueInfoProto& info) {
+    nvinfer1::Dims dims{};
+    for (const auto& extent : info.type().tensor_type().shape().dim()) {
+      dims.d[dims.nbDims++] =
+          static_cast<std::remove_reference_t<decltype(dims.d[0])>>(extent.dim_value());
+    }
+    return dims;
   }
 
   bool refuse(const std::string& text, int node, const std::string& name, const std::string& op) {
