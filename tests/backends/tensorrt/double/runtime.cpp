@@ -120,6 +120,9 @@ class ContextDouble final : public nvinfer1::IExecutionContext,
     addresses_[name] = data;
     return true;
   }
+  bool setNvtxVerbosity(nvinfer1::ProfilingVerbosity) noexcept override {
+    return !fails("setNvtxVerbosity");
+  }
   void setProfiler(nvinfer1::IProfiler* profiler) noexcept override { profiler_ = profiler; }
   bool enqueueV3(cudaStream_t stream) noexcept override {
     if (refused(logger_, "enqueueV3")) return false;
