@@ -64,6 +64,10 @@ std::shared_ptr<const Engine> open_engine(const std::filesystem::path& file,
   if (!options.dataset.empty()) info.dataset = choose_dataset({}, options);
   if (options.preprocessing) {
     info.preprocessing = with_input_shape(*options.preprocessing, info.inputs.front().shape);
+  } else if (!info.preprocessing) {  // A bare plan tells none.
+    info.preprocessing = naming(file.string(), [&] {
+      return choose_recipe(name, info.dataset, options, info.inputs.front().shape);
+    });
   }
   return naming(file.string(), [&] { return make_engine(std::move(container)); });
 }

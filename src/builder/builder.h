@@ -3,12 +3,14 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "builder/int8.h"
+#include "engine/backend.h"
 #include "engine/container.h"
 #include "graph/graph.h"
 #include "hedge/engine.h"
@@ -31,6 +33,9 @@ struct EngineBuildOptions {
   /// The tensor whose scores are an early exit. Empty: none, but for an EE_ model with two outputs.
   std::string exit{};
   Int8Options int8{};  ///< For precision int8.
+  CompilerOptions compiler{};
+  /// Of a backend whose compiler tells how far it is. May be empty.
+  std::function<void(std::int64_t done, std::int64_t total)> progress{};
 };
 
 /// ONNX file to graph, shapes inferred, nothing optimised. Loads the importer's module. Throws

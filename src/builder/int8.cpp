@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <memory>
+#include <span>
 #include <thread>
 #include <utility>
 
@@ -80,6 +82,14 @@ bool never_negative(const PreprocessingRecipe& recipe) {
          std::ranges::all_of(recipe.std, [](double std) { return std > 0; });
 }
 
+void warn_of_test_images(const CalibrationImages& images) {
+  if (!images.test_images) return;
+  log(LogLevel::kWarning,
+      fmt::format("calibrating on test images ({}): accuracy measured on them flatters the "
+                  "engine; name others with --calib_input",
+                  images.source));
+}
+
 Ranges calibrate_on_images(const PreparedModel& model, const fs::path& file,
                            const Int8Options& options) {
   const std::string header = calibration_cache_header(options.tensorrt_version, options.method);
@@ -88,12 +98,7 @@ Ranges calibrate_on_images(const PreparedModel& model, const fs::path& file,
       options.preprocessing ? *options.preprocessing : *model.info.preprocessing;
   const CalibrationImages images =
       open_calibration_images(model.info.dataset, options.data, options.input, recipe);
-  if (images.test_images) {
-    log(LogLevel::kWarning,
-        fmt::format("calibrating on test images ({}): accuracy measured on them flatters the "
-                    "engine; name others with --calib_input",
-                    images.source));
-  }
+  warn_of_test_images(images);
   require_different_images(images, options.images);
   const int cpus = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   Ranges ranges;
@@ -127,12 +132,78 @@ Ranges calibrate_on_images(const PreparedModel& model, const fs::path& file,
   return ranges;
 }
 
+/// Images for the vendor's calibrator, in batches of the engine's.
+struct NativeImages {
+  CalibrationImages images;
+  Preprocessing prepare;
+  std::int64_t total = 0, batch = 1, done = 0;
+  std::function<void(std::int64_t done, std::int64_t total)> progress;
+
+  bool next(std::span<float> tensor) {
+    if (total - done < batch) return false;
+    const std::size_t size = tensor.size() / static_cast<std::size_t>(batch);
+    for (std::int64_t i = 0; i < batch; ++i, ++done) {
+      prepare(images.dataset->image(static_cast<std::size_t>(done)),
+              tensor.subspan(static_cast<std::size_t>(i) * size, size));
+    }
+    if (progress) progress(done, total);
+    return true;
+  }
+};
+
+void calibrate_natively(PreparedModel& model, const FloatLayers& kept, const Int8Options& options) {
+  if (!model.backend->traits().native_calibrator) {
+    throw bad_input(fmt::format(
+        "--calibrator=native: backend {} ({}) has no calibrator; leave the flag out, and Hedge "
+        "calibrates",
+        model.backend->name(), model.backend->description()));
+  }
+  for (const auto& [layer, precision] : kept) model.build.layers[layer] = precision;
+  NativeCalibration native{.cache = calibration_cache_path(model.info, options)};
+  model.info.calibration = CalibrationInfo{.method = "native", .cache = native.cache.string()};
+  std::error_code error;
+  if (fs::exists(native.cache, error)) {
+    native.next = [file = native.cache.string()](std::span<float>) -> bool {
+      throw bad_input(
+          fmt::format("{}: TensorRT does not take this calibration cache; delete it to "
+                      "calibrate anew",
+                      file));
+    };
+    log(LogLevel::kInfo, fmt::format("ranges from TensorRT's calibration cache {}: no image is "
+                                     "read; delete it to calibrate anew",
+                                     native.cache.string()));
+  } else {
+    require_writable(native.cache);
+    const PreprocessingRecipe& recipe =
+        options.preprocessing ? *options.preprocessing : *model.info.preprocessing;
+    auto images = std::make_shared<NativeImages>(NativeImages{
+        .images = open_calibration_images(model.info.dataset, options.data, options.input, recipe),
+        .prepare = Preprocessing(recipe),
+        .batch = model.info.batch,
+        .progress = options.progress});
+    warn_of_test_images(images->images);
+    require_different_images(images->images, options.images);
+    images->total =
+        std::min(options.images, static_cast<std::int64_t>(images->images.dataset->size()));
+    if (images->total < images->batch) {
+      throw bad_input(
+          fmt::format("{} calibration images for batches of {}", images->total, images->batch));
+    }
+    model.info.calibration->images = images->total / images->batch * images->batch;
+    model.info.calibration->source = images->images.source;
+    model.info.calibration->test_images = images->images.test_images;
+    native.next = [images](std::span<float> tensor) { return images->next(tensor); };
+  }
+  model.build.native_calibration = std::move(native);
+}
+
 }  // namespace
 
 fs::path calibration_cache_path(const EngineInfo& info, const Int8Options& options) {
   if (!options.cache.empty()) return options.cache;
   const bool named = !info.dataset.empty() && !is_own_dataset(info.dataset);
-  return fmt::format("{}{}.cache", info.model, named ? "_" + info.dataset : "");
+  return fmt::format("{}{}{}.cache", info.model, named ? "_" + info.dataset : "",
+                     options.native ? ".native" : "");
 }
 
 Ranges find_ranges(const PreparedModel& model, const Int8Options& options) {
@@ -159,9 +230,10 @@ FloatLayers kept_layers(const Graph& graph, const Int8Options& options) {
 }
 
 void quantize_model(PreparedModel& model, const Ranges& ranges, const FloatLayers& floating,
-                    bool signed_only) {
-  QuantizeOptions options{.unsigned_input = never_negative(*model.info.preprocessing),
-                          .signed_only = signed_only};
+                    std::optional<bool> signed_only) {
+  QuantizeOptions options{
+      .unsigned_input = never_negative(*model.info.preprocessing),
+      .signed_only = signed_only.value_or(model.backend->traits().signed_int8_only)};
   for (const auto& [name, precision] : floating) {
     options.keep.insert(name);
     model.build.layers[name] = precision;
@@ -174,6 +246,7 @@ void quantize_model(PreparedModel& model, const Ranges& ranges, const FloatLayer
 void make_int8(PreparedModel& model, const Int8Options& options) {
   if (model.build.precision != "int8" || model.came_quantized) return;
   const FloatLayers kept = kept_layers(model.graph, options);
+  if (options.native) return calibrate_natively(model, kept, options);
   quantize_model(model, find_ranges(model, options), kept, options.signed_only);
 }
 

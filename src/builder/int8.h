@@ -34,8 +34,12 @@ struct Int8Options {
   /// Layers that are to stay in floating point and their precisions ("fp32", "bf16", "fp16");
   /// "first" and "last" are names too.
   std::vector<std::pair<std::string, std::string>> keep{};
-  bool signed_only = false;  ///< No uint8, as TensorRT demands.
-  int threads = 0;           ///< 0: every CPU.
+  /// No uint8, as TensorRT demands; empty: as the backend wants it.
+  std::optional<bool> signed_only{};
+  int threads = 0;  ///< 0: every CPU.
+  /// The backend's own calibrator takes the images, and its cache the ranges (MODEL_DATASET.native
+  /// .cache where none is named).
+  bool native = false;
   /// Called from one thread at a time. May be empty.
   std::function<void(std::int64_t done, std::int64_t total)> progress{};
 };
@@ -64,10 +68,12 @@ using FloatLayers = std::map<std::string, std::string>;
 
 /// Gives the graph of a model its quantisation, but for the layers of `floating`.
 void quantize_model(PreparedModel& model, const Ranges& ranges, const FloatLayers& floating,
-                    bool signed_only = false);
+                    std::optional<bool> signed_only = {});
 
 /// quantize_model by the options' ranges for a model that is to be int8; another, or one that came
-/// with it, stays as it is. Throws as kept_layers, find_ranges and quantize do.
+/// with it, stays as it is. With `native` the graph stays in floating point, and the backend gets
+/// the images. Throws as kept_layers, find_ranges and quantize do; bad_input where the backend has
+/// no calibrator.
 void make_int8(PreparedModel& model, const Int8Options& options);
 
 /// `--keep=LAYER:PRECISION`, fp32, bf16 or fp16, as name and precision. Names may hold colons.

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "base/cancellation.h"
+#include "builder/export_model.h"
 #include "engine/backend.h"
 #include "hedge/error.h"
 
@@ -117,8 +118,11 @@ void observe(const Graph& graph, const Backend& backend, const std::vector<Value
   Graph observed = graph;
   observed.outputs = values;
   set_batch(observed, kObservedBatch);
-  const BackendEngine engine = backend.build(
-      observed, {.precision = "fp32", .optimization_level = 0, .threads = 1, .timing_cache = {}});
+  const BackendEngine engine = backend.build(observed, {.precision = "fp32",
+                                                        .optimization_level = 0,
+                                                        .threads = 1,
+                                                        .timing_cache = {},
+                                                        .write_onnx = onnx_of});
   EngineInfo info;
   info.precision = "fp32";
   info.backend = backend.name();

@@ -13,11 +13,13 @@
 #include "base/sha256.h"
 #include "base/text.h"
 #include "builder/early_exit.h"
+#include "builder/export_model.h"
 #include "data/dataset_names.h"
 #include "data/recipes.h"
 #include "engine/engine_name.h"
 #include "graph/operators/operator.h"
 #include "graph/passes/passes.h"
+#include "graph/passes/sparsity.h"
 #include "graph/query.h"
 #include "onnx/import.h"
 #include "quant/qdq.h"
@@ -84,30 +86,6 @@ void warn_of_another_batch(const Graph& graph, const EngineBuildOptions& options
       fmt::format("--shape={} begins with {}, but the engine is built for batches of {} "
                   "(--engine_batch_size)",
                   to_string(shape), shape[0], options.batch));
-}
-
-/// The recipe that was stated, or the one that goes with the names, fitted to the input's shape.
-PreprocessingRecipe choose_recipe(const EngineName& name, const std::string& dataset,
-                                  const EngineBuildOptions& options, const Shape& input) {
-  if (options.preprocessing) return with_input_shape(*options.preprocessing, input);
-  if (dataset.empty()) {
-    throw bad_input(fmt::format(
-        "the file's name tells no dataset, so its preprocessing is unknown; state --dataset=NAME "
-        "(cifar, shapes, imagenet) or {}=scale=...,mean=...,std=..., for images of your "
-        "own with --dataset=folder:DIR or --dataset=npy:X.npy,Y.npy",
-        options.preprocessing_flag));
-  }
-  // A user's images go into a model of the zoo as those do that it was trained on.
-  const std::string& trained_on = is_own_dataset(dataset) ? name.dataset : dataset;
-  const auto recipe = find_recipe(name.model, trained_on);
-  if (!recipe) {
-    throw bad_input(
-        fmt::format("no preprocessing recipe for model '{}' on dataset '{}'; state one with "
-                    "{}=scale=1/255,mean=...,std=...{} (docs/preprocessing.md)",
-                    name.model, dataset, options.preprocessing_flag,
-                    is_own_dataset(dataset) ? ",resize=...,crop=..." : ""));
-  }
-  return scaled_to_input(*recipe, input);
 }
 
 /// A model that comes with Q/DQ nodes becomes a graph of 8-bit values, unless it is to run in
@@ -179,7 +157,35 @@ bool find_exit(Graph& graph, const EngineName& name, const std::string& stated) 
   return true;
 }
 
+void look_at_sparsity(Graph& graph, const CompilerOptions& compiler) {
+  if (compiler.sparsity == Sparsity::kForce) {
+    if (const auto pruned = prune_two_of_four(graph); !pruned.empty()) {
+      log(LogLevel::kWarning,
+          fmt::format("--sparsity=force: two of each four weights are now zero in {} layers, which "
+                      "is another net; train it so, and look at its accuracy: {}",
+                      pruned.size(), join_words(pruned)));
+    }
+  }
+  const auto sparse = sparse_layers(graph);
+  log(LogLevel::kInfo, fmt::format("sparsity: {} layers have two zeros in each four weights{}{}",
+                                   sparse.size(), sparse.empty() ? "" : ": ", join_words(sparse)));
+}
+
+void check_compiler_options(const Backend& backend, const CompilerOptions& options) {
+  if (options == CompilerOptions{} || backend.traits().compiler_options) return;
+  throw bad_input(fmt::format(
+      "--workspace, --sparsity, --useDLACore and --allowGPUFallback are for TensorRT's compiler; "
+      "backend {} has none",
+      backend.name()));
+}
+
 std::string choose_precision(const std::string& stated, bool quantized, const Backend& backend) {
+  if (stated == "best" && backend.traits().makes_plan) {
+    throw bad_input(
+        fmt::format("precision best: on backend {} layers are fused beyond telling one's time; use "
+                    "--precision=int8, where what is not in integers is in {}",
+                    backend.name(), backend.traits().int8_fallback));
+  }
   if (!stated.empty()) return stated;
   if (quantized) return "int8";
   std::string precision(backend.default_precision());
@@ -202,6 +208,29 @@ std::string choose_dataset(const EngineName& name, const EngineBuildOptions& opt
   return dataset;
 }
 
+PreprocessingRecipe choose_recipe(const EngineName& name, const std::string& dataset,
+                                  const EngineBuildOptions& options, const Shape& input) {
+  if (options.preprocessing) return with_input_shape(*options.preprocessing, input);
+  if (dataset.empty()) {
+    throw bad_input(fmt::format(
+        "the file's name tells no dataset, so its preprocessing is unknown; state --dataset=NAME "
+        "(cifar, shapes, imagenet) or {}=scale=...,mean=...,std=..., for images of your "
+        "own with --dataset=folder:DIR or --dataset=npy:X.npy,Y.npy",
+        options.preprocessing_flag));
+  }
+  // A user's images go into a model of the zoo as those do that it was trained on.
+  const std::string& trained_on = is_own_dataset(dataset) ? name.dataset : dataset;
+  const auto recipe = find_recipe(name.model, trained_on);
+  if (!recipe) {
+    throw bad_input(
+        fmt::format("no preprocessing recipe for model '{}' on dataset '{}'; state one with "
+                    "{}=scale=1/255,mean=...,std=...{} (docs/preprocessing.md)",
+                    name.model, dataset, options.preprocessing_flag,
+                    is_own_dataset(dataset) ? ",resize=...,crop=..." : ""));
+  }
+  return scaled_to_input(*recipe, input);
+}
+
 Graph import_model(const std::filesystem::path& onnx, std::int64_t batch,
                    const std::map<std::string, Shape>& shapes) {
   const auto file = MappedFile::open(onnx);
@@ -219,6 +248,7 @@ PreparedModel prepare_model(const std::filesystem::path& onnx, const EngineBuild
   const EngineName name = parse_engine_name(onnx);
   const Backend& backend =
       options.backend.empty() ? default_backend() : require_backend(options.backend);
+  check_compiler_options(backend, options.compiler);
   Graph graph = import_model(onnx, options.batch, options.shapes);
   return naming(onnx.string(), [&] {
     require_classifier(graph);
@@ -231,17 +261,22 @@ PreparedModel prepare_model(const std::filesystem::path& onnx, const EngineBuild
     const std::string precision = choose_precision(options.precision, quantized, backend);
     optimize(graph);
     if (quantized) check_float_layers(graph);
+    if (options.compiler.sparsity != Sparsity::kDisable) look_at_sparsity(graph, options.compiler);
     std::optional<ExitInfo> exit;
     if (early_exit) exit = lay_out_exit(graph, options.batch);
     const std::string dataset = choose_dataset(name, options);
     PreparedModel model{
         .backend = &backend,
         .build = {.precision = precision,
+                  .fallback = name.early_exit() ? "fp32" : backend.traits().int8_fallback,
                   .allow_tf32 = options.allow_tf32,
                   .optimization_level =
                       std::clamp(options.optimization_level, 0, kHighestOptimizationLevel),
                   .threads = options.threads,
-                  .timing_cache = options.timing_cache},
+                  .timing_cache = options.timing_cache,
+                  .compiler = options.compiler,
+                  .write_onnx = onnx_of,
+                  .progress = options.progress},
         .info = {.model = name.model,
                  .dataset = absolute_dataset(dataset),
                  .trained_on = is_own_dataset(dataset) ? name.dataset : dataset,
@@ -280,6 +315,10 @@ EngineContainer compile(const PreparedModel& model, const Graph& graph,
   container.info.tf32 = engine.tf32;
   container.sections = std::move(engine.sections);
   container.layer_choices = std::move(engine.layer_choices);
+  if (build.native_calibration && container.info.calibration) {  // It may just have been written.
+    container.info.calibration->cache_sha256 =
+        sha256_hex(MappedFile::open(build.native_calibration->cache)->bytes());
+  }
   return container;
 }
 
@@ -293,6 +332,7 @@ EngineContainer compile_float(const PreparedModel& model) {
   PreparedModel all = model;
   all.build.layers.clear();
   all.build.allow_tf32 = false;  // What others are held against.
+  all.build.native_calibration.reset();
   return compile(all, model.float_graph ? *model.float_graph : model.graph, "fp32");
 }
 

@@ -30,6 +30,12 @@ struct PreparedModel {
 /// What --dataset says, else the name: canonical. Warns where they contradict.
 [[nodiscard]] std::string choose_dataset(const EngineName& name, const EngineBuildOptions& options);
 
+/// The recipe that was stated, or the one that goes with the names, fitted to the input's shape.
+/// Throws bad_input, which says the flags that state one.
+[[nodiscard]] PreprocessingRecipe choose_recipe(const EngineName& name, const std::string& dataset,
+                                                const EngineBuildOptions& options,
+                                                const Shape& input);
+
 /// The backend's part of building.
 [[nodiscard]] EngineContainer compile(const PreparedModel& model);
 /// The same in fp32, of the graph as it was before make_int8.

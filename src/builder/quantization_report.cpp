@@ -94,14 +94,17 @@ std::optional<double> weights_sqnr(const Graph& exact, const Graph& rounded, std
 }
 
 /// What the backend says that it runs a layer in; else what the graph asks for.
-std::string precision_of(const Graph& graph, const Node& node, const nlohmann::json& choices) {
+std::string precision_of(const PreparedModel& model, const Node& node,
+                         const nlohmann::json& choices) {
   for (const auto& choice : choices) {
     if (choice.is_object() && choice.value("name", "") == node.name &&
         choice.contains("precision")) {
       return choice.at("precision").get<std::string>();
     }
   }
-  return is_int8(graph, node) ? "int8" : "fp32";
+  const auto stated = model.build.layers.find(node.name);
+  if (stated != model.build.layers.end()) return stated->second;
+  return is_int8(model.graph, node) ? "int8" : model.build.fallback;
 }
 
 std::vector<LayerQuantization> report_layers(const PreparedModel& model,
@@ -112,7 +115,7 @@ std::vector<LayerQuantization> report_layers(const PreparedModel& model,
     const Value& input = model.graph.value(node->inputs[0]);
     LayerQuantization layer{.name = node->name,
                             .op = std::string(node->op->name),
-                            .precision = precision_of(model.graph, *node, choices),
+                            .precision = precision_of(model, *node, choices),
                             .input = input.name,
                             .held = input.quantization};
     if (const auto found = roundings.find(node->inputs[0]); found != roundings.end()) {

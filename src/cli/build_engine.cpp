@@ -18,6 +18,7 @@
 #include "builder/prepare.h"
 #include "builder/quantization_report.h"
 #include "cli/calibration_options.h"
+#include "cli/compiler_options.h"
 #include "cli/flags.h"
 #include "cli/model_options.h"
 #include "cli/program.h"
@@ -25,6 +26,7 @@
 #include "data/recipes.h"
 #include "engine/engine_info_json.h"
 #include "engine/engine_name.h"
+#include "engine/sections.h"
 #include "hedge/error.h"
 
 namespace hedge::cli {
@@ -64,6 +66,9 @@ struct Options {
   std::string level = "3";
   std::string timing_cache = "./timing.cache";
   CalibrationFlags calibration;
+  CompilerFlags compiler;
+  std::string calibrator = "hedge";
+  bool raw_plan = false;
   bool report = false;
   std::string report_images = "all";
   std::string best_lost = "0.5";
@@ -89,6 +94,16 @@ void check(const Program& program, const Options& options) {
   check_files(program, options, options.engine, options.calibration.cache);
 }
 
+Int8Options int8_options(const Program& program, const Options& options) {
+  Int8Options int8 = with_progress(program, options.calibration);
+  if (options.calibrator != "hedge" && options.calibrator != "native") {
+    throw bad_input(fmt::format("--calibrator={}: there are hedge and native",
+                                printable(options.calibrator, 40)));
+  }
+  int8.native = options.calibrator == "native";
+  return int8;
+}
+
 EngineBuildOptions build_options(const Program& program, const Options& options) {
   return {.backend = options.backend,
           .precision = options.precision,
@@ -102,7 +117,9 @@ EngineBuildOptions build_options(const Program& program, const Options& options)
           .threads = thread_count(options.threads),
           .timing_cache = options.timing_cache,
           .exit = options.exit,
-          .int8 = with_progress(program, options.calibration)};
+          .int8 = int8_options(program, options),
+          .compiler = compiler_options(options.compiler),
+          .progress = progress_of(program, "building")};
 }
 
 BestOptions best_options(const Program& program, const Options& options) {
@@ -161,6 +178,13 @@ void print_choice(const Program& program, const BestReport& best) {
                 best.images, best.fp32_correct);
 }
 
+void require_plan(const Backend& backend) {
+  if (backend.traits().makes_plan) return;
+  throw bad_input(fmt::format(
+      "--raw-plan: backend {} makes no plan that others could read; use --backend=tensorrt",
+      backend.name()));
+}
+
 int build(Program& program, const Options& options) {
   check(program, options);
   const EngineBuildOptions stated = build_options(program, options);
@@ -168,6 +192,7 @@ int build(Program& program, const Options& options) {
   const std::int64_t report_images = images_or_all("--report_images", options.report_images);
   const std::int64_t begin = SteadyClock::now_ns();
   PreparedModel model = prepare_model(options.onnx, stated);
+  if (options.raw_plan) require_plan(*model.backend);
   const bool chosen = model.build.precision == "best";
   const bool calibrated = (chosen || model.build.precision == "int8") && !model.came_quantized;
   for (const auto& [flag, given] : {std::pair("--report", options.report),
@@ -197,7 +222,12 @@ int build(Program& program, const Options& options) {
   });
   warn_of_overridden_keys(options.preprocess, *container.info.preprocessing);
   if (cancellation_requested()) throw runtime_failure("cancelled; no engine was written");
-  save_container(container, path);
+  if (options.raw_plan) {
+    const auto plan = find_section(container.sections, kPlanSection).bytes;
+    write_file(path, {reinterpret_cast<const char*>(plan.data()), plan.size()});
+  } else {
+    save_container(container, path);
+  }
   print_engine(program, path, container.info);
   program.print("took       {:.2f} s\n", static_cast<double>(SteadyClock::now_ns() - begin) * 1e-9);
   nlohmann::ordered_json json;
@@ -249,9 +279,17 @@ void add_options(CLI::App& app, Options& options) {
   app.add_option("--timing_cache", options.timing_cache,
                  "What was timed before (default ./timing.cache)")
       ->type_name("FILE");
+  app.add_flag(
+      "--raw-plan", options.raw_plan,
+      "Write TensorRT's plan alone, as trtexec does, without what Hedge knows of the model");
+  add_compiler_options(app, options.compiler);
   app.add_flag_callback(
       "--skipInference", [] {}, "Accepted; building never infers");
   add_calibration_options(app, options.calibration);
+  app.add_option("--calibrator", options.calibrator,
+                 "hedge (default), or native: TensorRT's own, of 8.6 and 10")
+      ->group("Calibration of --precision=int8")
+      ->type_name("WHOSE");
   app.add_option("--best_lost", options.best_lost,
                  "Points of top-1 on calibration images that --best may cost (default 0.5)")
       ->type_name("POINTS");

@@ -112,7 +112,9 @@ void print_engine(const Program& program, const Options& options, const std::str
                 info.dataset.empty() ? "no dataset" : info.dataset, precision_text(info),
                 info.backend, info.batch);
   program.print("  built for  {}\n", info.target);
-  program.print("  source     SHA-256 {}\n", info.source_sha256);
+  if (!info.source_sha256.empty()) {  // Of a bare plan nothing is known.
+    program.print("  source     SHA-256 {}\n", info.source_sha256);
+  }
   program.print("  input      {}\n  output     {}\n", shapes(info.inputs), shapes(info.outputs));
   if (info.exit) program.print_text("  " + exit_line(info));
   if (info.preprocessing) program.print("  recipe     {}\n", to_string(*info.preprocessing));

@@ -2,6 +2,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -13,6 +16,7 @@
 #include <nlohmann/json.hpp>
 
 #include "graph/graph.h"
+#include "graph/onnx_form.h"
 #include "hedge/engine.h"
 
 namespace hedge {
@@ -26,8 +30,34 @@ struct Section {
 
 inline constexpr int kHighestOptimizationLevel = 5;
 
+enum class Sparsity : std::uint8_t {
+  kDisable,
+  kEnable,  ///< Where weights have at most two of four that are not zero, zeros may be left out.
+  kForce,   ///< The two smallest of each four become zero before. What that costs is not looked at.
+};
+
+/// What only a vendor's compiler can be asked for (BackendTraits::compiler_options).
+struct CompilerOptions {
+  std::size_t workspace_bytes = 0;  ///< Most scratch memory of one tactic; 0: as much as there is.
+  Sparsity sparsity = Sparsity::kDisable;
+  std::optional<int> dla_core{};  ///< Layers go to this deep-learning accelerator.
+  bool gpu_fallback = false;      ///< Those that it cannot run go to the GPU.
+  bool operator==(const CompilerOptions&) const = default;
+};
+
+/// Images for a vendor's own calibrator (BackendTraits::native_calibrator): the graph of an int8
+/// engine carries no ranges then.
+struct NativeCalibration {
+  /// Writes the next batch, of as many images as the graph's input takes; false where there is none
+  /// left. May throw, which ends the build.
+  std::function<bool(std::span<float> images)> next{};
+  std::filesystem::path cache;  ///< The vendor's ranges: read where it exists, else written.
+};
+
 struct BuildOptions {
   std::string precision;
+  /// Of what an int8 engine computes in floating point; empty: BackendTraits::int8_fallback.
+  std::string fallback{};
   /// Precisions of single layers that do not compute in integers, by their names.
   std::map<std::string, std::string> layers{};
   bool allow_tf32 = false;  ///< What is to be fp32 may multiply in TF32 (10 bits of fraction).
@@ -37,6 +67,25 @@ struct BuildOptions {
   std::filesystem::path timing_cache;  ///< Empty: none.
   /// The output of the early exit; the nodes that it needs come first (graph/early_exit.h).
   std::optional<std::size_t> exit_output{};
+  CompilerOptions compiler{};
+  std::optional<NativeCalibration> native_calibration{};
+  /// The graph as ONNX, for backends whose compiler reads that: a backend sees neither the importer
+  /// nor the original file. Set by the builder.
+  std::function<std::string(const Graph& graph, const OnnxForm& form)> write_onnx{};
+  /// Called by backends whose compiler tells how far it is, from one thread at a time. May be
+  /// empty.
+  std::function<void(std::int64_t done, std::int64_t total)> progress{};
+};
+
+/// What a backend is, for those who prepare its graphs and options.
+struct BackendTraits {
+  bool gpu = false;           ///< Contexts take GpuOptions; where not, none reach the backend.
+  bool takes_pixels = false;  ///< load() heeds ContextOptions::pixels: contexts are PixelInputs then.
+  bool signed_int8_only = false;       ///< No activation in uint8.
+  bool compiler_options = false;       ///< It heeds CompilerOptions; others must not be given any.
+  bool native_calibrator = false;      ///< It heeds NativeCalibration.
+  bool makes_plan = false;             ///< A section kPlanSection, which others can run as well.
+  std::string int8_fallback = "fp32";  ///< What an int8 engine computes in where not in integers.
 };
 
 /// What a backend makes of a graph.
@@ -68,10 +117,7 @@ class Backend {
   /// Among the available ones the highest is the default; negative: only when named.
   [[nodiscard]] virtual int priority() const = 0;
   [[nodiscard]] virtual std::string_view default_precision() const = 0;
-  /// Whether contexts take GpuOptions; where not, none reach the backend.
-  [[nodiscard]] virtual bool is_gpu() const { return false; }
-  /// Whether load() heeds ContextOptions::pixels: its contexts are PixelInputs then.
-  [[nodiscard]] virtual bool takes_pixels() const { return false; }
+  [[nodiscard]] virtual BackendTraits traits() const { return {}; }
 
   /// `graph` is optimised (passes/optimize.h). Throws bad_input: a precision that this machine or
   /// backend lacks (with the advice), layers that it cannot run (all their names).
@@ -83,8 +129,29 @@ class Backend {
       const ContextOptions& options) const = 0;
 };
 
-/// Throws bad_input unless it takes_pixels().
+/// Throws bad_input unless traits().takes_pixels.
 void require_pixels(const Backend& backend);
+
+/// The section of a vendor's engine as other programs of that vendor read it.
+inline constexpr const char* kPlanSection = "plan";
+
+/// An ability of some backends (ask with dynamic_cast): they run files that are no engines of
+/// Hedge's.
+class ForeignEngineReader {
+ public:
+  virtual ~ForeignEngineReader() = default;
+  /// For people: "plan of TensorRT".
+  [[nodiscard]] virtual std::string_view file_kind() const = 0;
+  /// By the file's first bytes alone; also where the backend is not available.
+  [[nodiscard]] virtual bool recognizes(std::span<const std::byte> bytes) const = 0;
+  struct ForeignEngine {
+    EngineInfo info;  ///< What the bytes tell: inputs, outputs, batch, target, builder_version.
+    std::vector<Section> sections;
+  };
+  /// Throws bad_input where it cannot be run. The bytes are valid as long as `owner`.
+  [[nodiscard]] virtual ForeignEngine read(std::span<const std::byte> bytes,
+                                           std::shared_ptr<const void> owner) const = 0;
+};
 
 /// A backend's module, or why it cannot be used.
 struct BackendStatus {

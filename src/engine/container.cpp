@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "engine/engine_info_json.h"
+#include "engine/foreign_engine.h"
 
 static_assert(std::endian::native == std::endian::little, "engine files are little-endian");
 
@@ -98,11 +99,17 @@ std::vector<std::byte> make_header(const EngineContainer& container, const std::
   return header;
 }
 
+/// As far as there are bytes.
+bool begins_with_magic(std::span<const std::byte> bytes) {
+  const std::size_t given = std::min(bytes.size(), kMagic.size());
+  return given == 0 || std::memcmp(bytes.data(), kMagic.data(), given) == 0;
+}
+
 Preamble read_preamble(std::span<const std::byte> bytes, const std::string& name) {
   if (bytes.empty()) throw bad_input(fmt::format("{}: is empty; build the engine again", name));
   Preamble preamble;
   const std::size_t given = std::min(bytes.size(), sizeof preamble);
-  if (std::memcmp(bytes.data(), kMagic.data(), std::min(given, kMagic.size())) != 0) {
+  if (!begins_with_magic(bytes)) {
     throw bad_input(fmt::format(
         "{}: is not a Hedge engine (the first bytes differ); build one with build_engine", name));
   }
@@ -161,6 +168,9 @@ void save_container(const EngineContainer& container, const std::filesystem::pat
 
 EngineContainer load_container(const std::filesystem::path& path) {
   const auto file = MappedFile::open(path);
+  if (!begins_with_magic(file->bytes())) {
+    if (auto foreign = read_foreign_engine(file->bytes(), file, path)) return *std::move(foreign);
+  }
   return parse_container(file->bytes(), file, path.string());
 }
 

@@ -26,7 +26,9 @@ struct EngineContainer {
 /// Writes aside, then renames. Throws runtime_failure or bad_input as AtomicFile does.
 void save_container(const EngineContainer& container, const std::filesystem::path& path);
 
-/// Maps the file and checks everything. Throws bad_input: foreign, truncated, corrupted, newer.
+/// Maps the file and checks everything. A file that is not ours but that a backend runs (a bare
+/// plan) becomes a container without a recipe. Throws bad_input: foreign, truncated, corrupted,
+/// newer.
 [[nodiscard]] EngineContainer load_container(const std::filesystem::path& path);
 
 /// The same on bytes in memory (kept alive by `owner`); `name` is for messages. What the fuzzer

@@ -65,7 +65,7 @@ void require_gpu(const Backend& backend, const GpuOptions& options) {
   if (options.wait) flags.emplace_back("--wait");
   if (options.memory) flags.emplace_back("--memory");
   if (options.cuda_graph) flags.emplace_back("--no-cuda-graph");
-  if (flags.empty() || backend.is_gpu()) return;
+  if (flags.empty() || backend.traits().gpu) return;
   throw bad_input(
       fmt::format("{}: only for backends on a GPU, which {} is not: leave {} out, or build the "
                   "engine with --backend of one (hedge info lists them)",

@@ -69,7 +69,7 @@ const Backend& require_backend(const std::string& name) {
 }
 
 void require_pixels(const Backend& backend) {
-  if (backend.takes_pixels()) return;
+  if (backend.traits().takes_pixels) return;
   throw bad_input(fmt::format(
       "backend {} preprocesses on the CPU alone; leave --preprocess-on=gpu out", backend.name()));
 }

@@ -4,19 +4,37 @@
 #include <fmt/format.h>
 #include "onnx/format.pb.h"
 
+#include <algorithm>
 #include <array>
+#include <map>
 #include <memory>
 #include <set>
+#include <span>
 #include <utility>
 #include <vector>
 
+#include "base/float16.h"
 #include "graph/operators/operator.h"
 
 namespace hedge {
 namespace {
 
-// IR version 8 is the one of opset 17.
-constexpr int kIrVersion = 8;
+/// The IR versions of opsets 17 and 19.
+int ir_version(int opset) {
+  return opset < 19 ? 8 : 9;
+}
+
+std::int32_t onnx_type(FloatType type) {
+  switch (type) {
+    case FloatType::kFloat16:
+      return onnx::TensorProto::FLOAT16;
+    case FloatType::kBfloat16:
+      return onnx::TensorProto::BFLOAT16;
+    case FloatType::kFloat32:
+      break;
+  }
+  return onnx::TensorProto::FLOAT;
+}
 
 std::int32_t onnx_type(DataType type) {
   switch (type) {
@@ -38,9 +56,28 @@ std::int32_t onnx_type(DataType type) {
   return onnx::TensorProto::BOOL;
 }
 
-void write_tensor(const Tensor& tensor, onnx::TensorProto& proto) {
-  proto.set_data_type(onnx_type(tensor.type()));
+/// Floats in 16 bits. Above zero they stay so where they are scales.
+std::string rounded(std::span<const float> values, FloatType type, bool scales) {
+  std::string bytes;
+  bytes.reserve(2 * values.size());
+  for (float x : values) {
+    if (scales && type == FloatType::kFloat16) x = std::max(x, kSmallestHalf);
+    const std::uint16_t bits =
+        type == FloatType::kFloat16 ? half_from_float(x) : bfloat16_from_float(x);
+    bytes.push_back(static_cast<char>(bits & 0xFFU));
+    bytes.push_back(static_cast<char>(bits >> 8U));
+  }
+  return bytes;
+}
+
+void write_tensor(const Tensor& tensor, FloatType floats, bool scales, onnx::TensorProto& proto) {
   for (const std::int64_t extent : tensor.shape()) proto.add_dims(extent);
+  if (tensor.type() == DataType::kFloat32 && floats != FloatType::kFloat32) {
+    proto.set_data_type(onnx_type(floats));
+    proto.set_raw_data(rounded(tensor.values<float>(), floats, scales));
+    return;
+  }
+  proto.set_data_type(onnx_type(tensor.type()));
   proto.set_raw_data(tensor.bytes().data(), tensor.bytes().size());
 }
 
@@ -56,6 +93,7 @@ void write_value_info(const std::string& name, const TensorType& type,
 
 struct AttributeWriter {
   onnx::AttributeProto& proto;
+  FloatType floats;
 
   void operator()(std::int64_t v) const {
     proto.set_type(onnx::AttributeProto::INT);
@@ -83,49 +121,79 @@ struct AttributeWriter {
   }
   void operator()(const Tensor& v) const {
     proto.set_type(onnx::AttributeProto::TENSOR);
-    write_tensor(v, *proto.mutable_t());
+    write_tensor(v, floats, false, *proto.mutable_t());
   }
 };
 
-/// Attributes of older opsets that are inputs in the exported one: operator, attribute, input.
+/// Attributes of older opsets that became inputs: operator, attribute, input, and since when.
 struct Moved {
   std::string_view op;
   std::string_view attribute;
   int input;
+  int since = 13;
 };
-constexpr std::array<Moved, 8> kMoved{{{"Clip", "min", 1},
-                                       {"Clip", "max", 2},
-                                       {"Squeeze", "axes", 1},
-                                       {"Unsqueeze", "axes", 1},
-                                       {"ReduceSum", "axes", 1},
-                                       {"Split", "split", 1},
-                                       {"Pad", "pads", 1},
-                                       {"Pad", "value", 2}}};
+constexpr std::array kMoved{Moved{"Clip", "min", 1},
+                            Moved{"Clip", "max", 2},
+                            Moved{"Squeeze", "axes", 1},
+                            Moved{"Unsqueeze", "axes", 1},
+                            Moved{"ReduceSum", "axes", 1},
+                            Moved{"Split", "split", 1},
+                            Moved{"Pad", "pads", 1},
+                            Moved{"Pad", "value", 2},
+                            Moved{"ReduceMax", "axes", 1, 18},
+                            Moved{"ReduceMean", "axes", 1, 18},
+                            Moved{"ReduceMin", "axes", 1, 18},
+                            Moved{"ReduceProd", "axes", 1, 18},
+                            Moved{"ReduceL1", "axes", 1, 18},
+                            Moved{"ReduceL2", "axes", 1, 18},
+                            Moved{"ReduceLogSum", "axes", 1, 18},
+                            Moved{"ReduceLogSumExp", "axes", 1, 18},
+                            Moved{"ReduceSumSquare", "axes", 1, 18}};
+
+bool is_float(const Value& value) {
+  return value.type.type == DataType::kFloat32;
+}
+
+bool is_qdq(const Node& node) {
+  return node.op->name == "QuantizeLinear" || node.op->name == "DequantizeLinear";
+}
+
+/// Inputs that are float32 whatever the node computes in.
+bool is_always_float32(const Node& node, std::size_t input) {
+  return node.op->name == "Resize" && input == 2;  // The scales.
+}
 
 class Exporter {
  public:
-  explicit Exporter(const Graph& graph) : graph_(graph), names_(graph.values.size()) {}
+  Exporter(const Graph& graph, const OnnxForm& form)
+      : graph_(graph),
+        form_(form),
+        names_(graph.values.size()),
+        held_(graph.values.size(), form.floats) {}
 
   std::string run() {
-    model_.set_ir_version(kIrVersion);
+    model_.set_ir_version(ir_version(form_.opset));
     model_.set_producer_name("Hedge");
     model_.set_producer_version(HEDGE_VERSION);
-    model_.add_opset_import()->set_version(kExportedOpset);
+    model_.add_opset_import()->set_version(form_.opset);
     proto_ = model_.mutable_graph();
     proto_->set_name(graph_.name.empty() ? "graph" : graph_.name);
     name_values();
     for (const Node& node : graph_.nodes) made_.insert(node.outputs.begin(), node.outputs.end());
     for (std::size_t i = 0; i < graph_.inputs.size(); ++i) write_input(i);
     for (const Node& node : graph_.nodes) write_node(node);
-    for (const ValueId id : graph_.outputs) {
-      write_value_info(read(id), graph_.value(id).type, *proto_->add_output());
-    }
+    for (const ValueId id : graph_.outputs) write_output(id);
     return model_.SerializeAsString();
   }
 
  private:
   [[nodiscard]] const std::string& name(ValueId id) const {
     return names_.at(static_cast<std::size_t>(id));
+  }
+  [[nodiscard]] FloatType& held(ValueId id) { return held_.at(static_cast<std::size_t>(id)); }
+  [[nodiscard]] FloatType type_of(const Node& node) const {
+    const auto stated = form_.nodes.find(node.name);
+    return stated == form_.nodes.end() ? form_.floats : stated->second;
   }
 
   /// ONNX tells values apart by their names alone; ours may repeat.
@@ -144,42 +212,115 @@ class Exporter {
     for (const GraphInput& input : graph_.inputs) give(input.value);
     for (const ValueId id : graph_.outputs) give(id);
     for (std::size_t i = 0; i < names_.size(); ++i) give(static_cast<ValueId>(i));
+    name_outputs();
   }
 
+  /// An output that is computed in another type keeps its name for the Cast behind it.
+  void name_outputs() {
+    for (const Node& node : graph_.nodes) {
+      for (const ValueId id : node.outputs) {
+        if (id != kNoValue) held(id) = type_of(node);
+      }
+    }
+    for (const ValueId id : graph_.outputs) {
+      if (!is_float(graph_.value(id)) || graph_.is_constant(id) || is_input(id) ||
+          held(id) == FloatType::kFloat32 || outer_.contains(id)) {
+        continue;
+      }
+      outer_[id] = name(id);
+      names_.at(static_cast<std::size_t>(id)) = unique(name(id) + "_rounded");
+    }
+  }
+
+  [[nodiscard]] bool is_input(ValueId id) const {
+    return std::any_of(graph_.inputs.begin(), graph_.inputs.end(),
+                       [id](const GraphInput& input) { return input.value == id; });
+  }
+
+  onnx::NodeProto& add_node(const char* op, const std::string& node, const std::string& input,
+                            const std::string& output) {
+    onnx::NodeProto& proto = *proto_->add_node();
+    proto.set_op_type(op);
+    proto.set_name(unique(node));
+    proto.add_input(input);
+    proto.add_output(output);
+    return proto;
+  }
+
+  void add_cast(const std::string& from, const std::string& to, FloatType type) {
+    write_attribute("to", std::int64_t{onnx_type(type)}, type,
+                    add_node("Cast", to + "_cast", from, to));
+  }
+
+  /// The caller's name stays with the caller's tensor.
   void write_input(std::size_t index) {
     const GraphInput& input = graph_.inputs[index];
-    std::string outer = name(input.value);
+    const std::string outer = name(input.value);
+    std::string& inner = names_.at(static_cast<std::size_t>(input.value));
+    if (is_float(graph_.value(input.value)) && form_.floats != FloatType::kFloat32) {
+      inner = unique(outer + "_rounded");
+      add_cast(outer, inner, form_.floats);
+    }
     if (!input.permutation.empty()) {
-      // The caller's name stays with the caller's tensor.
-      names_.at(static_cast<std::size_t>(input.value)) = unique(outer + "_transposed");
-      onnx::NodeProto& transpose = *proto_->add_node();
-      transpose.set_op_type("Transpose");
-      transpose.set_name(unique(outer + "_transpose"));
-      transpose.add_input(outer);
-      transpose.add_output(name(input.value));
-      write_attribute("perm", input.permutation, transpose);
+      const std::string from = inner;
+      inner = unique(outer + "_transposed");
+      write_attribute("perm", input.permutation, form_.floats,
+                      add_node("Transpose", outer + "_transpose", from, inner));
     }
     write_value_info(outer, graph_.input_type(index), *proto_->add_input());
   }
 
-  static void write_attribute(const std::string& attribute, const Attributes::Value& value,
-                              onnx::NodeProto& proto) {
-    onnx::AttributeProto& written = *proto.add_attribute();
-    written.set_name(attribute);
-    std::visit(AttributeWriter{written}, value);
+  void write_output(ValueId id) {
+    const Value& value = graph_.value(id);
+    const auto outer = outer_.find(id);
+    if (is_input(id)) {  // Names tell inputs and outputs apart.
+      const std::string& from = read(id, FloatType::kFloat32);
+      const std::string to = unique(graph_.value(id).name + "_output");
+      (void)add_node("Identity", to + "_identity", from, to);
+      return write_value_info(to, value.type, *proto_->add_output());
+    }
+    if (outer == outer_.end()) {
+      return write_value_info(read(id, FloatType::kFloat32), value.type, *proto_->add_output());
+    }
+    if (cast_outputs_.insert(id).second) add_cast(name(id), outer->second, FloatType::kFloat32);
+    write_value_info(outer->second, value.type, *proto_->add_output());
   }
 
-  /// Constants go into the file when somebody reads them.
-  const std::string& read(ValueId id) {
+  static void write_attribute(const std::string& attribute, const Attributes::Value& value,
+                              FloatType floats, onnx::NodeProto& proto) {
+    onnx::AttributeProto& written = *proto.add_attribute();
+    written.set_name(attribute);
+    std::visit(AttributeWriter{written, floats}, value);
+  }
+
+  /// The name under which a reader finds the value in the type that it wants. Constants go into the
+  /// file when somebody reads them.
+  const std::string& read(ValueId id, FloatType wanted, bool scales = false) {
     static const std::string absent;
     if (id == kNoValue) return absent;
     const Value& value = graph_.value(id);
-    if (value.constant && !made_.contains(id) && written_.insert(id).second) {
-      onnx::TensorProto& tensor = *proto_->add_initializer();
-      write_tensor(*value.constant, tensor);
-      tensor.set_name(name(id));
+    const bool constant = value.constant && !made_.contains(id);
+    if (!is_float(value)) wanted = FloatType::kFloat32;
+    if (!constant && (!is_float(value) || held(id) == wanted)) return name(id);
+    const auto [entry, fresh] = read_.try_emplace({id, wanted});
+    if (!fresh) return entry->second;
+    std::string& given = entry->second;
+    given = name(id);
+    if (!constant) {
+      given = unique(given + suffix(wanted));
+      add_cast(name(id), given, wanted);
+      return given;
     }
-    return name(id);
+    if (wanted != FloatType::kFloat32) given = unique(given + suffix(wanted));
+    onnx::TensorProto& tensor = *proto_->add_initializer();
+    write_tensor(*value.constant, wanted, scales, tensor);
+    tensor.set_name(given);
+    return given;
+  }
+
+  static const char* suffix(FloatType type) {
+    if (type == FloatType::kFloat16) return "_fp16";
+    return type == FloatType::kBfloat16 ? "_bf16" : "_fp32";
   }
 
   void write_node(const Node& node) {
@@ -187,20 +328,44 @@ class Exporter {
       throw bad_input(
           fmt::format("{} ({}): a fused operation has no form in ONNX", node.name, node.op->name));
     }
+    const FloatType floats = type_of(node);
+    std::vector<std::string> inputs;  // Casts come before the node.
+    for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+      const FloatType wanted = is_always_float32(node, i) ? FloatType::kFloat32 : floats;
+      inputs.push_back(read(node.inputs[i], wanted, is_qdq(node) && i == 1));
+    }
     onnx::NodeProto& proto = *proto_->add_node();
     proto.set_op_type(std::string(node.op->name));
     proto.set_name(node_names_.insert(node.name).second ? node.name : unique(node.name));
-    for (const ValueId id : node.inputs) proto.add_input(read(id));
+    for (std::string& input : inputs) proto.add_input(std::move(input));
     for (const ValueId id : node.outputs) proto.add_output(id == kNoValue ? "" : name(id));
     for (const auto& [attribute, value] : node.attributes.all()) {
-      if (!write_as_input(node, attribute, value, proto)) write_attribute(attribute, value, proto);
+      if (write_as_input(node, attribute, value, floats, proto)) continue;
+      write_attribute(attribute, retyped(node, attribute, value, floats), floats, proto);
+    }
+    if (form_.opset >= 18 && node.op->name == "Split" && proto.input_size() < 2 &&
+        node.attributes.all().count("num_outputs") == 0) {
+      write_attribute("num_outputs", static_cast<std::int64_t>(node.outputs.size()), floats, proto);
     }
   }
 
+  /// A cast to floats casts to those that the node computes in.
+  static Attributes::Value retyped(const Node& node, const std::string& attribute,
+                                   const Attributes::Value& value, FloatType floats) {
+    const auto* to = std::get_if<std::int64_t>(&value);
+    if (node.op->name == "Cast" && attribute == "to" && to != nullptr &&
+        *to == onnx::TensorProto::FLOAT) {
+      return std::int64_t{onnx_type(floats)};
+    }
+    return value;
+  }
+
   bool write_as_input(const Node& node, const std::string& attribute,
-                      const Attributes::Value& value, onnx::NodeProto& proto) {
+                      const Attributes::Value& value, FloatType floats, onnx::NodeProto& proto) {
     for (const Moved& moved : kMoved) {
-      if (moved.op != node.op->name || moved.attribute != attribute) continue;
+      if (moved.op != node.op->name || moved.attribute != attribute || moved.since > form_.opset) {
+        continue;
+      }
       if (static_cast<int>(node.inputs.size()) > moved.input) return true;  // The input rules.
       Tensor tensor;
       if (const auto* number = std::get_if<float>(&value)) {
@@ -214,7 +379,7 @@ class Exporter {
       while (proto.input_size() < moved.input) proto.add_input("");
       if (proto.input_size() == moved.input) proto.add_input("");
       onnx::TensorProto& written = *proto_->add_initializer();
-      write_tensor(tensor, written);
+      write_tensor(tensor, floats, false, written);
       written.set_name(unique(fmt::format("{}_{}", node.name, attribute)));
       proto.set_input(moved.input, written.name());
       return true;
@@ -223,23 +388,27 @@ class Exporter {
   }
 
   const Graph& graph_;
+  const OnnxForm& form_;
   std::vector<std::string> names_;  ///< By value.
+  std::vector<FloatType> held_;     ///< By value: the type that it is made in.
   std::set<std::string> taken_;
   std::set<std::string> node_names_;
-  std::set<ValueId> made_;     ///< By a node: a constant all the same where that node's inputs are.
-  std::set<ValueId> written_;  ///< As an initializer.
+  std::set<ValueId> made_;  ///< By a node: a constant all the same where that node's inputs are.
+  std::map<std::pair<ValueId, FloatType>, std::string> read_;  ///< Initializers, and Casts.
+  std::map<ValueId, std::string> outer_;  ///< Names of outputs that are made in another type.
+  std::set<ValueId> cast_outputs_;
   onnx::ModelProto model_;
   onnx::GraphProto* proto_ = nullptr;
 };
 
 }  // namespace
 
-std::string export_onnx(const Graph& graph) {
-  return Exporter(graph).run();
+std::string export_onnx(const Graph& graph, const OnnxForm& form) {
+  return Exporter(graph, form).run();
 }
 
 }  // namespace hedge
 
-extern "C" std::string* hedge_onnx_export(const hedge::Graph* graph) {
-  return std::make_unique<std::string>(hedge::export_onnx(*graph)).release();
+extern "C" std::string* hedge_onnx_export(const hedge::Graph* graph, const hedge::OnnxForm* form) {
+  return std::make_unique<std::string>(hedge::export_onnx(*graph, *form)).release();
 }

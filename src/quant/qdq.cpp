@@ -29,8 +29,11 @@ Node qdq_node(const char* op, std::string name, const Quantization& q) {
 
 class Unfolder {
  public:
-  explicit Unfolder(const Graph& graph)
-      : from_(graph), to_(graph), rounded_(graph.values.size(), kNoValue) {
+  Unfolder(const Graph& graph, bool stored_weights)
+      : from_(graph),
+        to_(graph),
+        stored_weights_(stored_weights),
+        rounded_(graph.values.size(), kNoValue) {
     to_.nodes.clear();
     for (Value& value : to_.values) value.quantization.reset();
   }
@@ -57,7 +60,7 @@ class Unfolder {
     const ValueId scale = to_.add_constant(name + "_scale", scale_tensor(q));
     const ValueId zero_point = to_.add_constant(name + "_zero_point", zero_point_tensor(q));
     ValueId stored = kNoValue;
-    if (from_.is_constant(id)) {
+    if (stored_weights_ && from_.is_constant(id)) {
       stored = to_.add_constant(name + "_quantized", quantize_tensor(*from_.value(id).constant, q));
     } else {
       stored = to_.add_value(name + "_quantized");
@@ -185,6 +188,7 @@ class Unfolder {
 
   const Graph& from_;
   Graph to_;
+  bool stored_weights_;
   std::vector<ValueId> rounded_;  ///< By value: what readers see, once it is there.
   std::string name_;              ///< Of the node that is being unfolded.
 };
@@ -388,8 +392,8 @@ class Absorber {
 
 }  // namespace
 
-Graph to_qdq(const Graph& graph) {
-  return Unfolder(graph).run();
+Graph to_qdq(const Graph& graph, bool stored_weights) {
+  return Unfolder(graph, stored_weights).run();
 }
 
 void absorb_qdq(Graph& graph) {

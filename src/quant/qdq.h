@@ -9,8 +9,9 @@ namespace hedge {
 /// held in 8 bits (of constants the stored integers and DequantizeLinear), post-ops as nodes of
 /// their own. That is where TensorRT wants them: on the inputs and weights of convolutions and on
 /// the residual input of each Add. Says in plain operators what an INT8 graph computes, for the
-/// reference executor and for export.
-[[nodiscard]] Graph to_qdq(const Graph& graph);
+/// reference executor and for export. Without `stored_weights` constants stay in floating point
+/// (they hold the rounded values), with QuantizeLinear behind them as well.
+[[nodiscard]] Graph to_qdq(const Graph& graph, bool stored_weights = true);
 
 /// The reverse, for models that come with Q/DQ: before optimize(), with types inferred. Pairs of Q
 /// and DQ become Value::quantization of the value that they round, DQ of constant weights that of

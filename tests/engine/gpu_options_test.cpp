@@ -16,7 +16,7 @@ class SomeBackend final : public Backend {
   [[nodiscard]] std::string description() const override { return {}; }
   [[nodiscard]] int priority() const override { return 0; }
   [[nodiscard]] std::string_view default_precision() const override { return "fp32"; }
-  [[nodiscard]] bool is_gpu() const override { return is_gpu_; }
+  [[nodiscard]] BackendTraits traits() const override { return {.gpu = is_gpu_}; }
   [[nodiscard]] BackendEngine build(const Graph& /*graph*/,
                                     const BuildOptions& /*options*/) const override {
     return {};

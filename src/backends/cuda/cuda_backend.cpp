@@ -111,8 +111,9 @@ class CudaBackend final : public Backend {
   [[nodiscard]] std::string description() const override { return description_of(gpu()); }
   [[nodiscard]] int priority() const override { return 20; }
   [[nodiscard]] std::string_view default_precision() const override { return "fp16"; }
-  [[nodiscard]] bool is_gpu() const override { return true; }
-  [[nodiscard]] bool takes_pixels() const override { return true; }
+  [[nodiscard]] BackendTraits traits() const override {
+    return {.gpu = true, .takes_pixels = true, .int8_fallback = "fp16"};
+  }
 
   [[nodiscard]] BackendEngine build(const Graph& graph,
                                     const BuildOptions& options) const override {

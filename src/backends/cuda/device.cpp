@@ -12,9 +12,6 @@
 namespace hedge::cuda {
 namespace {
 
-/// mma of TF32 and bfloat16 came with it.
-constexpr int kLeastMajor = 8;
-
 std::string advice_for(cudaError_t status) {
   switch (status) {
     case cudaErrorIllegalAddress:
@@ -71,7 +68,7 @@ std::string version_text(int version) {
   return fmt::format("{}.{}", version / 1000, version % 1000 / 10);
 }
 
-std::optional<std::string> unavailable_reason() {
+std::optional<std::string> unavailable_reason(int least_major) {
   int driver = 0;
   int runtime = 0;
   (void)cudaRuntimeGetVersion(&runtime);
@@ -97,9 +94,9 @@ std::optional<std::string> unavailable_reason() {
   int minor = 0;
   (void)cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, 0);
   (void)cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, 0);
-  if (major < kLeastMajor) {
+  if (major < least_major) {
     return fmt::format("the GPU has compute capability {}.{}; {}.0 or later is needed", major,
-                       minor, kLeastMajor);
+                       minor, least_major);
   }
   return std::nullopt;
 }

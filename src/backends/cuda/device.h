@@ -14,8 +14,12 @@ namespace hedge::cuda {
 /// Throws runtime_failure with a line that says what failed and, where it is known, what to do.
 void check(cudaError_t status, std::string_view what);
 
-/// Why nothing can run here: no driver, one that is too old, no GPU, one that is too old.
-[[nodiscard]] std::optional<std::string> unavailable_reason();
+/// What our own kernels need: mma of TF32 and bfloat16 came with it.
+inline constexpr int kLeastMajor = 8;
+
+/// Why nothing can run here: no driver, one that is too old, no GPU, one whose compute capability
+/// is below `least_major`.0.
+[[nodiscard]] std::optional<std::string> unavailable_reason(int least_major = kLeastMajor);
 
 /// The GPU that is used: the first one that CUDA_VISIBLE_DEVICES leaves.
 struct Gpu {

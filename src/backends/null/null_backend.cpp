@@ -85,7 +85,7 @@ class NullBackend final : public Backend {
   [[nodiscard]] std::string description() const override { return "does nothing, answers class 0"; }
   [[nodiscard]] int priority() const override { return -1; }
   [[nodiscard]] std::string_view default_precision() const override { return "fp32"; }
-  [[nodiscard]] bool takes_pixels() const override { return true; }
+  [[nodiscard]] BackendTraits traits() const override { return {.takes_pixels = true}; }
 
   [[nodiscard]] BackendEngine build(const Graph& /*graph*/,
                                     const BuildOptions& /*options*/) const override {
