@@ -11,9 +11,10 @@
 #include <string>
 #include <vector>
 
-#include "backends/cuda/device.h"
+#include "backends/cuda/cuda_net.h"
 #include "backends/cuda/plan.h"
 #include "backends/cuda/tuner.h"
+#include "backends/gpu/device.h"
 #include "base/file.h"
 #include "builder/builder.h"
 #include "graph/passes/passes.h"
@@ -102,8 +103,8 @@ int run(const Options& options) {
     kinds.insert(plan->convolutions.begin(), plan->convolutions.end());
   }
   if (options.plan) return 0;
-  if (const auto reason = unavailable_reason()) throw bad_input(*reason);
-  const std::string device = description_of(gpu());
+  if (const auto reason = gpu::unavailable_reason(kLeastMajor)) throw bad_input(*reason);
+  const std::string device = gpu::description_of(gpu::device());
   fmt::print("{}, {}; one of ten in a graph, the fastest of {} replays\n", device,
              options.precision, options.replays);
   fmt::print("{:<72} {:<26} {:>8} {:>9} {:>8}\n", "convolution", "tactic", "us", "GB/s", "TFLOP/s");

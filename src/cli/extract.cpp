@@ -2,6 +2,7 @@
 // A section of an engine file as a file of its own.
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <string>
 #include <vector>

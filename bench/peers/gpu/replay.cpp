@@ -14,8 +14,8 @@
 #include <string>
 #include <vector>
 
-#include "backends/cuda/cuda_context.h"
-#include "backends/cuda/device.h"
+#include "backends/gpu/context.h"
+#include "backends/gpu/device.h"
 #include "hedge/engine.h"
 #include "hedge/error.h"
 #include "measure/latency.h"
@@ -25,7 +25,7 @@
 namespace hedge {
 namespace {
 
-using cuda::check;
+using gpu::check;
 using nlohmann::ordered_json;
 
 /// Untimed, after the other contenders' turns: caches and clocks are this one's then.
@@ -57,17 +57,17 @@ void replay_for(const Contender& contender, std::int64_t duration_ns) {
   while (SteadyClock::now_ns() < end) replay(contender);
 }
 
-cuda::Event new_event() {
+gpu::Event new_event() {
   cudaEvent_t event = nullptr;
   check(cudaEventCreate(&event), "an event");
-  return cuda::Event(event);
+  return gpu::Event(event);
 }
 
 /// What lies between two events around the graph; they take time themselves, so wall times are
 /// taken without.
 void time_on_gpu(Contender& contender, int iterations) {
-  static const cuda::Event begin = new_event();
-  static const cuda::Event end = new_event();
+  static const gpu::Event begin = new_event();
+  static const gpu::Event end = new_event();
   for (int i = 0; i < iterations; ++i) {
     check(cudaEventRecord(begin.get(), contender.stream), "an event");
     check(cudaGraphLaunch(contender.graph, contender.stream), "a replay");
@@ -116,7 +116,7 @@ Handle handle(const nlohmann::json& number) {
 std::string answer_to(const nlohmann::json& request) {
   const auto engine = Engine::load(request.at("engine").get<std::string>());
   const auto context = engine->create_context({});
-  auto* on_gpu = dynamic_cast<cuda::CudaContext*>(context.get());
+  auto* on_gpu = dynamic_cast<gpu::Context*>(context.get());
   if (on_gpu == nullptr || on_gpu->graph() == nullptr) {
     throw bad_input("the engine is not one of the cuda backend, or its inference is no CUDA graph");
   }
@@ -157,7 +157,7 @@ std::string answer_to(const nlohmann::json& request) {
     }
   }
   context->infer();
-  ordered_json answer{{"gpu", cuda::description_of(cuda::gpu())},
+  ordered_json answer{{"gpu", gpu::description_of(gpu::device())},
                       {"timer_ns", timer_overhead().sample_ns},
                       {"scores", context->output(0)}};
   for (const Contender& contender : contenders) {

@@ -48,12 +48,19 @@ if(NOT TARGET CUDA::cudart_static)
   hedge_no_cuda("${CMAKE_CUDA_COMPILER} has no static CUDA runtime beside it")
 endif()
 
-file(GLOB kernels CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/cuda/kernels/*.cu)
+file(GLOB kernels CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/cuda/kernels/*.cu ${CMAKE_CURRENT_SOURCE_DIR}/gpu/kernels/*.cu)
 add_library(hedge-cuda-kernels STATIC ${kernels})
 target_include_directories(hedge-cuda-kernels PRIVATE ${PROJECT_SOURCE_DIR}/src)
 # C++17, since CMake 3.25 does not know that nvcc 13 has 20.
 set_target_properties(hedge-cuda-kernels PROPERTIES CUDA_STANDARD 17 CUDA_STANDARD_REQUIRED ON CUDA_RUNTIME_LIBRARY Static)
 target_compile_options(hedge-cuda-kernels PRIVATE -Xcompiler=-Wall,-Wextra)
 
+# What the tensorrt backend has of it, too.
+file(GLOB files CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/gpu/*.cpp)
+add_library(hedge-gpu OBJECT ${files})
+target_link_libraries(hedge-gpu PRIVATE hedge_internal)
+target_include_directories(hedge-gpu SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
+
 hedge_add_module(backend-cuda ${CMAKE_CURRENT_SOURCE_DIR}/cuda hedge-cuda-kernels CUDA::cudart_static)
+target_sources(hedge-backend-cuda PRIVATE $<TARGET_OBJECTS:hedge-gpu>)
 target_include_directories(hedge-backend-cuda SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})

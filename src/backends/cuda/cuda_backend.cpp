@@ -5,11 +5,11 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "backends/cuda/cuda_context.h"
-#include "backends/cuda/device.h"
-#include "backends/cuda/memory_choice.h"
+#include "backends/cuda/cuda_net.h"
 #include "backends/cuda/plan.h"
 #include "backends/cuda/tuner.h"
+#include "backends/gpu/device.h"
+#include "backends/gpu/memory_choice.h"
 #include "base/log.h"
 #include "base/module.h"
 #include "engine/sections.h"
@@ -76,39 +76,28 @@ json describe_layers(const Plan& plan) {
 
 class CudaModel final : public CompiledModel, public std::enable_shared_from_this<CudaModel> {
  public:
-  CudaModel(std::shared_ptr<const LoadedPlan> loaded, std::shared_ptr<const PixelSource> pixels)
+  CudaModel(std::shared_ptr<const LoadedPlan> loaded, std::shared_ptr<const gpu::PixelSource> pixels)
       : loaded_(std::move(loaded)), pixels_(std::move(pixels)) {}
   [[nodiscard]] std::unique_ptr<ExecutionContext> create_context(
-      const GpuOptions& gpu) const override {
+      const GpuOptions& options) const override {
     // The context keeps the model alive, so that the engine finds it again for the next one.
-    return cuda::make_context({shared_from_this(), loaded_.get()}, gpu, pixels_);
+    const std::shared_ptr<const LoadedPlan> loaded(shared_from_this(), loaded_.get());
+    return gpu::make_context([&] { return std::make_unique<CudaNet>(loaded); }, options, pixels_,
+                             loaded_->warnings);
   }
 
  private:
   std::shared_ptr<const LoadedPlan> loaded_;
-  std::shared_ptr<const PixelSource> pixels_;
+  std::shared_ptr<const gpu::PixelSource> pixels_;
 };
-
-/// Throws bad_input where pixels are to be preprocessed and nothing says how.
-std::shared_ptr<const PixelSource> pixel_source(const EngineInfo& info,
-                                                const ContextOptions& options) {
-  if (!options.pixels) return nullptr;
-  if (!info.preprocessing) {
-    throw bad_input(
-        "the engine states no preprocessing, so the GPU cannot do it; state it with "
-        "--preprocess=scale=...,mean=...,std=...");
-  }
-  return std::make_shared<const PixelSource>(
-      PixelSource{*options.pixels, Preprocessing(*info.preprocessing)});
-}
 
 class CudaBackend final : public Backend {
  public:
   [[nodiscard]] std::string_view name() const override { return "cuda"; }
   [[nodiscard]] std::optional<std::string> unavailable_reason() const override {
-    return cuda::unavailable_reason();
+    return gpu::unavailable_reason(kLeastMajor);
   }
-  [[nodiscard]] std::string description() const override { return description_of(gpu()); }
+  [[nodiscard]] std::string description() const override { return gpu::description_of(gpu::device()); }
   [[nodiscard]] int priority() const override { return 20; }
   [[nodiscard]] std::string_view default_precision() const override { return "fp16"; }
   [[nodiscard]] BackendTraits traits() const override {
@@ -134,7 +123,7 @@ class CudaBackend final : public Backend {
       engine.sections.push_back(text_section(kLayersSection, json(options.layers).dump()));
     }
     engine.sections.push_back(
-        text_section(kGpuSection, json(Tactics{{"name", gpu().name}}).dump()));
+        text_section(kGpuSection, json(Tactics{{"name", gpu::device().name}}).dump()));
     engine.layer_choices = describe_layers(*plan);
     for (const std::string& text : warnings_of(*plan)) log(LogLevel::kWarning, text);
     return engine;
@@ -145,7 +134,7 @@ class CudaBackend final : public Backend {
   [[nodiscard]] std::shared_ptr<const CompiledModel> load(
       std::span<const Section> sections, const EngineInfo& info,
       const ContextOptions& options) const override {
-    auto pixels = pixel_source(info, options);
+    auto pixels = gpu::pixel_source(info, options);
     const auto layers = std::find_if(sections.begin(), sections.end(), [](const Section& section) {
       return section.name == kLayersSection;
     });
@@ -156,7 +145,7 @@ class CudaBackend final : public Backend {
     const auto built_on = read_words(find_section(sections, kGpuSection));
     auto loaded = load_plan(compile(graph_of_sections(sections, info, options.batch), plan));
     const auto name = built_on.find("name");
-    if (const Gpu here = gpu(); name != built_on.end() && name->second != here.name) {
+    if (const gpu::Device here = gpu::device(); name != built_on.end() && name->second != here.name) {
       auto warned = std::make_shared<LoadedPlan>(*loaded);
       warned->warnings.push_back(
           fmt::format("the engine was built on {}, this is {}: build it here to have the fastest "

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "backends/cuda/device.h"
+#include "backends/gpu/device.h"
 #include "base/cancellation.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -26,7 +26,7 @@ constexpr std::size_t kFinalists = 6;
 class Trial {
  public:
   Trial(const ConvolutionKind& kind, bool overlap)
-      : kind_(kind), overlap_(overlap), stream_(new_stream()) {
+      : kind_(kind), overlap_(overlap), stream_(gpu::new_stream()) {
     const Convolution& c = kind.shape;
     const bool integers = kind.kind == ElementKind::kInt8;
     const std::size_t size = byte_size(type_of(kind.kind));
@@ -42,8 +42,8 @@ class Trial {
     std::vector<float> weights(elements(std::int64_t{c.out_c} * c.kernel_h * c.kernel_w, c.in_c),
                                integers ? 1.F : 0.01F);
     const auto packed = pack_weights(weights.data(), c, kind.kind);
-    weights_ = device_memory(packed.size());
-    check(cudaMemcpy(weights_.get(), packed.data(), packed.size(), cudaMemcpyHostToDevice),
+    weights_ = gpu::device_memory(packed.size());
+    gpu::check(cudaMemcpy(weights_.get(), packed.data(), packed.size(), cudaMemcpyHostToDevice),
           "copying weights");
     arguments_ = {x_.get(), weights_.get(), {}};
     if (kind.sibling_c > 0) add_sibling(sibling_shape(c, kind.sibling_c));
@@ -64,7 +64,7 @@ class Trial {
   /// does not run.
   [[nodiscard]] double nanoseconds(const ConvolutionTactic& tactic, int replays) {
     cudaError_t status = cudaSuccess;
-    const ExecutableGraph graph = capture(stream_.get(), status, [&] {
+    const gpu::ExecutableGraph graph = gpu::capture(stream_.get(), status, [&] {
       for (int i = 0; i < kRepetitions; ++i) {
         const cudaError_t launched = launch_convolution(kind_.shape, kind_.kind, tactic, arguments_,
                                                         {stream_.get(), overlap_ && i > 0});
@@ -76,8 +76,8 @@ class Trial {
     std::int64_t fastest = std::numeric_limits<std::int64_t>::max();
     for (int i = 0; i <= replays; ++i) {
       const std::int64_t before = SteadyClock::now_ns();
-      check(cudaGraphLaunch(graph.get(), stream_.get()), "timing a tactic");
-      check(cudaStreamSynchronize(stream_.get()), "timing a tactic");
+      gpu::check(cudaGraphLaunch(graph.get(), stream_.get()), "timing a tactic");
+      gpu::check(cudaStreamSynchronize(stream_.get()), "timing a tactic");
       if (i > 0) fastest = std::min(fastest, SteadyClock::now_ns() - before);
     }
     return static_cast<double>(fastest) / kRepetitions;
@@ -97,16 +97,16 @@ class Trial {
   }
 
   /// Bytes of 0x3c: about 1 as halves, small numbers as floats and bfloat16.
-  static Memory filled(std::size_t bytes) {
-    Memory memory = device_memory(bytes);
-    check(cudaMemset(memory.get(), 0x3c, bytes), "filling memory");
+  static gpu::Memory filled(std::size_t bytes) {
+    gpu::Memory memory = gpu::device_memory(bytes);
+    gpu::check(cudaMemset(memory.get(), 0x3c, bytes), "filling memory");
     return memory;
   }
 
   ConvolutionKind kind_;
   bool overlap_;
-  Stream stream_;
-  Memory x_, y_, residual_, bias_, factors_, weights_, sibling_weights_, sibling_y_;
+  gpu::Stream stream_;
+  gpu::Memory x_, y_, residual_, bias_, factors_, weights_, sibling_weights_, sibling_y_;
   ConvolutionArguments arguments_;
 };
 
@@ -134,14 +134,14 @@ std::vector<ConvolutionTactic> worth_timing(const Convolution& shape, ElementKin
 }
 
 /// Programmatic dependent launch came with Hopper.
-bool overlaps(const Gpu& gpu) {
-  return gpu.major >= 9;
+bool overlaps(const gpu::Device& device) {
+  return device.major >= 9;
 }
 
-std::string fastest_tactic(const ConvolutionKind& kind, const Gpu& gpu, int level) {
-  Trial trial(kind, overlaps(gpu));
+std::string fastest_tactic(const ConvolutionKind& kind, const gpu::Device& device, int level) {
+  Trial trial(kind, overlaps(device));
   std::vector<std::pair<double, ConvolutionTactic>> times;
-  for (const auto& tactic : worth_timing(kind.shape, kind.kind, level, gpu.multiprocessors)) {
+  for (const auto& tactic : worth_timing(kind.shape, kind.kind, level, device.multiprocessors)) {
     if (cancellation_requested()) return {};
     times.emplace_back(trial.nanoseconds(tactic, 3 * level), tactic);
   }
@@ -157,7 +157,7 @@ std::string fastest_tactic(const ConvolutionKind& kind, const Gpu& gpu, int leve
 
 std::vector<double> tactic_times(const ConvolutionKind& kind,
                                  std::span<const ConvolutionTactic> tactics, int replays) {
-  Trial trial(kind, overlaps(gpu()));
+  Trial trial(kind, overlaps(gpu::device()));
   std::vector<double> times;
   for (const ConvolutionTactic& tactic : tactics) {
     if (cancellation_requested()) break;
@@ -169,7 +169,7 @@ std::vector<double> tactic_times(const ConvolutionKind& kind,
 Tactics choose_tactics(const Plan& plan, const TunerOptions& options) {
   if (options.level <= 0) return {};
   const TimingCache cache(options.timing_cache);
-  const Gpu device = gpu();
+  const gpu::Device device = gpu::device();
   const std::string key =
       fmt::format("cuda kernels {} on {} sm_{}{} with {}, level {}", kKernelVersion, device.name,
                   device.major, device.minor, device.multiprocessors, options.level);

@@ -8,9 +8,10 @@
 #include <numeric>
 #include <random>
 
-#include "backends/cuda/device.h"
+#include "backends/gpu/context.h"
+#include "backends/gpu/device.h"
 #include "backends/tensorrt/loaded_plan.h"
-#include "backends/tensorrt/tensorrt_context.h"
+#include "backends/tensorrt/tensorrt_net.h"
 #include "base/log.h"
 
 namespace hedge::tensorrt {
@@ -32,7 +33,7 @@ bool are_probabilities(std::span<const float> scores) {
 }
 
 /// Of one scale that images have raw and of one that they have normalised.
-bool gives_probabilities(TensorRtContext& context, std::int64_t batch) {
+bool gives_probabilities(ExecutionContext& context, std::int64_t batch) {
   std::mt19937 random(1);
   for (const float scale : {1.F, 255.F}) {
     std::uniform_real_distribution<float> noise(0, scale);
@@ -62,9 +63,9 @@ EngineInfo describe_bare_plan(std::span<const std::byte> bytes) {
   for (const std::string& output : bindings.outputs) {
     info.outputs.push_back(binding(*plan, output, info.batch));
   }
-  info.target = cuda::description_of(cuda::gpu());
+  info.target = gpu::description_of(gpu::device());
   info.builder_version = fmt::format("TensorRT {}", plan_version(bytes).value_or("unknown"));
-  TensorRtContext context(plan, bindings, info.batch, {});
+  gpu::Context context(std::make_unique<TensorRtNet>(plan, bindings, info.batch), {}, {});
   info.ends_in_softmax = gives_probabilities(context, info.batch);
   log(LogLevel::kInfo,
       fmt::format("a bare plan: dataset, recipe and precision are those of its name; its scores "

@@ -27,12 +27,6 @@ FloatType float_type(const std::string& precision) {
   return FloatType::kFloat32;
 }
 
-/// What is not in integers.
-std::string float_precision(const BuildOptions& options) {
-  if (options.precision != "int8") return options.precision;
-  return options.fallback.empty() ? "fp16" : options.fallback;
-}
-
 bool is_weakly_typed(const BuildOptions& options) {
   return !kStronglyTyped || options.native_calibration.has_value();
 }
@@ -150,8 +144,8 @@ class Build {
     if (is_weakly_typed(options_)) {
       permit(*config_, floats == "fp16", options_.precision == "int8");
     }
-    // On unless it is cleared; fp32 means fp32, as trtexec's --noTF32.
-    if (options_.precision == "fp32") config_->clearFlag(BuilderFlag::kTF32);
+    // On unless it is cleared.
+    if (options_.precision != "tf32" && !options_.allow_tf32) config_->clearFlag(BuilderFlag::kTF32);
     config_->setBuilderOptimizationLevel(options_.optimization_level);
     config_->setProfilingVerbosity(nvinfer1::ProfilingVerbosity::kDETAILED);
     const CompilerOptions& compiler = options_.compiler;
@@ -217,6 +211,11 @@ class Build {
 };
 
 }  // namespace
+
+std::string float_precision(const BuildOptions& options) {
+  if (options.precision != "int8") return options.precision;
+  return options.fallback.empty() ? "fp16" : options.fallback;
+}
 
 void check_precision(const BuildOptions& options) {
   const auto refuse = [&](const std::string& precision, std::string_view why) {

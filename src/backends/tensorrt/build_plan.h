@@ -18,6 +18,8 @@ struct BuiltPlan {
   std::vector<std::string> sparsity;  ///< What TensorRT says of sparse layers.
 };
 
+/// Of what is not in integers.
+[[nodiscard]] std::string float_precision(const BuildOptions& options);
 /// Throws bad_input where this version cannot have the precision, or an option goes with another.
 void check_precision(const BuildOptions& options);
 

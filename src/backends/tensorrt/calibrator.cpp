@@ -18,11 +18,11 @@ bool Calibrator::getBatch(void* bindings[], char const* /*names*/[], std::int32_
   if (count != 1) throw runtime_failure(fmt::format("TensorRT calibrates {} inputs", count));
   const std::size_t bytes = elements_ * sizeof(float);
   if (!device_) {
-    host_ = cuda::pinned_memory(bytes);
-    device_ = cuda::device_memory(bytes);
+    host_ = gpu::pinned_memory(bytes);
+    device_ = gpu::device_memory(bytes);
   }
   if (!images_.next({reinterpret_cast<float*>(host_.get()), elements_})) return false;
-  cuda::check(cudaMemcpy(device_.get(), host_.get(), bytes, cudaMemcpyHostToDevice),
+  gpu::check(cudaMemcpy(device_.get(), host_.get(), bytes, cudaMemcpyHostToDevice),
               "copying calibration images");
   bindings[0] = device_.get();
   return true;

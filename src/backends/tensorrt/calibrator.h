@@ -4,7 +4,7 @@
 #include <exception>
 #include <string>
 
-#include "backends/cuda/device.h"
+#include "backends/gpu/device.h"
 #include "backends/tensorrt/compat.h"
 #include "engine/backend.h"
 
@@ -31,7 +31,7 @@ class Calibrator final : public EntropyCalibrator {
   const NativeCalibration& images_;
   std::int32_t batch_;
   std::size_t elements_;
-  cuda::Memory host_, device_;
+  gpu::Memory host_, device_;
   std::string cache_;  ///< As read: TensorRT keeps its address.
   std::exception_ptr failure_;
 };

@@ -7,7 +7,7 @@
 #include <array>
 #include <cstring>
 
-#include "backends/cuda/device.h"
+#include "backends/gpu/device.h"
 #include "base/text.h"
 
 namespace hedge::tensorrt {
@@ -49,7 +49,7 @@ std::string origin_text(std::span<const std::byte> bytes, const PlanOrigin& orig
       origin.version.empty() ? plan_version(bytes).value_or("unknown") : origin.version;
   return fmt::format("the plan is of TensorRT {}{}, here are {} and {}: build it again here",
                      version, origin.gpu.empty() ? "" : " and " + origin.gpu, version_text(library),
-                     cuda::description_of(cuda::gpu()));
+                     gpu::description_of(gpu::device()));
 }
 
 }  // namespace

@@ -5,12 +5,13 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "backends/cuda/device.h"
+#include "backends/gpu/device.h"
+#include "backends/gpu/memory_choice.h"
 #include "backends/tensorrt/bare_plan.h"
 #include "backends/tensorrt/build_plan.h"
 #include "backends/tensorrt/libraries.h"
 #include "backends/tensorrt/loaded_plan.h"
-#include "backends/tensorrt/tensorrt_context.h"
+#include "backends/tensorrt/tensorrt_net.h"
 #include "base/log.h"
 #include "base/module.h"
 #include "base/text.h"
@@ -46,7 +47,7 @@ std::string word(const Words& words, const std::string& name) {
 
 Words origin_words(const BuiltPlan& plan, const BuildOptions& options) {
   Words words{{kVersion, version_text(Libraries::get().version())},
-              {kGpu, cuda::description_of(cuda::gpu())},
+              {kGpu, gpu::description_of(gpu::device())},
               {kInput, plan.input}};
   if (options.compiler.dla_core) words[kDlaCore] = std::to_string(*options.compiler.dla_core);
   for (std::size_t i = 0; i < plan.outputs.size(); ++i) {
@@ -101,17 +102,21 @@ Words words_of(std::span<const Section> sections) {
 class TensorRtModel final : public CompiledModel,
                             public std::enable_shared_from_this<TensorRtModel> {
  public:
-  TensorRtModel(std::span<const Section> sections, std::int64_t batch)
+  TensorRtModel(std::span<const Section> sections, std::int64_t batch,
+                std::shared_ptr<const gpu::PixelSource> pixels)
       : words_(words_of(sections)),
         plan_(find_section(sections, kPlanSection).bytes, origin_of(words_)),
         bindings_(bindings_of(plan_, words_)),
-        batch_(batch) {}
+        batch_(batch),
+        pixels_(std::move(pixels)) {}
 
-  [[nodiscard]] std::unique_ptr<ExecutionContext> create_context() const override {
+  [[nodiscard]] std::unique_ptr<ExecutionContext> create_context(
+      const GpuOptions& options) const override {
     // The context keeps the model alive, so that the engine finds it again for the next one.
-    std::shared_ptr<const LoadedPlan> plan(shared_from_this(), &plan_);
-    return std::make_unique<TensorRtContext>(std::move(plan), bindings_, batch_,
-                                             std::vector<std::string>{});
+    const std::shared_ptr<const LoadedPlan> plan(shared_from_this(), &plan_);
+    return gpu::make_context(
+        [&] { return std::make_unique<TensorRtNet>(plan, bindings_, batch_); }, options, pixels_,
+        {});
   }
 
  private:
@@ -119,6 +124,7 @@ class TensorRtModel final : public CompiledModel,
   LoadedPlan plan_;
   PlanBindings bindings_;
   std::int64_t batch_;
+  std::shared_ptr<const gpu::PixelSource> pixels_;
 };
 
 class TensorRtBackend final : public Backend, public ForeignEngineReader {
@@ -126,16 +132,18 @@ class TensorRtBackend final : public Backend, public ForeignEngineReader {
   [[nodiscard]] std::string_view name() const override { return "tensorrt"; }
   [[nodiscard]] std::optional<std::string> unavailable_reason() const override {
     if (auto reason = Libraries::unavailable_reason()) return reason;
-    return cuda::unavailable_reason(kLeastComputeMajor);
+    return gpu::unavailable_reason(kLeastComputeMajor);
   }
   [[nodiscard]] std::string description() const override {
     return fmt::format("TensorRT {}, {}", version_text(Libraries::get().version()),
-                       cuda::description_of(cuda::gpu()));
+                       gpu::description_of(gpu::device()));
   }
   [[nodiscard]] int priority() const override { return 30; }
   [[nodiscard]] std::string_view default_precision() const override { return "fp16"; }
   [[nodiscard]] BackendTraits traits() const override {
-    return {.signed_int8_only = true,
+    return {.gpu = true,
+            .takes_pixels = true,
+            .signed_int8_only = true,
             .compiler_options = true,
             .native_calibrator = kHasCalibrator,
             .makes_plan = true,
@@ -151,6 +159,7 @@ class TensorRtBackend final : public Backend, public ForeignEngineReader {
     }
     const Words words = origin_words(plan, options);
     BackendEngine engine;
+    engine.tf32 = options.allow_tf32 && float_precision(options) == "fp32";
     engine.layer_choices = describe_layers(plan, words);
     engine.sections.push_back(bytes_section(kPlanSection, std::move(plan.bytes)));
     engine.sections.push_back(text_section(kOriginSection, json(words).dump()));
@@ -158,9 +167,10 @@ class TensorRtBackend final : public Backend, public ForeignEngineReader {
   }
 
   [[nodiscard]] std::shared_ptr<const CompiledModel> load(
-      std::span<const Section> sections, const EngineInfo& /*info*/,
+      std::span<const Section> sections, const EngineInfo& info,
       const ContextOptions& options) const override {
-    return std::make_shared<TensorRtModel>(sections, options.batch);
+    return std::make_shared<TensorRtModel>(sections, options.batch,
+                                           gpu::pixel_source(info, options));
   }
 
   [[nodiscard]] std::string_view file_kind() const override { return "plan of TensorRT"; }

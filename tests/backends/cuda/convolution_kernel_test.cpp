@@ -17,6 +17,10 @@
 namespace hedge::cuda {
 namespace {
 
+using gpu::Memory;
+using gpu::check;
+using gpu::device_memory;
+
 float decode(const std::byte* bytes, ElementType type) {
   std::uint16_t half = 0;
   float x = 0;

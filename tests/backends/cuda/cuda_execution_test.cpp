@@ -13,13 +13,20 @@
 
 #include "backends/cuda/gpu_test.h"
 #include "backends/cuda/kernels/map.h"
-#include "backends/cuda/memory_choice.h"
+#include "backends/cuda/cuda_net.h"
+#include "backends/gpu/memory_choice.h"
 #include "engine/gpu_options.h"
 #include "support/engines.h"
 #include "support/nets.h"
 
 namespace hedge::cuda {
 namespace {
+
+using gpu::ExecutionSettings;
+using gpu::Memory;
+using gpu::check;
+using gpu::device_attribute;
+using gpu::device_memory;
 
 using test::GraphBuilder;
 
@@ -137,7 +144,7 @@ TEST_F(CudaExecution, OutputsAreThereWhenTheHostIsTold) {
 TEST_F(CudaExecution, TheFasterMemoryIsChosen) {
   const auto loaded = load_plan(plan_of(classifier()));
   constexpr MemoryMode kTwo[] = {MemoryMode::kManaged, MemoryMode::kMapped};
-  const auto fastest = fastest_context(loaded, {}, kTwo);
+  const auto fastest = gpu::fastest_context([&] { return std::make_unique<CudaNet>(loaded); }, {}, kTwo, {});
   const std::string mode = fastest->execution().memory_mode;
   if (device_attribute(cudaDevAttrIntegrated) != 0) {
     EXPECT_TRUE(mode == "mapped" || mode == "managed");
@@ -145,8 +152,8 @@ TEST_F(CudaExecution, TheFasterMemoryIsChosen) {
     EXPECT_EQ(mode, "mapped");  // Pages that travel at each inference take far longer.
   }
   const auto input = test::noise(fastest->input().size(), 3);
-  CudaContext usual(loaded);
-  EXPECT_EQ(run(*fastest, input), run(usual, input));
+  const auto usual = new_context(loaded);
+  EXPECT_EQ(run(*fastest, input), run(*usual, input));
 }
 
 /// The plan with one step more, of no arguments.
@@ -165,20 +172,20 @@ cudaError_t wait_for_the_stream(const void* /*parameters*/, std::byte* const* /*
 }
 
 TEST_F(CudaExecution, AFailedCaptureEndsCleanlyAndSaysSo) {
-  CudaContext usual(load_plan(plan_of(classifier())));
-  const auto input = test::noise(usual.input().size(), 4);
-  const auto expected = run(usual, input);
+  const auto usual = new_context(load_plan(plan_of(classifier())));
+  const auto input = test::noise(usual->input().size(), 4);
+  const auto expected = run(*usual, input);
   for (const bool in_front : {true, false}) {
     const auto loaded = with_step(
         classifier(), {.name = "wait", .kernel = "wait", .device = {wait_for_the_stream, nullptr}},
         in_front);
     std::size_t free_before = 0;
     for (int i = 0; i < 20; ++i) {
-      CudaContext context(loaded);
-      EXPECT_FALSE(context.execution().cuda_graph);
-      ASSERT_EQ(context.warnings().size(), 1U);
-      EXPECT_NE(context.warnings()[0].find("was not captured"), std::string::npos);
-      for (int j = 0; j < 3; ++j) EXPECT_EQ(run(context, input), expected);
+      const auto context = new_context(loaded);
+      EXPECT_FALSE(context->execution().cuda_graph);
+      ASSERT_EQ(context->warnings().size(), 1U);
+      EXPECT_NE(context->warnings()[0].find("was not captured"), std::string::npos);
+      for (int j = 0; j < 3; ++j) EXPECT_EQ(run(*context, input), expected);
       std::size_t free = 0;
       std::size_t total = 0;
       check(cudaMemGetInfo(&free, &total), "memory");
@@ -187,13 +194,13 @@ TEST_F(CudaExecution, AFailedCaptureEndsCleanlyAndSaysSo) {
         EXPECT_GE(free + (std::size_t{1} << 20U), free_before);  // Nothing is left behind.
       }
     }
-    EXPECT_TRUE(CudaContext(load_plan(plan_of(classifier()))).execution().cuda_graph);
+    EXPECT_TRUE(new_context(load_plan(plan_of(classifier())))->execution().cuda_graph);
   }
-  CudaContext told(
+  const auto told = new_context(
       {with_step(classifier(),
                  {.name = "wait", .kernel = "wait", .device = {wait_for_the_stream, nullptr}})},
       {.cuda_graph = false});
-  EXPECT_TRUE(told.warnings().empty());
+  EXPECT_TRUE(told->warnings().empty());
 }
 
 std::atomic<bool> asleep{false};
@@ -208,7 +215,7 @@ TEST_F(CudaExecution, WaitingHasALimit) {
           classifier(),
           {.name = "sleep", .kernel = "sleep", .host = {sleep_on_demand, nullptr, {}, 0}}, true);
       asleep = false;
-      auto context = std::make_unique<CudaContext>(
+      auto context = new_context(
           loaded, ExecutionSettings{
                       .wait = wait, .memory = memory, .limit = std::chrono::milliseconds(50)});
       context->infer();
@@ -249,11 +256,11 @@ void lose_the_gpu(WaitMode wait) {
                 {.name = "stray",
                  .kernel = "stray",
                  .device = {follow, std::make_shared<const Stray>(Stray{from.get(), to.get()})}});
-  CudaContext context(loaded, {.wait = wait});
-  context.infer();
+  const auto context = new_context(loaded, {.wait = wait});
+  context->infer();
   from.reset();
   try {
-    context.infer();
+    context->infer();
     std::cerr << "no error\n";
   } catch (const Error& error) {
     std::cerr << error.what() << '\n';
@@ -286,7 +293,7 @@ TEST_F(CudaExecution, TooLittleMemorySaysHowMuchIsWanted) {
   const std::string absurd = error_of([] { (void)device_memory(std::size_t{1} << 45U); });
   EXPECT_NE(absurd.find("35184372.1 MB of the GPU's memory wanted"), std::string::npos) << absurd;
   EXPECT_NE(absurd.find("MB are free"), std::string::npos) << absurd;
-  const std::string page_locked = error_of([] { (void)pinned_memory(std::size_t{1} << 45U); });
+  const std::string page_locked = error_of([] { (void)gpu::pinned_memory(std::size_t{1} << 45U); });
   EXPECT_NE(page_locked.find("MB of page-locked memory of the host wanted"), std::string::npos)
       << page_locked;
 }

@@ -7,7 +7,8 @@
 #include <filesystem>
 #include <iostream>
 
-#include "backends/cuda/device.h"
+#include "backends/cuda/cuda_net.h"
+#include "backends/gpu/device.h"
 
 namespace hedge::cuda {
 namespace {
@@ -28,7 +29,7 @@ class CudaDriver : public testing::Test {
     setenv("FAKE_CUDA_ERROR", error, 1);
     EXPECT_EXIT(
         {
-          std::cerr << unavailable_reason().value_or("available") << '\n';
+          std::cerr << gpu::unavailable_reason(kLeastMajor).value_or("available") << '\n';
           std::_Exit(0);
         },
         testing::ExitedWithCode(0), reason);

@@ -3,7 +3,8 @@
 
 #include <gtest/gtest.h>
 
-#include "backends/cuda/device.h"
+#include "backends/cuda/cuda_net.h"
+#include "backends/gpu/device.h"
 
 namespace hedge::test {
 
@@ -11,7 +12,7 @@ namespace hedge::test {
 class GpuTest : public testing::Test {
  protected:
   void SetUp() override {
-    if (const auto reason = cuda::unavailable_reason()) GTEST_SKIP() << *reason;
+    if (const auto reason = gpu::unavailable_reason(cuda::kLeastMajor)) GTEST_SKIP() << *reason;
   }
 };
 

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "backends/cuda/cuda_context.h"
+#include "backends/cuda/cuda_net.h"
 #include "backends/cuda/gpu_test.h"
 #include "backends/cuda/plan.h"
 #include "backends/integer_cases.h"
@@ -45,9 +45,9 @@ std::int64_t integer_steps(const Plan& plan) {
 
 std::vector<std::vector<float>> results_of(const std::shared_ptr<const Plan>& plan,
                                            const Tensor& input) {
-  CudaContext context(load_plan(plan));
-  (void)test::run(context, input.values<float>());
-  return test::run(context, input.values<float>());  // The arena must not leak.
+  const auto context = new_context(load_plan(plan));
+  (void)test::run(*context, input.values<float>());
+  return test::run(*context, input.values<float>());  // The arena must not leak.
 }
 
 std::string text_of(const Plan& plan) {

@@ -8,7 +8,7 @@
 #include <thread>
 
 #include "backends/cuda/gpu_test.h"
-#include "backends/cuda/pixel_stage.h"
+#include "backends/gpu/pixel_stage.h"
 #include "data/recipes.h"
 #include "support/engines.h"
 #include "support/nets.h"
@@ -54,15 +54,15 @@ std::vector<std::uint32_t> by_cpu(const Preprocessing& prepare,
 
 std::vector<std::uint32_t> by_gpu(const Preprocessing& prepare,
                                   std::span<const std::uint8_t> pixels, PixelLayout layout) {
-  const cuda::PixelStage stage({layout, prepare}, pixels.size());
+  const gpu::PixelStage stage({layout, prepare}, pixels.size());
   EXPECT_EQ(stage.bytes(), pixels.size());
-  const cuda::Memory images = cuda::pinned_memory(pixels.size());
+  const gpu::Memory images = gpu::pinned_memory(pixels.size());
   std::copy(pixels.begin(), pixels.end(), reinterpret_cast<std::uint8_t*>(images.get()));
-  const cuda::Stream stream = cuda::new_stream();
-  cuda::check(stage.enqueue(images.get(), stream.get()), "preprocessing");
-  cuda::check(cudaStreamSynchronize(stream.get()), "preprocessing");
+  const gpu::Stream stream = gpu::new_stream();
+  gpu::check(stage.enqueue(images.get(), stream.get()), "preprocessing");
+  gpu::check(cudaStreamSynchronize(stream.get()), "preprocessing");
   std::vector<float> tensor(pixels.size());
-  cuda::check(
+  gpu::check(
       cudaMemcpy(tensor.data(), stage.tensor(), tensor.size() * sizeof(float), cudaMemcpyDefault),
       "the tensor");
   return bits(tensor);
@@ -104,7 +104,7 @@ TEST_F(CudaPreprocessing, HasTheBitsOfTheCpu) {
 
 TEST_F(CudaPreprocessing, ARecipeOfAnotherSizeIsRefused) {
   const Preprocessing prepare(PreprocessingRecipe{});
-  EXPECT_THROW(cuda::PixelStage({PixelLayout::kPlanar, prepare}, 3 * 32 * 31), Error);
+  EXPECT_THROW(gpu::PixelStage({PixelLayout::kPlanar, prepare}, 3 * 32 * 31), Error);
 }
 
 /// Of 3 channels and so many pixels a side, with its recipe.

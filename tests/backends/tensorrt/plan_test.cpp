@@ -135,7 +135,7 @@ TEST_F(TensorRtPlan, AnEngineFileHoldsThePlanAndWhereItIsFrom) {
   EXPECT_EQ(tensorrt::plan_version(plan), tensorrt::version_text(tensorrt::kHeaderVersion));
   const auto words = read_words(find_section(loaded.sections, "tensorrt"));
   EXPECT_EQ(words.at("version"), tensorrt::version_text(tensorrt::kHeaderVersion));
-  EXPECT_TRUE(contains(words.at("gpu"), "double of a GPU (sm_87)"));
+  EXPECT_TRUE(contains(words.at("gpu"), "emulated GPU (sm_90)"));
   EXPECT_EQ(make_engine(loaded)->create_context({})->output_count(), 1U);
 }
 
@@ -152,7 +152,7 @@ TEST_F(TensorRtPlan, APlanThatIsNotTakenNamesBothMachines) {
   const std::string error = error_of([&] { (void)make_engine(built)->create_context({}); });
   EXPECT_TRUE(contains(error, "injected failure of deserializeCudaEngine"));
   EXPECT_TRUE(contains(error, "TensorRT 10.0.1 and CUDA 12.4, Xavier (sm_72)"));
-  EXPECT_TRUE(contains(error, "double of a GPU (sm_87)"));
+  EXPECT_TRUE(contains(error, "emulated GPU (sm_90)"));
   for (Section& section : built.sections) {
     if (section.name == "tensorrt") section = text_section("tensorrt", R"({"input": "other"})");
   }

@@ -12,7 +12,7 @@
 #include "backends/tensorrt/compat.h"
 #include "base/log.h"
 #include "builder/export_model.h"
-#include "double/control.h"
+#include "backends/cuda/emulation/control.h"
 #include "double/plan_file.h"
 #include "engine/backend.h"
 #include "engine/container.h"

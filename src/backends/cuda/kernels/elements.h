@@ -6,7 +6,12 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "backends/gpu/kernels/launch.h"
+
 namespace hedge::cuda {
+
+using gpu::Completion;
+using gpu::Launch;
 
 /// How numbers lie in memory. kInt8 goes with a Scale.
 enum class ElementType : std::uint8_t { kFloat32, kHalf, kBfloat16, kInt8 };
@@ -94,27 +99,6 @@ struct Epilogue {
   Scale scale{};
   int post_op_count = 0;
   PostOpParameters post_ops[kMostPostOps];
-};
-
-/// How the last kernel of an inference tells the host that all is done, outputs included.
-struct Completion {
-  std::uint32_t* counter = nullptr;  ///< On the GPU: inferences done. Null: nobody is told.
-  std::uint32_t* word = nullptr;     ///< Page-locked memory of the host: the same number.
-  /// Likewise, in place of `word` and the output, where that is one: each score with the number in
-  /// one store, which is there as a whole or not at all. So there is no order to be kept, for which
-  /// a kernel would wait until the host has answered.
-  std::uint64_t* scores = nullptr;
-};
-[[nodiscard]] constexpr std::uint32_t number_of(std::uint64_t score) {
-  return static_cast<std::uint32_t>(score >> 32U);
-}
-
-/// Where a kernel is launched.
-struct Launch {
-  cudaStream_t stream = nullptr;
-  /// Begin while the stream's kernel before it still runs (Hopper on).
-  bool overlap = false;
-  Completion completion{};  ///< Set for kernels that can tell (Kernel::tells), where they are last.
 };
 
 /// A plane of pixels and a window over it. Channels as stored: whole granules.

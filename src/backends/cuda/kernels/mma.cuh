@@ -7,7 +7,7 @@
 #include <cstdint>
 
 #include "backends/cuda/kernels/elements.h"
-#include "backends/cuda/kernels/instructions.cuh"
+#include "backends/gpu/kernels/instructions.cuh"
 
 // Products of a 16 x K tile of rows by a K x 8 tile of columns on the tensor cores, for every
 // element type by one scheme. Which k stands where in the fragments is free, as long as both
@@ -17,6 +17,8 @@
 // are (row g, row g + 8) x (first half, second half), with g = lane / 4.)
 
 namespace hedge::cuda {
+
+namespace instructions = gpu::instructions;
 
 inline constexpr int kChunkGranules = 4;
 

@@ -2,14 +2,14 @@
 #include <cstdint>
 #include <vector>
 
-#include "backends/cuda/kernels/instructions.cuh"
+#include "backends/gpu/kernels/instructions.cuh"
 
 // The tensor cores' products. Fragments as PTX ISA says ("Matrix fragments for mma.m16n8k8,
 // .m16n8k16, .m16n8k32"): with g = lane / 4 and t = lane % 4, words of K/2 x 4 bytes a row at a
 // time are a: (g, t), (g + 8, t), (g, t + 4), (g + 8, t + 4); b: (t, g), (t + 4, g), both by words
 // of K; d: (g, 2t), (g, 2t + 1), (g + 8, 2t), (g + 8, 2t + 1).
 
-namespace hedge::cuda::instructions {
+namespace hedge::gpu::instructions {
 namespace {
 
 using emulation::kLanes;
@@ -117,4 +117,4 @@ void multiply_int8(int (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t
   multiply<Int8Numbers>(d, a, b);
 }
 
-}  // namespace hedge::cuda::instructions
+}  // namespace hedge::gpu::instructions

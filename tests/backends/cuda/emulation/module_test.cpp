@@ -5,7 +5,7 @@
 
 #include <cstdlib>
 
-#include "backends/cuda/device.h"
+#include "backends/gpu/device.h"
 
 namespace hedge::cuda {
 namespace {
@@ -15,8 +15,8 @@ const int module_path_is_set = setenv("HEDGE_MODULE_PATH", HEDGE_EMULATED_MODULE
 
 TEST(EmulatedGpu, IsTheOneThatIsUsed) {
   ASSERT_EQ(module_path_is_set, 0);
-  EXPECT_EQ(unavailable_reason(), std::nullopt);
-  EXPECT_EQ(description_of(gpu()), "CUDA 13.0, emulated GPU (sm_90)");
+  EXPECT_EQ(gpu::unavailable_reason(8), std::nullopt);
+  EXPECT_EQ(gpu::description_of(gpu::device()), "CUDA 13.0, emulated GPU (sm_90)");
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "double/control.h"
+#include "backends/cuda/emulation/control.h"
 #include "tensorrt_stubs.h"
 
 namespace hedge_double {

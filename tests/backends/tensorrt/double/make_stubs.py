@@ -47,7 +47,7 @@ def main():
     with open(source, encoding="utf-8") as file:
         text = re.sub(r"^#.*$", "", file.read(), flags=re.M)
     out = ["// Made by make_stubs.py.", "#pragma once", "#pragma GCC system_header", "#include <NvInfer.h>", "#include <NvOnnxParser.h>",
-           '#include "double/control.h"', "namespace nvinfer1::apiv {"]
+           '#include "backends/cuda/emulation/control.h"', "namespace nvinfer1::apiv {"]
     for name in ENGINE_CLASSES:
         stub(text, "V" + name, name + "Stub", out)
     out.append("}  // namespace nvinfer1::apiv\nnamespace nvonnxparser {")

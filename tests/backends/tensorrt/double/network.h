@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "double/control.h"
+#include "backends/cuda/emulation/control.h"
 #include "tensorrt_stubs.h"
 
 namespace hedge_double {

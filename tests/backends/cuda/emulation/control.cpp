@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "double/control.h"
+#include "backends/cuda/emulation/control.h"
 
 #include <algorithm>
 #include <cstdio>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "backends/cuda/time_split.h"
+#include "backends/gpu/time_split.h"
 
 #include <cmath>
 #include <utility>
 
-namespace hedge::cuda {
+namespace hedge::gpu {
 namespace {
 
 Event new_event() {
@@ -58,4 +58,4 @@ std::vector<std::optional<std::int64_t>> TimeSplit::times_ns() const {
   return ns;
 }
 
-}  // namespace hedge::cuda
+}  // namespace hedge::gpu

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-// What the doubles of TensorRT and of CUDA's runtime share: which calls came, which of them are to
-// fail, and what was done wrong.
+// What the emulated CUDA runtime and the doubles of TensorRT share: which calls came, which of them
+// are to fail, and what was done wrong.
 
 namespace hedge_double {
 

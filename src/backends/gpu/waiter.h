@@ -5,11 +5,11 @@
 #include <cstdint>
 #include <span>
 
-#include "backends/cuda/device.h"
-#include "backends/cuda/kernels/elements.h"
+#include "backends/gpu/device.h"
+#include "backends/gpu/kernels/launch.h"
 #include "hedge/engine.h"
 
-namespace hedge::cuda {
+namespace hedge::gpu {
 
 /// Waits for what has been sent to a stream. While it spins or yields, it reads a word that the
 /// inference's last kernel writes, which is known sooner, and costs less to look at, than the
@@ -56,4 +56,4 @@ class Waiter {
   bool gave_up_ = false;
 };
 
-}  // namespace hedge::cuda
+}  // namespace hedge::gpu

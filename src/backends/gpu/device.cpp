@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "backends/cuda/device.h"
+#include "backends/gpu/device.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -9,7 +9,7 @@
 
 #include "hedge/error.h"
 
-namespace hedge::cuda {
+namespace hedge::gpu {
 namespace {
 
 std::string advice_for(cudaError_t status) {
@@ -101,10 +101,10 @@ std::optional<std::string> unavailable_reason(int least_major) {
   return std::nullopt;
 }
 
-Gpu gpu() {
+Device device() {
   cudaDeviceProp properties{};
   check(cudaGetDeviceProperties(&properties, 0), "the properties of the GPU");
-  Gpu result{.name = properties.name,
+  Device result{.name = properties.name,
              .major = properties.major,
              .minor = properties.minor,
              .multiprocessors = properties.multiProcessorCount};
@@ -113,9 +113,9 @@ Gpu gpu() {
   return result;
 }
 
-std::string description_of(const Gpu& gpu) {
-  return fmt::format("CUDA {}, {} (sm_{}{})", version_text(gpu.runtime), gpu.name, gpu.major,
-                     gpu.minor);
+std::string description_of(const Device& device) {
+  return fmt::format("CUDA {}, {} (sm_{}{})", version_text(device.runtime), device.name, device.major,
+                     device.minor);
 }
 
 Memory device_memory(std::size_t bytes) {
@@ -151,4 +151,4 @@ Stream new_stream() {
   return Stream(stream);
 }
 
-}  // namespace hedge::cuda
+}  // namespace hedge::gpu

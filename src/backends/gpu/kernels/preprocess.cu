@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "backends/cuda/kernels/preprocess.h"
+#include "backends/gpu/kernels/preprocess.h"
 
-#include "backends/cuda/kernels/device.cuh"
+#include "backends/gpu/kernels/launch.cuh"
 
-namespace hedge::cuda {
+namespace hedge::gpu {
 namespace {
 
 constexpr int kThreads = 128;
@@ -78,10 +78,10 @@ cudaError_t launch_preprocess(const PixelsToTensor& shape, const std::uint8_t* i
   // Then every plane and every image begins at a whole word.
   const bool together = shape.pixels % kTogether == 0;
   const int items = together ? shape.pixels / kTogether : shape.pixels;
-  const dim3 grid(static_cast<unsigned>(ceil_div(items, kThreads)),
+  const dim3 grid(static_cast<unsigned>((items + kThreads - 1) / kThreads),
                   static_cast<unsigned>(shape.batch));
   return launch_kernel(together ? look_up_pixels<kTogether> : look_up_pixels<1>, grid, kThreads, 0,
                        launch, shape, images, tables, tensor);
 }
 
-}  // namespace hedge::cuda
+}  // namespace hedge::gpu

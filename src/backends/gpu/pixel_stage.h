@@ -2,18 +2,25 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 
-#include "backends/cuda/device.h"
-#include "backends/cuda/kernels/preprocess.h"
+#include "backends/gpu/device.h"
+#include "backends/gpu/kernels/preprocess.h"
+#include "hedge/engine.h"
 #include "hedge/preprocessing.h"
 
-namespace hedge::cuda {
+namespace hedge::gpu {
 
 /// How the pixels lie that a context takes, and what becomes of them.
 struct PixelSource {
   PixelLayout layout = PixelLayout::kPlanar;
   Preprocessing prepare;
 };
+
+/// Null where the options have no pixels. Throws bad_input where nothing says how they are to be
+/// preprocessed.
+[[nodiscard]] std::shared_ptr<const PixelSource> pixel_source(const EngineInfo& info,
+                                                              const ContextOptions& options);
 
 /// Preprocessing on the GPU: the tables of `Preprocessing` there, so that the tensor has its bits,
 /// and the tensor, which no longer goes over the bus.
@@ -35,4 +42,4 @@ class PixelStage {
   Memory tensor_;
 };
 
-}  // namespace hedge::cuda
+}  // namespace hedge::gpu

@@ -6,9 +6,9 @@
 #include <optional>
 #include <vector>
 
-#include "backends/cuda/device.h"
+#include "backends/gpu/device.h"
 
-namespace hedge::cuda {
+namespace hedge::gpu {
 
 /// The GPU's times of the parts of an inference, by events between them. Events take time
 /// themselves and keep kernels from overlapping, so they are in a graph of their own: the one that
@@ -35,4 +35,4 @@ class TimeSplit {
   ExecutableGraph graph_;      ///< Null: launched one by one.
 };
 
-}  // namespace hedge::cuda
+}  // namespace hedge::gpu

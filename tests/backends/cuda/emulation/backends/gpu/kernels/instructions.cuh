@@ -18,7 +18,7 @@
 #include "backends/cuda/emulation/block.h"
 #include "backends/cuda/emulation/runtime.h"
 
-// In place of src/backends/cuda/kernels/instructions.cuh, where a C++ compiler compiles the kernels
+// In place of src/backends/gpu/kernels/instructions.cuh, where a C++ compiler compiles the kernels
 // for this CPU: those instructions, and what CUDA's compiler brings along else.
 
 // One block runs at a time, so its shared memory is the function's.
@@ -113,7 +113,7 @@ inline T __shfl_xor_sync(unsigned mask, T x, int step) {
 
 #define HEDGE_SHARED_MEMORY(name) float4* name = ::hedge::emulation::shared_memory()
 
-namespace hedge::cuda::instructions {
+namespace hedge::gpu::instructions {
 
 // A kernel ends before the next one of its stream begins.
 inline void launch_dependents() {}
@@ -134,4 +134,4 @@ void multiply_bfloat16(float (&d)[4], const std::uint32_t (&a)[4], const std::ui
 void multiply_tf32(float (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]);
 void multiply_int8(int (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]);
 
-}  // namespace hedge::cuda::instructions
+}  // namespace hedge::gpu::instructions

@@ -15,7 +15,7 @@
 /// behind a function the compiler makes other code of the convolution.
 #define HEDGE_SHARED_MEMORY(name) extern __shared__ float4 name[]
 
-namespace hedge::cuda::instructions {
+namespace hedge::gpu::instructions {
 
 __device__ inline void launch_dependents() {
 #if __CUDA_ARCH__ >= 900
@@ -77,4 +77,4 @@ __device__ inline void multiply_int8(int (&d)[4], const std::uint32_t (&a)[4],
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
 
-}  // namespace hedge::cuda::instructions
+}  // namespace hedge::gpu::instructions

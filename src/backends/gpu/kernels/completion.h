@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "backends/cuda/kernels/elements.h"
+#include "backends/gpu/kernels/launch.h"
 
-namespace hedge::cuda {
+namespace hedge::gpu {
 
 /// A kernel of its own that tells the host, behind copies and kernels that cannot.
 [[nodiscard]] cudaError_t launch_completion(const Launch& launch);
 
-}  // namespace hedge::cuda
+}  // namespace hedge::gpu

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "backends/cuda/kernels/elements.h"
+#include "backends/gpu/kernels/launch.h"
 
 // From images of 8 bits to the model's tensor of floats.
 
-namespace hedge::cuda {
+namespace hedge::gpu {
 
 /// RGB images of one size, and the tensor's order of what they become.
 struct PixelsToTensor {
@@ -22,4 +22,4 @@ struct PixelsToTensor {
                                             const float* tables, float* tensor,
                                             const Launch& launch);
 
-}  // namespace hedge::cuda
+}  // namespace hedge::gpu

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "backends/cuda/pixel_stage.h"
+#include "backends/gpu/pixel_stage.h"
 
 #include <fmt/format.h>
 
 #include "hedge/error.h"
 
-namespace hedge::cuda {
+namespace hedge::gpu {
 namespace {
 
 /// Throws bad_input.
@@ -28,6 +28,18 @@ PixelsToTensor shape_of(const PixelSource& source, std::size_t input_elements) {
 
 }  // namespace
 
+std::shared_ptr<const PixelSource> pixel_source(const EngineInfo& info,
+                                                const ContextOptions& options) {
+  if (!options.pixels) return nullptr;
+  if (!info.preprocessing) {
+    throw bad_input(
+        "the engine states no preprocessing, so the GPU cannot do it; state it with "
+        "--preprocess=scale=...,mean=...,std=...");
+  }
+  return std::make_shared<const PixelSource>(
+      PixelSource{*options.pixels, Preprocessing(*info.preprocessing)});
+}
+
 PixelStage::PixelStage(const PixelSource& source, std::size_t input_elements)
     : shape_(shape_of(source, input_elements)), bytes_(input_elements) {
   const auto& tables = source.prepare.tables();
@@ -43,4 +55,4 @@ cudaError_t PixelStage::enqueue(const std::byte* images, cudaStream_t stream) co
                            reinterpret_cast<float*>(tensor_.get()), {stream, false});
 }
 
-}  // namespace hedge::cuda
+}  // namespace hedge::gpu

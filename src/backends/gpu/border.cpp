@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "backends/cuda/border.h"
+#include "backends/gpu/border.h"
 
 #include <fmt/format.h>
 
@@ -9,12 +9,18 @@
 #include "engine/gpu_options.h"
 #include "hedge/error.h"
 
-namespace hedge::cuda {
+namespace hedge::gpu {
 namespace {
 
 /// Up to so many bytes kernels read and write the host's memory themselves: a copy of its own costs
 /// more than the way over the bus.
 constexpr std::size_t kMostMapped = 64 * 1024;
+
+/// TensorRT may read and write whole granules.
+std::size_t room_for(std::size_t bytes) {
+  constexpr std::size_t kGranule = 256;
+  return (bytes + kGranule - 1) / kGranule * kGranule;
+}
 
 Memory managed_memory(std::size_t bytes, unsigned flags) {
   void* data = nullptr;
@@ -59,12 +65,12 @@ Border make_border(MemoryMode mode, Direction direction, std::size_t bytes, cuda
       throw bad_input(fmt::format(
           "--memory={}: this GPU has no managed memory; use --memory=pinned", to_string(mode)));
     }
-    border.host = mode == MemoryMode::kManaged ? attached_to(stream, bytes)
-                                               : attached_as_the_original(direction, bytes);
+    border.host = mode == MemoryMode::kManaged ? attached_to(stream, room_for(bytes))
+                                               : attached_as_the_original(direction, room_for(bytes));
     return border;
   }
-  border.host = pinned_memory(bytes);
-  if (mode != MemoryMode::kMapped) border.device = device_memory(bytes);
+  border.host = pinned_memory(room_for(bytes));
+  if (mode != MemoryMode::kMapped) border.device = device_memory(room_for(bytes));
   return border;
 }
 
@@ -77,4 +83,4 @@ cudaError_t enqueue_copy(const Border& border, Direction direction, cudaStream_t
                                cudaMemcpyDeviceToHost, stream);
 }
 
-}  // namespace hedge::cuda
+}  // namespace hedge::gpu

@@ -9,28 +9,25 @@
 #include <string>
 #include <string_view>
 
-namespace hedge::cuda {
+namespace hedge::gpu {
 
 /// Throws runtime_failure with a line that says what failed and, where it is known, what to do.
 void check(cudaError_t status, std::string_view what);
 
-/// What our own kernels need: mma of TF32 and bfloat16 came with it.
-inline constexpr int kLeastMajor = 8;
-
 /// Why nothing can run here: no driver, one that is too old, no GPU, one whose compute capability
 /// is below `least_major`.0.
-[[nodiscard]] std::optional<std::string> unavailable_reason(int least_major = kLeastMajor);
+[[nodiscard]] std::optional<std::string> unavailable_reason(int least_major);
 
 /// The GPU that is used: the first one that CUDA_VISIBLE_DEVICES leaves.
-struct Gpu {
+struct Device {
   std::string name;
   int major = 0, minor = 0;  ///< Compute capability.
   int multiprocessors = 0;
   int driver = 0, runtime = 0;  ///< CUDA versions, 1000 * major + 10 * minor.
 };
-[[nodiscard]] Gpu gpu();
+[[nodiscard]] Device device();
 /// "CUDA 13.0, NVIDIA H100 80GB HBM3 (sm_90)"
-[[nodiscard]] std::string description_of(const Gpu& gpu);
+[[nodiscard]] std::string description_of(const Device& device);
 /// "12.2"
 [[nodiscard]] std::string version_text(int version);
 
@@ -85,4 +82,4 @@ template <class Enqueue>
   return ExecutableGraph(executable);
 }
 
-}  // namespace hedge::cuda
+}  // namespace hedge::gpu

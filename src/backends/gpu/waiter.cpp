@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "backends/cuda/waiter.h"
+#include "backends/gpu/waiter.h"
 
 #include <fmt/format.h>
 #include <sched.h>
@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "hedge/error.h"
 
-namespace hedge::cuda {
+namespace hedge::gpu {
 namespace {
 
 /// Looks at the word for each question to the driver: some 0.1 ms.
@@ -123,4 +123,4 @@ void Waiter::wait_for_stream(cudaStream_t stream) {
   }
 }
 
-}  // namespace hedge::cuda
+}  // namespace hedge::gpu

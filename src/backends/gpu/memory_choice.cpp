@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "backends/cuda/memory_choice.h"
+#include "backends/gpu/memory_choice.h"
 
 #include <fmt/format.h>
 
@@ -12,14 +12,14 @@
 #include "base/log.h"
 #include "engine/gpu_options.h"
 
-namespace hedge::cuda {
+namespace hedge::gpu {
 namespace {
 
 constexpr std::size_t kRuns = 31;
 
 /// With what a caller does around infer(), since who touches memory last decides what the next one
 /// pays.
-std::int64_t median_ns(CudaContext& context) {
+std::int64_t median_ns(Context& context) {
   std::array<std::int64_t, kRuns> times{};
   float sum = 0;
   auto* pixels = dynamic_cast<PixelInput*>(&context);
@@ -41,14 +41,14 @@ std::int64_t median_ns(CudaContext& context) {
 
 }  // namespace
 
-std::unique_ptr<CudaContext> fastest_context(const std::shared_ptr<const LoadedPlan>& loaded,
-                                             ExecutionSettings settings,
-                                             std::span<const MemoryMode> modes) {
-  std::unique_ptr<CudaContext> fastest;
+std::unique_ptr<Context> fastest_context(const NewNet& new_net, ExecutionSettings settings,
+                                         std::span<const MemoryMode> modes,
+                                         const std::vector<std::string>& warnings) {
+  std::unique_ptr<Context> fastest;
   std::int64_t least_ns = std::numeric_limits<std::int64_t>::max();
   for (const MemoryMode mode : modes) {
     settings.memory = mode;
-    auto context = new_context(loaded, settings);
+    auto context = new_context(new_net, settings, warnings);
     const std::int64_t ns = median_ns(*context);
     log(LogLevel::kDebug,
         fmt::format("memory {}: {:.1f} us", to_string(mode), static_cast<double>(ns) / 1000));
@@ -59,17 +59,17 @@ std::unique_ptr<CudaContext> fastest_context(const std::shared_ptr<const LoadedP
   return fastest;
 }
 
-std::unique_ptr<CudaContext> make_context(std::shared_ptr<const LoadedPlan> loaded,
-                                          const GpuOptions& options,
-                                          std::shared_ptr<const PixelSource> pixels) {
+std::unique_ptr<Context> make_context(const NewNet& new_net, const GpuOptions& options,
+                                      std::shared_ptr<const PixelSource> pixels,
+                                      const std::vector<std::string>& warnings) {
   ExecutionSettings settings = settings_of(options);
   settings.pixels = std::move(pixels);
   if (settings.memory == MemoryMode::kAuto && device_attribute(cudaDevAttrIntegrated) != 0 &&
       device_attribute(cudaDevAttrManagedMemory) != 0) {
     constexpr MemoryMode kModes[] = {MemoryMode::kMapped, MemoryMode::kManaged};
-    return fastest_context(loaded, settings, kModes);
+    return fastest_context(new_net, settings, kModes, warnings);
   }
-  return new_context(std::move(loaded), settings);
+  return new_context(new_net, settings, warnings);
 }
 
-}  // namespace hedge::cuda
+}  // namespace hedge::gpu

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "backends/cuda/kernels/completion.h"
-#include "backends/cuda/kernels/device.cuh"
+#include "backends/gpu/kernels/completion.h"
+#include "backends/gpu/kernels/launch.cuh"
 
-namespace hedge::cuda {
+namespace hedge::gpu {
 namespace {
 
 __global__ void tell(const Completion completion) {
@@ -17,4 +17,4 @@ cudaError_t launch_completion(const Launch& launch) {
   return launch_kernel(tell, dim3(1), 1, 0, launch, launch.completion);
 }
 
-}  // namespace hedge::cuda
+}  // namespace hedge::gpu

@@ -3,10 +3,10 @@
 
 #include <cstddef>
 
-#include "backends/cuda/device.h"
+#include "backends/gpu/device.h"
 #include "hedge/engine.h"
 
-namespace hedge::cuda {
+namespace hedge::gpu {
 
 /// An input or output: the caller's memory, and where kernels see it.
 struct Border {
@@ -32,4 +32,4 @@ enum class Direction { kIn, kOut };
   return mode == MemoryMode::kManaged || mode == MemoryMode::kManagedOriginal;
 }
 
-}  // namespace hedge::cuda
+}  // namespace hedge::gpu

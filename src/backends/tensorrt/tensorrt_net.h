@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "backends/gpu/net.h"
+#include "backends/tensorrt/layer_times.h"
+#include "backends/tensorrt/loaded_plan.h"
+
+namespace hedge::tensorrt {
+
+/// A plan by enqueueV3. Addresses are set once.
+class TensorRtNet final : public gpu::Net {
+ public:
+  /// Throws bad_input where the plan cannot have the batch, runtime_failure where TensorRT refuses.
+  TensorRtNet(std::shared_ptr<const LoadedPlan> plan, const PlanBindings& bindings,
+              std::int64_t batch);
+
+  [[nodiscard]] std::size_t input_bytes() const override { return bytes_of(bindings_.input); }
+  [[nodiscard]] std::vector<std::size_t> output_bytes() const override;
+  void bind(cudaStream_t stream, std::byte* input,
+            std::span<std::byte* const> outputs) override;
+  [[nodiscard]] cudaError_t enqueue(bool behind_kernel, const gpu::Completion& completion) override;
+  /// With TensorRT's own words, where it has any.
+  void check(cudaError_t status, std::string_view what) override;
+  [[nodiscard]] std::string uncaptured(cudaError_t status) override;
+
+  /// TensorRT's layers, which are several of the model's in one; named after these. The first call
+  /// runs an inference, which tells them.
+  [[nodiscard]] std::vector<LayerProfiler::Layer> layers() override;
+  /// By enqueueV3 of a context of its own, which waits for each layer then.
+  [[nodiscard]] cudaError_t enqueue_profiled() override;
+  /// Only enqueueV3 that is not captured tells.
+  [[nodiscard]] bool profiles_in_graph() const override { return false; }
+  void add_layer_times(std::span<std::int64_t> layer_ns) override;
+  [[nodiscard]] MemoryUse memory() const override;
+
+ private:
+  [[nodiscard]] std::size_t bytes_of(const std::string& tensor) const;
+  /// Gives a context shape and addresses.
+  void prepare(nvinfer1::IExecutionContext& context) const;
+  [[nodiscard]] cudaError_t enqueue(nvinfer1::IExecutionContext& context) const;
+
+  std::shared_ptr<const LoadedPlan> plan_;
+  PlanBindings bindings_;
+  nvinfer1::Dims shape_{};
+  cudaStream_t stream_ = nullptr;
+  std::byte* input_ = nullptr;
+  std::vector<std::byte*> outputs_;
+  std::unique_ptr<nvinfer1::IExecutionContext> context_;
+  std::unique_ptr<ProfiledContext> profiled_;
+};
+
+}  // namespace hedge::tensorrt
