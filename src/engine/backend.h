@@ -79,8 +79,9 @@ struct BuildOptions {
 
 /// What a backend is, for those who prepare its graphs and options.
 struct BackendTraits {
-  bool gpu = false;           ///< Contexts take GpuOptions; where not, none reach the backend.
-  bool takes_pixels = false;  ///< load() heeds ContextOptions::pixels: contexts are PixelInputs then.
+  bool gpu = false;  ///< Contexts take GpuOptions; where not, none reach the backend.
+  bool takes_pixels =
+      false;  ///< load() heeds ContextOptions::pixels: contexts are PixelInputs then.
   bool signed_int8_only = false;       ///< No activation in uint8.
   bool compiler_options = false;       ///< It heeds CompilerOptions; others must not be given any.
   bool native_calibrator = false;      ///< It heeds NativeCalibration.

@@ -76,7 +76,8 @@ json describe_layers(const Plan& plan) {
 
 class CudaModel final : public CompiledModel, public std::enable_shared_from_this<CudaModel> {
  public:
-  CudaModel(std::shared_ptr<const LoadedPlan> loaded, std::shared_ptr<const gpu::PixelSource> pixels)
+  CudaModel(std::shared_ptr<const LoadedPlan> loaded,
+            std::shared_ptr<const gpu::PixelSource> pixels)
       : loaded_(std::move(loaded)), pixels_(std::move(pixels)) {}
   [[nodiscard]] std::unique_ptr<ExecutionContext> create_context(
       const GpuOptions& options) const override {
@@ -97,7 +98,9 @@ class CudaBackend final : public Backend {
   [[nodiscard]] std::optional<std::string> unavailable_reason() const override {
     return gpu::unavailable_reason(kLeastMajor);
   }
-  [[nodiscard]] std::string description() const override { return gpu::description_of(gpu::device()); }
+  [[nodiscard]] std::string description() const override {
+    return gpu::description_of(gpu::device());
+  }
   [[nodiscard]] int priority() const override { return 20; }
   [[nodiscard]] std::string_view default_precision() const override { return "fp16"; }
   [[nodiscard]] BackendTraits traits() const override {
@@ -145,7 +148,8 @@ class CudaBackend final : public Backend {
     const auto built_on = read_words(find_section(sections, kGpuSection));
     auto loaded = load_plan(compile(graph_of_sections(sections, info, options.batch), plan));
     const auto name = built_on.find("name");
-    if (const gpu::Device here = gpu::device(); name != built_on.end() && name->second != here.name) {
+    if (const gpu::Device here = gpu::device();
+        name != built_on.end() && name->second != here.name) {
       auto warned = std::make_shared<LoadedPlan>(*loaded);
       warned->warnings.push_back(
           fmt::format("the engine was built on {}, this is {}: build it here to have the fastest "

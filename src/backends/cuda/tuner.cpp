@@ -44,7 +44,7 @@ class Trial {
     const auto packed = pack_weights(weights.data(), c, kind.kind);
     weights_ = gpu::device_memory(packed.size());
     gpu::check(cudaMemcpy(weights_.get(), packed.data(), packed.size(), cudaMemcpyHostToDevice),
-          "copying weights");
+               "copying weights");
     arguments_ = {x_.get(), weights_.get(), {}};
     if (kind.sibling_c > 0) add_sibling(sibling_shape(c, kind.sibling_c));
     Epilogue& epilogue = arguments_.epilogue;

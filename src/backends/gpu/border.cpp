@@ -65,8 +65,9 @@ Border make_border(MemoryMode mode, Direction direction, std::size_t bytes, cuda
       throw bad_input(fmt::format(
           "--memory={}: this GPU has no managed memory; use --memory=pinned", to_string(mode)));
     }
-    border.host = mode == MemoryMode::kManaged ? attached_to(stream, room_for(bytes))
-                                               : attached_as_the_original(direction, room_for(bytes));
+    border.host = mode == MemoryMode::kManaged
+                      ? attached_to(stream, room_for(bytes))
+                      : attached_as_the_original(direction, room_for(bytes));
     return border;
   }
   border.host = pinned_memory(room_for(bytes));

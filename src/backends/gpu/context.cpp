@@ -58,8 +58,7 @@ Context::~Context() {
 void Context::leave_everything() {
   (void)new auto(std::make_tuple(std::move(net_), std::move(stream_), std::move(input_),
                                  std::move(outputs_), std::move(waiter_), std::move(graph_),
-                                 std::move(profile_graph_), std::move(pixels_),
-                                 std::move(split_)));
+                                 std::move(profile_graph_), std::move(pixels_), std::move(split_)));
 }
 
 void Context::make_borders() {

@@ -105,17 +105,17 @@ Device device() {
   cudaDeviceProp properties{};
   check(cudaGetDeviceProperties(&properties, 0), "the properties of the GPU");
   Device result{.name = properties.name,
-             .major = properties.major,
-             .minor = properties.minor,
-             .multiprocessors = properties.multiProcessorCount};
+                .major = properties.major,
+                .minor = properties.minor,
+                .multiprocessors = properties.multiProcessorCount};
   (void)cudaDriverGetVersion(&result.driver);
   (void)cudaRuntimeGetVersion(&result.runtime);
   return result;
 }
 
 std::string description_of(const Device& device) {
-  return fmt::format("CUDA {}, {} (sm_{}{})", version_text(device.runtime), device.name, device.major,
-                     device.minor);
+  return fmt::format("CUDA {}, {} (sm_{}{})", version_text(device.runtime), device.name,
+                     device.major, device.minor);
 }
 
 Memory device_memory(std::size_t bytes) {

@@ -13,7 +13,8 @@ namespace hedge::gpu {
 /// A context as the options say; `pixels` as ExecutionSettings has them. Throws bad_input for
 /// memory that this GPU does not have. On an integrated GPU MemoryMode::kAuto is the faster of
 /// kMapped and kManaged, found by running both.
-[[nodiscard]] std::unique_ptr<Context> make_context(const NewNet& new_net, const GpuOptions& options,
+[[nodiscard]] std::unique_ptr<Context> make_context(const NewNet& new_net,
+                                                    const GpuOptions& options,
                                                     std::shared_ptr<const PixelSource> pixels,
                                                     const std::vector<std::string>& warnings);
 

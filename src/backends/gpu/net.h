@@ -26,8 +26,7 @@ class Net {
   [[nodiscard]] virtual std::vector<std::size_t> output_bytes() const = 0;
   /// Once, before anything is sent: the stream of all that follows, and where kernels see input and
   /// outputs, at multiples of 256 bytes.
-  virtual void bind(cudaStream_t stream, std::byte* input,
-                    std::span<std::byte* const> outputs) = 0;
+  virtual void bind(cudaStream_t stream, std::byte* input, std::span<std::byte* const> outputs) = 0;
 
   /// Sends an inference; may be captured, so it does not throw but answers an error.
   /// `behind_kernel`: what the stream has last is a kernel, which lets its successor begin.

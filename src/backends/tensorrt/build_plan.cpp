@@ -145,7 +145,8 @@ class Build {
       permit(*config_, floats == "fp16", options_.precision == "int8");
     }
     // On unless it is cleared.
-    if (options_.precision != "tf32" && !options_.allow_tf32) config_->clearFlag(BuilderFlag::kTF32);
+    if (options_.precision != "tf32" && !options_.allow_tf32)
+      config_->clearFlag(BuilderFlag::kTF32);
     config_->setBuilderOptimizationLevel(options_.optimization_level);
     config_->setProfilingVerbosity(nvinfer1::ProfilingVerbosity::kDETAILED);
     const CompilerOptions& compiler = options_.compiler;

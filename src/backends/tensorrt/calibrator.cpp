@@ -23,7 +23,7 @@ bool Calibrator::getBatch(void* bindings[], char const* /*names*/[], std::int32_
   }
   if (!images_.next({reinterpret_cast<float*>(host_.get()), elements_})) return false;
   gpu::check(cudaMemcpy(device_.get(), host_.get(), bytes, cudaMemcpyHostToDevice),
-              "copying calibration images");
+             "copying calibration images");
   bindings[0] = device_.get();
   return true;
 } catch (...) {

@@ -114,9 +114,8 @@ class TensorRtModel final : public CompiledModel,
       const GpuOptions& options) const override {
     // The context keeps the model alive, so that the engine finds it again for the next one.
     const std::shared_ptr<const LoadedPlan> plan(shared_from_this(), &plan_);
-    return gpu::make_context(
-        [&] { return std::make_unique<TensorRtNet>(plan, bindings_, batch_); }, options, pixels_,
-        {});
+    return gpu::make_context([&] { return std::make_unique<TensorRtNet>(plan, bindings_, batch_); },
+                             options, pixels_, {});
   }
 
  private:

@@ -21,8 +21,7 @@ class TensorRtNet final : public gpu::Net {
 
   [[nodiscard]] std::size_t input_bytes() const override { return bytes_of(bindings_.input); }
   [[nodiscard]] std::vector<std::size_t> output_bytes() const override;
-  void bind(cudaStream_t stream, std::byte* input,
-            std::span<std::byte* const> outputs) override;
+  void bind(cudaStream_t stream, std::byte* input, std::span<std::byte* const> outputs) override;
   [[nodiscard]] cudaError_t enqueue(bool behind_kernel, const gpu::Completion& completion) override;
   /// With TensorRT's own words, where it has any.
   void check(cudaError_t status, std::string_view what) override;

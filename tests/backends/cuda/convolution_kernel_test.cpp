@@ -17,9 +17,9 @@
 namespace hedge::cuda {
 namespace {
 
-using gpu::Memory;
 using gpu::check;
 using gpu::device_memory;
+using gpu::Memory;
 
 float decode(const std::byte* bytes, ElementType type) {
   std::uint16_t half = 0;

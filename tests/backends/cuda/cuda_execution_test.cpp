@@ -11,9 +11,9 @@
 #include <limits>
 #include <thread>
 
+#include "backends/cuda/cuda_net.h"
 #include "backends/cuda/gpu_test.h"
 #include "backends/cuda/kernels/map.h"
-#include "backends/cuda/cuda_net.h"
 #include "backends/gpu/memory_choice.h"
 #include "engine/gpu_options.h"
 #include "support/engines.h"
@@ -22,11 +22,11 @@
 namespace hedge::cuda {
 namespace {
 
-using gpu::ExecutionSettings;
-using gpu::Memory;
 using gpu::check;
 using gpu::device_attribute;
 using gpu::device_memory;
+using gpu::ExecutionSettings;
+using gpu::Memory;
 
 using test::GraphBuilder;
 
@@ -144,7 +144,8 @@ TEST_F(CudaExecution, OutputsAreThereWhenTheHostIsTold) {
 TEST_F(CudaExecution, TheFasterMemoryIsChosen) {
   const auto loaded = load_plan(plan_of(classifier()));
   constexpr MemoryMode kTwo[] = {MemoryMode::kManaged, MemoryMode::kMapped};
-  const auto fastest = gpu::fastest_context([&] { return std::make_unique<CudaNet>(loaded); }, {}, kTwo, {});
+  const auto fastest =
+      gpu::fastest_context([&] { return std::make_unique<CudaNet>(loaded); }, {}, kTwo, {});
   const std::string mode = fastest->execution().memory_mode;
   if (device_attribute(cudaDevAttrIntegrated) != 0) {
     EXPECT_TRUE(mode == "mapped" || mode == "managed");

@@ -180,8 +180,8 @@ TEST_F(TensorRtRun, EachFailureOfACallIsOneLineAndLeavesNothing) {
 
 TEST_F(TensorRtRun, AGpuThatIsLostEndsTheInference) {
   // Of managed memory the driver is asked, nothing else says that an inference is done.
-  const auto context = engine(test::small_net(), "fp32")
-                           ->create_context({.gpu = {.memory = MemoryMode::kManaged}});
+  const auto context =
+      engine(test::small_net(), "fp32")->create_context({.gpu = {.memory = MemoryMode::kManaged}});
   hedge_double::fail("cudaStreamQuery");
   EXPECT_TRUE(contains(error_of([&] { context->infer(); }), "start the program again"));
   hedge_double::fail("cudaGraphLaunch");

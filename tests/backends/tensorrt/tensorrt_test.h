@@ -9,10 +9,10 @@
 #include <utility>
 #include <vector>
 
+#include "backends/cuda/emulation/control.h"
 #include "backends/tensorrt/compat.h"
 #include "base/log.h"
 #include "builder/export_model.h"
-#include "backends/cuda/emulation/control.h"
 #include "double/plan_file.h"
 #include "engine/backend.h"
 #include "engine/container.h"

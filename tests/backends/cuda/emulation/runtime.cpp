@@ -325,7 +325,8 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
     complain("cudaStreamEndCapture without a beginning");
     return told(cudaErrorIllegalState);
   }
-  if (stream->broken || fails("cudaStreamEndCapture")) return told(cudaErrorStreamCaptureInvalidated);
+  if (stream->broken || fails("cudaStreamEndCapture"))
+    return told(cudaErrorStreamCaptureInvalidated);
   *graph = captured.release();
   return cudaSuccess;
 }
