@@ -151,8 +151,9 @@ void Context::prepare() {
 }
 
 void Context::launch() {
-  net_->check(graph_ ? cudaGraphLaunch(graph_.get(), stream_.get()) : enqueue_all(),
-              "an inference");
+  const cudaError_t status = graph_ ? cudaGraphLaunch(graph_.get(), stream_.get()) : enqueue_all();
+  if (status != cudaSuccess) [[unlikely]]
+    net_->check(status, "an inference");
 }
 
 void Context::infer() {
