@@ -96,10 +96,10 @@ void add_energy_flags(CLI::App& app, EnergyOptions& options) {
       ->type_name("HZ");
 }
 
-void refuse_energy_flags(const CLI::App& app) {
+void refuse_energy_flags(const CLI::App& app, const char* how) {
   for (const char* flag : kFlags) {
     if (app.count(flag) > 0) {
-      throw bad_input(fmt::format("{}: is for energy; give --energy too", flag));
+      throw bad_input(fmt::format("{}: is for energy; {}", flag, how));
     }
   }
 }

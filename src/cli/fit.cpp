@@ -140,7 +140,7 @@ std::vector<Feature> parse_features(const std::string& text) {
 DecisionFitOptions fit_options(const Options& options) {
   constexpr double kMost = 1e12;
   DecisionFitOptions fit;
-  fit.rule = naming("--decision", [&] { return rule_named(options.decision); });
+  fit.rule = naming("--decision", [&] { return score_rule_named(options.decision); });
   fit.calibration = naming("--calibration", [&] { return calibration_named(options.calibration); });
   fit.l2 = parse_number("--l2", options.l2, 0, kMost);
   fit.threshold = parse_number("--threshold", options.threshold, 0, 1);

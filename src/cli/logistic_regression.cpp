@@ -244,7 +244,7 @@ int main(int argc, char** argv) {
   return program.run(argc, argv, [&] {
     options.all = app.count("iterations") == 0;
     if (options.measurement != "energy") {
-      refuse_energy_flags(app);
+      refuse_energy_flags(app, "say so behind the classes, as LogisticRegression 10 energy");
       if (!options.duration.empty()) {
         throw hedge::bad_input("--duration: is for energy; latency takes --iterations");
       }
