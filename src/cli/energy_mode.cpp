@@ -15,6 +15,8 @@
 #include "base/cancellation.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/naming.h"
+#include "base/text.h"
 #include "cli/energy_report.h"
 #include "cli/flags.h"
 #include "cli/measurement_text.h"
@@ -119,7 +121,7 @@ EnergySettings energy_settings_of(const EnergyOptions& options) {
   if (settings.meter.starts_with(kCsv)) {
     require_sound_log(settings.meter.substr(kCsv.size()), settings.marker_ns > 0);
   } else if (settings.meter != "auto" && settings.meter != "none") {
-    require_meter_name(settings.meter);
+    naming("--meter=" + printable(settings.meter, 40), [&] { require_meter_name(settings.meter); });
   }
   const double rate = parse_number("--sample-rate", options.sample_rate, 0.1, 10'000);
   settings.period_ns = std::llround(1e9 / rate);

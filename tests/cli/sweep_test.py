@@ -10,7 +10,6 @@ import shutil
 import signal
 import struct
 import subprocess
-import tempfile
 import time
 import unittest
 import xml.etree.ElementTree
@@ -45,7 +44,7 @@ def confidences(logits):
 class Sweep(ProgramTest):
     @classmethod
     def setUpClass(cls):
-        cls.root = tempfile.mkdtemp()
+        super().setUpClass()
         rng = random.Random(5)
         cls.rows, cls.labels, cls.server = [], [], []
         for image in range(300):
@@ -63,10 +62,6 @@ class Sweep(ProgramTest):
         cls.server_file = cls.keep("server.txt", "".join(f"{c}\r\n" for c in cls.server))
         cls.base = (f"--scores={cls.scores}", f"--labels={cls.label_file}",
                     f"--server-labels={cls.server_file}")
-
-    @classmethod
-    def tearDownClass(cls):
-        shutil.rmtree(cls.root)
 
     @classmethod
     def keep(cls, name, text):
