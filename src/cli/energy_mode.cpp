@@ -223,6 +223,7 @@ void EnergyMode::set_loop(const MeteredRun& run, const WarmUp& warm_up,
   const TimerOverhead overhead = timer_overhead();
   RunEvidence evidence = evidence_of({}, run.loop, warm_up, overhead, std::move(serious));
   evidence.longer = longer_advice();
+  evidence.warmer = warmer_advice(program_);
   if (workload_.endless) evidence.cut_short = false;  // Ctrl-C is how it ends well.
   set_warm_up(warm_up, result);
   set_latency(evidence, run.loop, overhead, result);

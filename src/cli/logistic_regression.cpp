@@ -152,6 +152,7 @@ int measure_latency(const Program& program, const Options& options, Decisions& d
   result.config.repetitions = repetitions;
   result.config.warmup_iterations = warm_up.runs;
   RunEvidence evidence = evidence_of({}, loop, warm_up, overhead, conditions.finish(result));
+  evidence.warmer = warmer_advice(program);
   if (repetitions > 1) {  // that many decisions were made anyway
     evidence.longer = fmt::format("raise --iterations above {}", loop.total.iterations);
   }

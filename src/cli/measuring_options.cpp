@@ -45,6 +45,11 @@ void add_warm_up_option(CLI::App& app, MeasuringOptions& options) {
       ->type_name("auto|N|TIME");
 }
 
+std::string warmer_advice(const Program& program) {
+  if (program.app().get_option_no_throw("--warmup") == nullptr) return "run it once more";
+  return "warm up longer (--warmup=30s)";
+}
+
 void add_evidence_options(CLI::App& app, MeasuringOptions& options) {
   app.add_option("--samples", options.samples, "Write every sample to FILE.csv or FILE.json")
       ->type_name("FILE");

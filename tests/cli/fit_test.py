@@ -324,6 +324,8 @@ class Fit(ProgramTest):
         self.refused("--labels", arguments=flags[:1])
         self.refused("no model given", arguments=[])
         self.refused("--logits", arguments=[f"--model={self.engine}", "--logits"])
+        self.refused("--calibration=isotonic", arguments=["--model=/nowhere/x.onnx", "--decision=margin"])
+        self.refused("energy", "logits", arguments=[f"--model={self.engine}", f"--data={self.data}", "--features=energy"])
         self.file("scores.csv", "0.5\n0.25\n")
         self.refused("one score an image", arguments=flags)
 
