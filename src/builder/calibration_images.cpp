@@ -138,17 +138,19 @@ CalibrationImages open_calibration_images(const std::string& dataset, const fs::
                                           const PreprocessingRecipe& recipe) {
   if (input.empty() && dataset.empty()) {
     throw bad_input(
-        "calibration needs images: the file's name tells no dataset; state --calib_input=FILE, or "
-        "--dataset=NAME");
+        "calibration needs images: the file's name tells no dataset; state --dataset=NAME, or "
+        "images "
+        "(`build_engine --int8 --calib_input=FILE`)");
   }
   CalibrationImages images;
   try {
     images = input.empty() ? of_dataset(dataset, data) : of_input(dataset, data, input);
   } catch (const Error& error) {
     throw bad_input(fmt::format("{}: {}",
-                                input.empty() ? "no images to calibrate on; name some with "
-                                                "--calib_input=FILE, or a cache with --calib_cache"
-                                              : "--calib_input=" + input,
+                                input.empty()
+                                    ? "no images to calibrate on; name some (`build_engine --int8 "
+                                      "--calib_input=FILE`) or ranges (`--calib_cache`)"
+                                    : "--calib_input=" + input,
                                 error.what()));
   }
   images.dataset = fit_dataset(std::move(images.dataset), recipe);
@@ -164,7 +166,7 @@ void require_different_images(const CalibrationImages& images, std::int64_t coun
   if (total > 1) {
     throw bad_input(fmt::format(
         "the {} calibration images are all alike ({}); ranges had from one image say nothing of "
-        "others: name a set of images with --calib_input",
+        "others: name a set of images (`build_engine --int8 --calib_input`)",
         total, images.source));
   }
 }

@@ -266,7 +266,11 @@ int compare(const Program& program, const Options& options) {
   }
   program.check_files({.written = {{"--benchmark_out", options.benchmark_out}}}, files);
   if (is_recorded(options.a) != is_recorded(options.b) && !options.b.empty()) {
-    throw bad_input("give two engines or two files of times, not one of each");
+    const bool first = is_recorded(options.a);
+    throw bad_input(
+        fmt::format("{} is no model but recorded times, by its name (.json, .csv), and {} is none "
+                    "of these: give two of one kind",
+                    first ? options.a : options.b, first ? options.b : options.a));
   }
   const CLI::App& app = program.app();
   if (is_recorded(options.a)) {
@@ -326,7 +330,9 @@ int main(int argc, char** argv) {
   app.add_option("B", options.b, "Another one (default: A again)")->type_name("FILE");
   app.add_option("--a", options.flags_a, "Flags of inference for A alone")->type_name("FLAGS");
   app.add_option("--b", options.flags_b, "Flags of inference for B alone")->type_name("FLAGS");
-  app.add_option("--iterations", options.iterations, "Pairs (default 2000)")->type_name("N");
+  app.add_option("--iterations", options.iterations,
+                 "Pairs (default 2000; 0 or all: as many as the dataset has images)")
+      ->type_name("N");
   app.add_option("--warmup", options.warm_up, "Untimed inferences before (default 100)")
       ->type_name("N");
   app.add_option("--rounds", options.rounds,

@@ -74,7 +74,7 @@ void warn_of_lone_mean(const std::string& file, const RecordedTimes& times) {
   if (times.mean_ns.count > 1) return;
   log(LogLevel::kWarning,
       fmt::format("{}: one mean and nothing about its spread, so nothing can be said of a "
-                  "difference; record samples (--samples=FILE) or repetitions",
+                  "difference; record samples (`measurements --samples=FILE`) or repetitions",
                   file));
 }
 

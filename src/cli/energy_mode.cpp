@@ -15,6 +15,8 @@
 #include "base/cancellation.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/naming.h"
+#include "base/text.h"
 #include "cli/energy_report.h"
 #include "cli/flags.h"
 #include "cli/measurement_text.h"
@@ -96,10 +98,10 @@ void add_energy_flags(CLI::App& app, EnergyOptions& options) {
       ->type_name("HZ");
 }
 
-void refuse_energy_flags(const CLI::App& app) {
+void refuse_energy_flags(const CLI::App& app, const char* how) {
   for (const char* flag : kFlags) {
     if (app.count(flag) > 0) {
-      throw bad_input(fmt::format("{}: is for energy; give --energy too", flag));
+      throw bad_input(fmt::format("{}: is for energy; {}", flag, how));
     }
   }
 }
@@ -119,7 +121,7 @@ EnergySettings energy_settings_of(const EnergyOptions& options) {
   if (settings.meter.starts_with(kCsv)) {
     require_sound_log(settings.meter.substr(kCsv.size()), settings.marker_ns > 0);
   } else if (settings.meter != "auto" && settings.meter != "none") {
-    require_meter_name(settings.meter);
+    naming("--meter=" + printable(settings.meter, 40), [&] { require_meter_name(settings.meter); });
   }
   const double rate = parse_number("--sample-rate", options.sample_rate, 0.1, 10'000);
   settings.period_ns = std::llround(1e9 / rate);
@@ -221,6 +223,7 @@ void EnergyMode::set_loop(const MeteredRun& run, const WarmUp& warm_up,
   const TimerOverhead overhead = timer_overhead();
   RunEvidence evidence = evidence_of({}, run.loop, warm_up, overhead, std::move(serious));
   evidence.longer = longer_advice();
+  evidence.warmer = warmer_advice(program_);
   if (workload_.endless) evidence.cut_short = false;  // Ctrl-C is how it ends well.
   set_warm_up(warm_up, result);
   set_latency(evidence, run.loop, overhead, result);

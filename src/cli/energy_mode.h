@@ -30,8 +30,9 @@ struct EnergyOptions {
   std::string sample_rate = "100";
 };
 void add_energy_flags(CLI::App& app, EnergyOptions& options);
-/// For runs that measure no energy: throws bad_input where one of these flags was given.
-void refuse_energy_flags(const CLI::App& app);
+/// For runs that measure no energy: throws bad_input where one of these flags was given; `how` says
+/// how the program is told to.
+void refuse_energy_flags(const CLI::App& app, const char* how);
 
 /// --duration; 0 where it was not given.
 [[nodiscard]] std::int64_t parse_energy_duration(const std::string& text);

@@ -98,8 +98,10 @@ void warn_of_known_images(const EngineInfo& info, const Options& options) {
   }
 }
 
-ScoredImages run_model(const Program& program, const Options& options) {
+ScoredImages run_model(const Program& program, const Options& options,
+                       const DecisionFitOptions& how) {
   const auto engine = open_engine(options.model);
+  require_fittable(how, score_kind_of(*engine));  // Before all images are run.
   auto images = open_dataset(*engine, options.model);
   require_same_classes(*engine, *images, options.model);
   warn_of_known_images(engine->info(), options);
@@ -140,7 +142,7 @@ std::vector<Feature> parse_features(const std::string& text) {
 DecisionFitOptions fit_options(const Options& options) {
   constexpr double kMost = 1e12;
   DecisionFitOptions fit;
-  fit.rule = naming("--decision", [&] { return rule_named(options.decision); });
+  fit.rule = naming("--decision", [&] { return score_rule_named(options.decision); });
   fit.calibration = naming("--calibration", [&] { return calibration_named(options.calibration); });
   fit.l2 = parse_number("--l2", options.l2, 0, kMost);
   fit.threshold = parse_number("--threshold", options.threshold, 0, 1);
@@ -182,6 +184,7 @@ void write_json(const Program& program, const FitReport& report, const std::stri
 
 int fit(const Program& program, const Options& options) {
   const DecisionFitOptions how = fit_options(options);
+  require_fittable(how, ScoreKind::kLogits);  // Of which every decision can be made.
   const CrossValidation validation{
       .folds = static_cast<int>(parse_count("--folds", options.folds, 2, 1000)),
       .seed = static_cast<std::uint64_t>(
@@ -189,7 +192,7 @@ int fit(const Program& program, const Options& options) {
   const std::string out = options.out.empty() ? default_out(options) : options.out;
   program.check_files({.written = {{"--out", out}, {"--diagram", options.diagram}}});
   ScoredImages input = options.recorded.scores.empty()
-                           ? run_model(program, options)
+                           ? run_model(program, options, how)
                            : read_scored_images(options.recorded, options.model.labels);
   const FitReport report = naming(input.source, [&] {
     const LabelledScores data(input.scores, input.kind, std::move(input.labels));

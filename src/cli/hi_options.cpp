@@ -219,9 +219,8 @@ std::unique_ptr<Classifier> open_server_model(const ServerOptions& options,
 
 }  // namespace
 
-std::string find_server_labels(const std::string& dataset, const std::string& data) {
-  const std::string advice =
-      "give the server's answers with --server-labels=FILE, or --server-model=ENGINE";
+std::string find_server_labels(const std::string& dataset, const std::string& data,
+                               const std::string& advice) {
   if (is_own_dataset(dataset)) {
     throw bad_input(fmt::format("no answers of a server are known for {}; {}", dataset, advice));
   }
@@ -244,7 +243,11 @@ std::unique_ptr<Classifier> open_server(const ServerOptions& options, const Mode
   if (!options.model.empty()) return open_server_model(options, local, engine);
   const std::string& name = engine.info().dataset;
   const std::string file =
-      options.labels.empty() ? find_server_labels(name, local.data) : options.labels;
+      options.labels.empty()
+          ? find_server_labels(
+                name, local.data,
+                "give the server's answers with --server-labels=FILE, or --server-model=ENGINE")
+          : options.labels;
   return std::make_unique<RecordedClassifier>(
       read_recorded_classifier(file, dataset, name, class_count(engine)));
 }

@@ -54,8 +54,9 @@ struct ServerOptions {
 void add_server_options(CLI::App& app, ServerOptions& options);
 
 /// DATASET_predictions.txt in the data folder, where --server-labels was not given. Throws
-/// bad_input where there is none.
-[[nodiscard]] std::string find_server_labels(const std::string& dataset, const std::string& data);
+/// bad_input with the `advice` where there is none.
+[[nodiscard]] std::string find_server_labels(const std::string& dataset, const std::string& data,
+                                             const std::string& advice);
 
 /// The file of --server-labels, the engine of --server-model (on the images of the local one, with
 /// its own preprocessing; refused where it was made for another dataset), else

@@ -112,7 +112,8 @@ Result ImageRun::measure(std::int64_t batch, const Look& look) {
   if (!how.empty()) result.config.flags["decoding"] = how;
   std::vector<std::string> serious = conditions.finish(result);
   if (!samples.empty()) {
-    const RunEvidence evidence = evidence_of(samples, {}, warm_up, overhead_, std::move(serious));
+    RunEvidence evidence = evidence_of(samples, {}, warm_up, overhead_, std::move(serious));
+    evidence.warmer = warmer_advice(program_);
     set_latency(evidence, {}, overhead_, result);
     set_scope(model_, result);
     result.validity = judge(evidence);

@@ -152,6 +152,7 @@ int measure_latency(const Program& program, const Options& options, Decisions& d
   result.config.repetitions = repetitions;
   result.config.warmup_iterations = warm_up.runs;
   RunEvidence evidence = evidence_of({}, loop, warm_up, overhead, conditions.finish(result));
+  evidence.warmer = warmer_advice(program);
   if (repetitions > 1) {  // that many decisions were made anyway
     evidence.longer = fmt::format("raise --iterations above {}", loop.total.iterations);
   }
@@ -244,7 +245,7 @@ int main(int argc, char** argv) {
   return program.run(argc, argv, [&] {
     options.all = app.count("iterations") == 0;
     if (options.measurement != "energy") {
-      refuse_energy_flags(app);
+      refuse_energy_flags(app, "say so behind the classes, as LogisticRegression 10 energy");
       if (!options.duration.empty()) {
         throw hedge::bad_input("--duration: is for energy; latency takes --iterations");
       }

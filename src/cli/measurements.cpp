@@ -171,7 +171,7 @@ int main(int argc, char** argv) {
   add_energy_flags(app, options.energy_options);
   program.add_json_flag("schema hedge.result/1");
   return program.run(argc, argv, [&] {
-    if (!options.energy) refuse_energy_flags(app);
+    if (!options.energy) refuse_energy_flags(app, "give --energy too");
     settle_preprocess_place(options.model);
     return measure(program, options);
   });

@@ -5,12 +5,14 @@
 
 #include <CLI/CLI.hpp>
 #include <array>
+#include <charconv>
 #include <filesystem>
 #include <limits>
 #include <utility>
 
 #include "base/file.h"
 #include "base/naming.h"
+#include "base/text.h"
 #include "cli/flags.h"
 #include "cli/program.h"
 #include "cli/quantity.h"
@@ -30,7 +32,7 @@ bool is_number(const std::string& text) {
 }
 
 std::int64_t duration_of(const std::string& text) {
-  return parse_duration("--duration", text, 1, kMonth_ns);
+  return parse_duration("--duration", text, 1000, kMonth_ns);
 }
 
 }  // namespace
@@ -41,6 +43,11 @@ void add_warm_up_option(CLI::App& app, MeasuringOptions& options) {
          "Untimed inferences before: auto (100, then until steady, at most 10 s), a number, "
          "or a time as 200ms (default auto)")
       ->type_name("auto|N|TIME");
+}
+
+std::string warmer_advice(const Program& program) {
+  if (program.app().get_option_no_throw("--warmup") == nullptr) return "run it once more";
+  return "warm up longer (--warmup=30s)";
 }
 
 void add_evidence_options(CLI::App& app, MeasuringOptions& options) {
@@ -63,7 +70,8 @@ void add_plan_options(CLI::App& app, MeasuringOptions& options) {
                  "what it chooses")
       ->type_name("NAME");
   app.add_option("--iterations", options.iterations,
-                 "Inferences (default 10000); with --duration: at least")
+                 "Inferences (default 10000; 0 or all: as many as the dataset has images); with "
+                 "--duration: at least")
       ->type_name("N");
   app.add_option("--duration", options.duration, "Measure for at least that long, as 3s or 500ms")
       ->type_name("TIME");
@@ -198,15 +206,22 @@ PacedOptions paced_options_of(const MeasuringOptions& options, std::int64_t imag
 
 double parse_rate(const std::string& text) {
   constexpr double kMost = 1e6;
+  const auto refuse = [&] {
+    throw bad_input(
+        fmt::format("--rate={}: give requests a time, above 0 and at most {:.0f}/s, as 10/s, "
+                    "600/min or 1/h",
+                    printable(text, 40), kMost));
+  };
   const std::size_t slash = text.find('/');
   const std::string unit = slash == std::string::npos ? "s" : text.substr(slash + 1);
   const double seconds = unit == "s" ? 1 : unit == "min" ? 60 : unit == "h" ? 3600 : 0;
-  if (seconds == 0) {
-    throw bad_input(fmt::format("--rate={}: give requests a time, as 10/s, 600/min or 1/h", text));
-  }
-  const double rate = parse_number("--rate", text.substr(0, slash), 0, kMost * seconds) / seconds;
-  if (rate <= 0) throw bad_input(fmt::format("--rate={}: must be above 0", text));
-  return rate;
+  const std::string number = text.substr(0, slash);
+  double requests = 0;
+  const char* const last = number.data() + number.size();
+  const auto [end, error] = std::from_chars(number.data(), last, requests);
+  if (seconds == 0 || error != std::errc{} || end != last) refuse();
+  if (!(requests > 0 && requests <= kMost * seconds)) refuse();
+  return requests / seconds;
 }
 
 void write_evidence(const MeasuringOptions& options, std::span<const std::int64_t> samples_ns,

@@ -17,6 +17,8 @@ class App;
 
 namespace hedge::cli {
 
+class Program;
+
 /// The flags of programs that measure latency, as texts; empty: not given.
 struct MeasuringOptions {
   std::string warm_up;
@@ -36,6 +38,8 @@ struct MeasuringOptions {
 
 /// --warmup.
 void add_warm_up_option(CLI::App& app, MeasuringOptions& options);
+/// RunEvidence::warmer, for the flags that the program has.
+[[nodiscard]] std::string warmer_advice(const Program& program);
 /// --samples, --benchmark_out and --strict.
 void add_evidence_options(CLI::App& app, MeasuringOptions& options);
 void add_strict_flag(CLI::App& app, bool& strict);

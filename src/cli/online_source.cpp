@@ -35,13 +35,7 @@ Decision decision_of(const OnlineFlags& flags, const ScoredImages& images) {
           {.model = "resnet8", .dataset = "cifar", .precision = "fp32", .branch = {}})
           .decision;
   naming("--confidence", [&] {
-    decision.rule = rule_named(flags.confidence);
-    if (!has_threshold(decision.rule)) {
-      throw bad_input(
-          fmt::format("'{}' has no confidence to put a threshold on; top1, margin, entropy, energy "
-                      "and logistic have",
-                      name_of(decision.rule)));
-    }
+    decision.rule = score_rule_named(flags.confidence);
     require_decidable(decision, images.kind);
   });
   return decision;

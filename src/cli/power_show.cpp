@@ -121,6 +121,17 @@ void print_rest(const Program& program, const Shown& shown) {
   }
 }
 
+/// What others have and this machine (a container, a virtual machine) does not.
+std::vector<std::string> absent_here(const Shown& shown) {
+  std::vector<std::string> absent;
+  if (shown.conditions.cpus.empty())
+    absent.emplace_back("CPU clocks and governors (no cpufreq in /sys/devices/system/cpu)");
+  if (shown.conditions.gpus.empty() && shown.gpus.empty())
+    absent.emplace_back("GPU clocks (neither devfreq nor nvidia-smi)");
+  if (!shown.modes) absent.emplace_back("power modes (no nvpmodel)");
+  return absent;
+}
+
 nlohmann::ordered_json to_json(const Shown& shown, const json& conditions) {
   nlohmann::ordered_json object{{"schema", "hedge.power/1"}};
   for (const char* key : {"cpu_clocks", "turbo", "gpu_clocks", "temperatures_c"}) {
@@ -147,17 +158,14 @@ int show_power(const Program& program, const std::string& state_file) {
   const Shown shown = look(state_file);
   const Conditions& conditions = shown.conditions;
   const json clocks = conditions_to_json(conditions);
-  const bool nothing = conditions.cpus.empty() && !conditions.turbo && conditions.gpus.empty() &&
-                       !shown.modes && shown.gpus.empty();
-  if (nothing) {
-    throw bad_input(
-        "nothing to set here: no cpufreq in /sys/devices/system/cpu, no nvpmodel, no nvidia-smi (a "
-        "container or a virtual machine?)");
-  }
+  const std::vector<std::string> absent = absent_here(shown);
   print_clocks(program, clocks);
   print_rest(program, shown);
+  if (!absent.empty()) program.print("absent     {}\n", join_words(absent));
   log(LogLevel::kDebug, missing_line(conditions));
-  program.write_json(to_json(shown, clocks));
+  nlohmann::ordered_json object = to_json(shown, clocks);
+  if (!absent.empty()) object["absent"] = absent;
+  program.write_json(object);
   return kExitSuccess;
 }
 

@@ -38,9 +38,12 @@ std::vector<std::string> long_names(const CLI::App& app) {
   return names;
 }
 
+/// What a foreign file or a file's name has put into a message does not reach the terminal raw.
 std::string one_line(std::string text) {
-  std::replace(text.begin(), text.end(), '\n', ' ');
-  return text;
+  for (char& c : text) {
+    if (c == '\n' || c == '\t') c = ' ';
+  }
+  return printable(text, std::string::npos);
 }
 
 }  // namespace
@@ -165,7 +168,8 @@ void Program::check_files(OutputFiles outputs, const std::vector<NamedFile>& fur
 
 void Program::take_note(LogLevel level, std::string_view message) const {
   if (quiet_ || (level == LogLevel::kDebug && !verbose_)) return;
-  const auto line = fmt::format("{}{}\n", level == LogLevel::kWarning ? "warning: " : "", message);
+  const auto line = fmt::format("{}{}\n", level == LogLevel::kWarning ? "warning: " : "",
+                                one_line(std::string(message)));
   const std::lock_guard lock(notes_mutex_);
   if (notes_wait_) {
     notes_ += line;

@@ -51,6 +51,22 @@ double parse(const std::string& flag, const std::string& text, std::span<const U
   return scaled;
 }
 
+/// A limit that the program sets, in the largest unit that divides it: "1ms", "720h".
+std::string bound_text(std::int64_t ns) {
+  struct Whole {
+    const char* name;
+    std::int64_t ns;
+  };
+  constexpr std::array kUnits{Whole{"h", 3'600'000'000'000}, Whole{"min", 60'000'000'000},
+                              Whole{"s", 1'000'000'000}, Whole{"ms", 1'000'000},
+                              Whole{"us", 1'000}};
+  if (ns == 0) return "0s";
+  for (const Whole& unit : kUnits) {
+    if (ns % unit.ns == 0) return fmt::format("{}{}", ns / unit.ns, unit.name);
+  }
+  return fmt::format("{:g}s", static_cast<double>(ns) * 1e-9);
+}
+
 /// Three significant digits in the largest unit of which there is at least one.
 std::string scaled_text(double value, std::span<const Unit> units) {
   const Unit* best = units.data();
@@ -73,9 +89,8 @@ std::int64_t parse_duration(const std::string& flag, const std::string& text, st
   if (ns >= static_cast<double>(low_ns) && ns <= static_cast<double>(high_ns)) {
     return std::llround(ns);
   }
-  throw bad_input(fmt::format("{}={}: give {:g}s to {:g}s", flag, text,
-                              static_cast<double>(low_ns) * 1e-9,
-                              static_cast<double>(high_ns) * 1e-9));
+  throw bad_input(fmt::format("{}={}: give {} to {}", flag, printable(text, 40), bound_text(low_ns),
+                              bound_text(high_ns)));
 }
 double parse_joules(const std::string& flag, const std::string& text) {
   return parse(flag, text, kJoules, "5mJ");

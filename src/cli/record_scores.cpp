@@ -23,7 +23,10 @@ namespace {
 std::vector<int> server_answers(const Engine& engine, const Dataset& dataset,
                                 const ModelOptions& options, const std::string& stated) {
   const std::string& name = engine.info().dataset;
-  const std::string file = stated.empty() ? find_server_labels(name, options.data) : stated;
+  const std::string file = stated.empty() ? find_server_labels(name, options.data,
+                                                               "give the server's answers with "
+                                                               "--server-labels=FILE")
+                                          : stated;
   if (stated.empty())
     log(LogLevel::kInfo, fmt::format("the server's classes are those of {}", file));
   return read_server_labels(file, dataset, name, class_count(engine));
@@ -32,7 +35,8 @@ std::vector<int> server_answers(const Engine& engine, const Dataset& dataset,
 }  // namespace
 
 ModelScores record_scores(const Program& program, const ModelOptions& options,
-                          const std::string& iterations, const std::string& server_labels) {
+                          const std::string& iterations, const std::string& server_labels,
+                          const std::function<void(const ModelScores&)>& before) {
   const auto engine = open_engine(options);
   auto images = open_dataset(*engine, options);
   require_same_classes(*engine, *images, options);
@@ -40,6 +44,7 @@ ModelScores record_scores(const Program& program, const ModelOptions& options,
   const auto count = static_cast<std::size_t>(std::min(size, parse_iterations(iterations, size)));
   // Files that are refused are refused before minutes of inference.
   std::vector<int> server = server_answers(*engine, *images, options, server_labels);
+  server.resize(count);
   const auto dataset = decoded_ahead(std::move(images), options, static_cast<std::int64_t>(count));
   ModelScores recorded;
   ScoredImages& scored = recorded.images;
@@ -51,6 +56,8 @@ ModelScores record_scores(const Program& program, const ModelOptions& options,
   scored.labels.reserve(count);
   recorded.name = trained_name(engine->info(), options.precision);
   recorded.input_bytes = dataset->image(0).pixels.size();
+  scored.server = std::move(server);
+  before(recorded);
   const MeasuringOptions measuring;  // Warm-up until steady; nothing is written.
   ImageRun run(program, options, measuring, std::to_string(count), *engine, *dataset);
   recorded.run = run.measure(
@@ -60,8 +67,7 @@ ModelScores record_scores(const Program& program, const ModelOptions& options,
       });
   recorded.complete = scored.labels.size() == count;
   if (scored.labels.empty()) throw runtime_failure("no image was run");
-  server.resize(scored.labels.size());
-  scored.server = std::move(server);
+  scored.server.resize(scored.labels.size());
   return recorded;
 }
 

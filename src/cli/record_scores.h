@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
+#include <string>
+
 #include "cli/model_options.h"
 #include "cli/program.h"
 #include "cli/scored_images.h"
@@ -20,10 +23,13 @@ struct ModelScores {
 
 /// The first `iterations` images ("all": every one), each once and timed as `inference` times it,
 /// after a warm-up until steady, with the server's classes of them:
-/// of `server_labels`, else as find_server_labels, which is said. Throws as open_engine,
-/// open_dataset, read_server_labels, and runtime_failure where Ctrl-C came before the first image.
+/// of `server_labels`, else as find_server_labels, which is said. `before` is shown what is known
+/// before the first image is run, all but scores, labels and run, and may throw. Throws as
+/// open_engine, open_dataset, read_server_labels, and runtime_failure where Ctrl-C came before the
+/// first image.
 [[nodiscard]] ModelScores record_scores(const Program& program, const ModelOptions& options,
                                         const std::string& iterations,
-                                        const std::string& server_labels);
+                                        const std::string& server_labels,
+                                        const std::function<void(const ModelScores&)>& before);
 
 }  // namespace hedge::cli

@@ -40,10 +40,12 @@ constexpr const char* kExamples =
     "named, no file is written, and the exit status is 1. docs/sweep.md has formulas and "
     "sources.\n";
 
-SweepReport evaluate(const SweepOptions& options, SweepData data, int folds, std::uint64_t seed) {
+SweepReport evaluate(const SweepOptions& options, SweepData data, StatedTerms terms, int folds,
+                     std::uint64_t seed) {
   SweepReport report{.data = std::move(data), .costs = {}};
-  report.costs = stated_costs(options, report.data.run);
-  report.wishes = stated_wishes(options, report.costs.costs);
+  if (report.data.run.result) terms = stated_terms(options, report.data.run);
+  report.costs = std::move(terms.costs);
+  report.wishes = terms.wishes;
   const Outcomes& outcomes = report.data.outcomes;
   report.points = operating_points(report.data.rankings, outcomes, report.costs.costs);
   for (const Ranking& ranking : report.data.rankings) {
@@ -94,12 +96,12 @@ int sweep_all(const Program& program, const SweepOptions& options,
   if (folds == 1) throw bad_input("--folds=1: give 2 at least, or 0 for no cross-validation");
   const auto seed = static_cast<std::uint64_t>(
       parse_count("--seed", options.seed, 0, std::numeric_limits<std::int64_t>::max()));
-  SweepData data = read_sweep_data(program, options);
-  if (static_cast<std::size_t>(folds) > data.images) {
-    throw bad_input(fmt::format("--folds={}: more than the {} images; --folds=0 does without",
-                                folds, data.images));
-  }
-  const SweepReport report = evaluate(options, std::move(data), folds, seed);
+  StatedTerms terms = check_sweep_flags(options);
+  SweepData data = read_sweep_data(program, options, folds);
+  // Ctrl-C may leave fewer images than folds.
+  const bool divisible = static_cast<std::size_t>(folds) <= data.images;
+  const SweepReport report =
+      evaluate(options, std::move(data), std::move(terms), divisible ? folds : 0, seed);
   if (!report.data.complete) {
     program.print("cut short: what follows is of the {} images that were run\n",
                   report.data.images);

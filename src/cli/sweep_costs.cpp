@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/naming.h"
 #include "cli/quantity.h"
 #include "cli/sweep_options.h"
 #include "hedge/error.h"
@@ -25,18 +26,37 @@ std::optional<double> stated(const char* flag, const std::string& text, Parse pa
   return parse(flag, text);
 }
 
+struct QuantityFlag {
+  const char* name;
+  const std::string* text;
+  Parse parse;
+};
+
+std::array<QuantityFlag, 17> quantities(const SweepOptions& o) {
+  return {{{"--local-latency", &o.local_latency, parse_seconds},
+           {"--local-energy", &o.local_energy, parse_joules},
+           {"--idle-power", &o.idle_power, parse_watts},
+           {"--decision-latency", &o.decision_latency, parse_seconds},
+           {"--decision-energy", &o.decision_energy, parse_joules},
+           {"--bandwidth", &o.bandwidth, parse_bits_per_second},
+           {"--uplink", &o.uplink, parse_bits_per_second},
+           {"--downlink", &o.downlink, parse_bits_per_second},
+           {"--round-trip", &o.round_trip, parse_seconds},
+           {"--send-power", &o.send_power, parse_watts},
+           {"--receive-power", &o.receive_power, parse_watts},
+           {"--wait-power", &o.wait_power, parse_watts},
+           {"--tail-energy", &o.tail_energy, parse_joules},
+           {"--upload", &o.upload, parse_bytes},
+           {"--answer", &o.answer, parse_bytes},
+           {"--server-latency", &o.server_latency, parse_seconds},
+           {"--server-energy", &o.server_energy, parse_joules}}};
+}
+
 bool states_costs(const SweepOptions& o) {
-  const std::array given{&o.local,          &o.local_latency,    &o.local_energy,
-                         &o.idle_power,     &o.decision_latency, &o.decision_energy,
-                         &o.network,        &o.bandwidth,        &o.uplink,
-                         &o.downlink,       &o.round_trip,       &o.send_power,
-                         &o.receive_power,  &o.wait_power,       &o.tail_energy,
-                         &o.upload,         &o.answer,           &o.server,
-                         &o.server_latency, &o.server_energy};
-  for (const std::string* flag : given) {
-    if (!flag->empty()) return true;
+  for (const QuantityFlag& flag : quantities(o)) {
+    if (!flag.text->empty()) return true;
   }
-  return o.net;
+  return o.net || !o.local.empty() || !o.network.empty() || !o.server.empty();
 }
 
 void warn_of_doubt(const std::string& source, const MeasuredCost& cost) {
@@ -44,18 +64,15 @@ void warn_of_doubt(const std::string& source, const MeasuredCost& cost) {
   log(LogLevel::kWarning, fmt::format("{}: its verdict is INVALID: {}", source, cost.doubt));
 }
 
-MeasuredCost read_result(const std::string& file, bool above_idle) {
-  MeasuredCost cost =
-      measured_cost(results_from_text(read_text_file(file), file), file, above_idle);
-  warn_of_doubt(file, cost);
-  return cost;
-}
-
 class CostReader {
  public:
   CostReader(const SweepOptions& options, const RunFacts& run) : options_(options), run_(run) {}
 
+  /// What is given and wrong comes before what is missing.
   StatedCosts read() {
+    check_values();
+    if (!options_.local.empty()) local_ = read_result(options_.local, options_.net);
+    if (!options_.server.empty()) server_ = read_result(options_.server, false);
     read_local();
     read_network();
     read_sizes();
@@ -67,6 +84,30 @@ class CostReader {
   }
 
  private:
+  void check_values() const {
+    for (const QuantityFlag& flag : quantities(options_)) {
+      (void)stated(flag.name, *flag.text, flag.parse);
+    }
+    (void)preset();
+    if (options_.net && !options_.idle_power.empty()) {
+      throw bad_input(
+          "--idle-power: with --net energy is counted above idle; leave one of them out");
+    }
+  }
+
+  [[nodiscard]] const NetworkPreset* preset() const {
+    if (options_.network.empty()) return nullptr;
+    return naming("--network", [&] { return &network_preset(options_.network); });
+  }
+
+  /// A doubt is told once: not again when the run has filled in what was missing.
+  [[nodiscard]] MeasuredCost read_result(const std::string& file, bool above_idle) const {
+    MeasuredCost cost =
+        measured_cost(results_from_text(read_text_file(file), file), file, above_idle);
+    if (!run_.result) warn_of_doubt(file, cost);
+    return cost;
+  }
+
   void note(std::string name, std::string value, std::string source, bool assumed = false) {
     stated_.figures.push_back({std::move(name), std::move(value), std::move(source), assumed});
   }
@@ -78,7 +119,6 @@ class CostReader {
     model.local_seconds = stated("--local-latency", options_.local_latency, parse_seconds);
     model.local_joules = stated("--local-energy", options_.local_energy, parse_joules);
     if (!options_.local.empty()) {
-      local_ = read_result(options_.local, options_.net);
       const std::string what = fmt::format("{}: {}", options_.local, local_.what);
       if (!model.local_seconds && local_.seconds) {
         model.local_seconds = local_.seconds;
@@ -98,6 +138,7 @@ class CostReader {
       latency_source =
           fmt::format("{}: {}, {}", here, cost.what, cost.doubt.empty() ? "VALID" : "INVALID");
     }
+    if (!model.local_seconds && run_.awaited) model.local_seconds = 0;
     if (!model.local_seconds) {
       throw bad_input(
           "--local-latency: costs need that of the local model; give it, or --local=RESULT.json of "
@@ -122,8 +163,7 @@ class CostReader {
   }
 
   void read_network() {
-    const NetworkPreset* preset =
-        options_.network.empty() ? nullptr : &network_preset(options_.network);
+    const NetworkPreset* const preset = this->preset();
     Link& link = stated_.model.link;
     if (preset != nullptr) link = preset->link;
     const bool both = !options_.bandwidth.empty();
@@ -179,7 +219,7 @@ class CostReader {
     } else if (run_.input_bytes > 0) {
       model.upload_bytes = static_cast<double>(run_.input_bytes);
       note("upload", fmt::format("{} bytes", run_.input_bytes), "the image, 8 bits a channel");
-    } else {
+    } else if (!run_.awaited) {
       throw bad_input(
           "--upload: costs need the size of what is sent; give 3072bytes for a raw CIFAR-10 image, "
           "150528bytes for 224x224, or that of your JPEGs");
@@ -195,9 +235,8 @@ class CostReader {
     std::string source = "--server-latency";
     model.server_seconds = stated("--server-latency", options_.server_latency, parse_seconds);
     if (!model.server_seconds && !options_.server.empty()) {
-      const MeasuredCost server = read_result(options_.server, false);
-      model.server_seconds = server.seconds;
-      source = fmt::format("{}: {}", options_.server, server.what);
+      model.server_seconds = server_.seconds;
+      source = fmt::format("{}: {}", options_.server, server_.what);
     }
     if (!model.server_seconds) {
       throw bad_input(
@@ -213,10 +252,6 @@ class CostReader {
 
   void read_idle_power() {
     CostModel& model = stated_.model;
-    if (options_.net && !options_.idle_power.empty()) {
-      throw bad_input(
-          "--idle-power: with --net energy is counted above idle; leave one of them out");
-    }
     if (const auto watts = stated("--idle-power", options_.idle_power, parse_watts)) {
       model.idle_watts = watts;
       note("idle power", watts_text(*watts), "--idle-power");
@@ -232,38 +267,32 @@ class CostReader {
   const SweepOptions& options_;
   const RunFacts& run_;
   MeasuredCost local_;
+  MeasuredCost server_;
   StatedCosts stated_;
 };
 
-Objective stated_objective(const SweepOptions& options, const Wishes& wishes, const Costs& costs) {
-  const std::string& text = options.minimize;
+/// Nothing where --minimize was not given.
+std::optional<Objective> stated_objective(const std::string& text) {
+  if (text.empty()) return std::nullopt;
   if (text == "latency") return Objective::kSeconds;
   if (text == "energy") return Objective::kJoules;
   if (text == "offload") return Objective::kShare;
-  if (!text.empty()) {
-    throw bad_input(fmt::format("--minimize={}: give latency, energy or offload", text));
-  }
-  if (!wishes.min_accuracy) return Objective::kAccuracy;
-  return costs.seconds ? Objective::kSeconds : Objective::kShare;
+  throw bad_input(fmt::format("--minimize={}: give latency, energy or offload", text));
 }
 
-}  // namespace
-
-StatedCosts stated_costs(const SweepOptions& options, const RunFacts& run) {
-  if (!states_costs(options)) return {};
-  return CostReader(options, run).read();
+Wishes stated_bounds(const SweepOptions& options) {
+  return {.max_seconds = stated("--max-latency", options.max_latency, parse_seconds),
+          .max_joules = stated("--max-energy", options.max_energy, parse_joules),
+          .max_share = stated("--max-offload", options.max_offload, parse_share),
+          .min_accuracy = stated("--min-accuracy", options.min_accuracy, parse_share)};
 }
 
-Wishes stated_wishes(const SweepOptions& options, const Costs& costs) {
-  Wishes wishes{.max_seconds = stated("--max-latency", options.max_latency, parse_seconds),
-                .max_joules = stated("--max-energy", options.max_energy, parse_joules),
-                .max_share = stated("--max-offload", options.max_offload, parse_share),
-                .min_accuracy = stated("--min-accuracy", options.min_accuracy, parse_share)};
-  wishes.objective = stated_objective(options, wishes, costs);
+void require_known(const Wishes& wishes, const Costs& costs) {
   const bool by_latency = wishes.max_seconds || wishes.objective == Objective::kSeconds;
   if (by_latency && !costs.seconds) {
     throw bad_input(fmt::format(
-        "{}: latency is not known; give --local-latency, --network, --upload and --server-latency",
+        "{}: latency is not known; give --network and --server-latency, and with --scores "
+        "--local-latency and --upload",
         wishes.max_seconds ? "--max-latency" : "--minimize=latency"));
   }
   const bool by_energy = wishes.max_joules || wishes.objective == Objective::kJoules;
@@ -273,7 +302,20 @@ Wishes stated_wishes(const SweepOptions& options, const Costs& costs) {
                     "of `measurements --energy --json`",
                     wishes.max_joules ? "--max-energy" : "--minimize=energy"));
   }
-  return wishes;
+}
+
+}  // namespace
+
+StatedTerms stated_terms(const SweepOptions& options, const RunFacts& run) {
+  StatedTerms terms{.costs = {}, .wishes = stated_bounds(options)};
+  const std::optional<Objective> objective = stated_objective(options.minimize);
+  if (states_costs(options)) terms.costs = CostReader(options, run).read();
+  const Costs& costs = terms.costs.costs;
+  const Objective cheapest = costs.seconds ? Objective::kSeconds : Objective::kShare;
+  terms.wishes.objective =
+      objective.value_or(terms.wishes.min_accuracy ? cheapest : Objective::kAccuracy);
+  require_known(terms.wishes, costs);
+  return terms;
 }
 
 }  // namespace hedge::cli

@@ -9,7 +9,9 @@
 #include <optional>
 #include <utility>
 
+#include "base/naming.h"
 #include "base/text.h"
+#include "cli/flags.h"
 #include "cli/record_scores.h"
 #include "cli/sweep_report.h"
 #include "hedge/error.h"
@@ -62,13 +64,7 @@ std::vector<Rule> stated_rules(const SweepOptions& options) {
   if (options.decisions.empty()) return {score_rules().begin(), score_rules().end()};
   std::vector<Rule> rules;
   for (const std::string& name : split(options.decisions, ',')) {
-    const Rule rule = rule_named(name);
-    const auto all = score_rules();
-    if (std::find(all.begin(), all.end(), rule) == all.end()) {
-      throw bad_input(
-          fmt::format("--decisions={}: {} has no threshold; it is a bound, always shown",
-                      options.decisions, name));
-    }
+    const Rule rule = naming("--decisions", [&] { return score_rule_named(name); });
     if (std::find(rules.begin(), rules.end(), rule) == rules.end()) rules.push_back(rule);
   }
   return rules;
@@ -121,14 +117,19 @@ std::vector<ScoreFeatures> features_of(const RecordedScores& scores, ScoreKind k
   return features;
 }
 
-/// Throws bad_input where the decisions cannot be had.
-void rank_all(const SweepOptions& options, const ScoredImages& images, SweepData& data) {
-  data.images = images.images();
+/// What is known of the images before their scores are. Throws bad_input where the decisions cannot
+/// be had.
+std::vector<NamedDecision> decisions_for(const SweepOptions& options, const ScoredImages& images,
+                                         SweepData& data) {
   data.classes = images.classes();
   data.kind = images.kind;
   data.kind_told = images.kind_told;
   data.source = images.source;
-  std::vector<NamedDecision> decisions = choose_decisions(options, images, data);
+  return choose_decisions(options, images, data);
+}
+
+void rank_all(std::vector<NamedDecision> decisions, const ScoredImages& images, SweepData& data) {
+  data.images = images.images();
   // Once for each temperature; nearly always that is once.
   std::stable_sort(decisions.begin(), decisions.end(), [](const auto& a, const auto& b) {
     return a.decision.temperature < b.decision.temperature;
@@ -146,33 +147,56 @@ void rank_all(const SweepOptions& options, const ScoredImages& images, SweepData
   }
 }
 
-SweepData run_model(const Program& program, const SweepOptions& options) {
-  const std::string iterations = options.iterations.empty() ? "all" : options.iterations;
-  ModelScores recorded =
-      record_scores(program, options.model, iterations, options.recorded.server_labels);
-  SweepData data{.model = recorded.name,
-                 .run = {std::move(recorded.run), recorded.input_bytes},
-                 .complete = recorded.complete};
-  rank_all(options, recorded.images, data);
+void require_folds(int folds, std::size_t images) {
+  if (static_cast<std::size_t>(folds) <= images) return;
+  throw bad_input(
+      fmt::format("--folds={}: more than the {} images; --folds=0 does without", folds, images));
+}
+
+SweepData run_model(const Program& program, const SweepOptions& options, int folds) {
+  SweepData data;
+  std::vector<NamedDecision> decisions;
+  const auto before = [&](const ModelScores& known) {
+    require_folds(folds, known.images.server.size());
+    data.model = known.name;
+    decisions = decisions_for(options, known.images, data);
+  };
+  ModelScores recorded = record_scores(program, options.model, options.iterations,
+                                       options.recorded.server_labels, before);
+  data.run = {std::move(recorded.run), recorded.input_bytes};
+  data.complete = recorded.complete;
+  rank_all(std::move(decisions), recorded.images, data);
   return data;
 }
 
 }  // namespace
 
-SweepData read_sweep_data(const Program& program, const SweepOptions& options) {
+StatedTerms check_sweep_flags(const SweepOptions& options) {
   const ScoredImagesOptions& recorded = options.recorded;
-  if (recorded.scores.empty() == options.model.model.empty()) {
+  const bool runs = !options.model.model.empty();
+  if (recorded.scores.empty() != runs) {
     throw bad_input("give either --scores=FILE with --labels=FILE, or --model=ENGINE to run here");
   }
-  if (!options.model.model.empty()) {
-    if (!recorded.logits && !recorded.softmax) return run_model(program, options);
+  if (runs && (recorded.logits || recorded.softmax)) {
     throw bad_input("--logits, --softmax: say what is in --scores=FILE; the model knows its own");
   }
-  if (recorded.server_labels.empty()) {
+  if (!runs && recorded.server_labels.empty()) {
     throw bad_input("--server-labels: give the server's classes, one a line for each image");
   }
+  (void)parse_iterations(options.iterations, 1);
+  (void)stated_rules(options);
+  SweepData unused;
+  if (!options.coefficients.empty()) (void)parse_coefficients(options.coefficients, unused);
+  for (const std::string& path : options.decision_files) (void)read_decision(path);
+  return stated_terms(options, {.awaited = runs});
+}
+
+SweepData read_sweep_data(const Program& program, const SweepOptions& options, int folds) {
+  if (!options.model.model.empty()) return run_model(program, options, folds);
+  const ScoredImages images = read_scored_images(options.recorded, options.model.labels);
+  require_folds(folds, images.images());
   SweepData data;
-  rank_all(options, read_scored_images(recorded, options.model.labels), data);
+  rank_all(decisions_for(options, images, data), images, data);
   return data;
 }
 

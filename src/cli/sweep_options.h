@@ -20,7 +20,7 @@ namespace hedge::cli {
 struct SweepOptions {
   ModelOptions model;  ///< Its `labels` are --labels.
   ScoredImagesOptions recorded;
-  std::string iterations;  ///< Of --model; empty: every image.
+  std::string iterations = "all";  ///< Of --model.
 
   std::string decisions;  ///< Empty: all that there are.
   std::vector<std::string> decision_files;
@@ -84,13 +84,17 @@ struct StatedCosts {
 struct RunFacts {
   std::optional<Result> result{};  ///< Absent: none ran here.
   std::size_t input_bytes = 0;     ///< 0: unknown.
+  bool awaited = false;            ///< Both are to come, so they are not missing.
 };
 
-/// Throws bad_input naming the flag: a figure that is missing or no quantity, a result file that
-/// cannot be read.
-[[nodiscard]] StatedCosts stated_costs(const SweepOptions& options, const RunFacts& run);
+struct StatedTerms {
+  StatedCosts costs;
+  Wishes wishes;
+};
 
-/// Throws bad_input naming the flag; also where a bound is on a cost that is not known.
-[[nodiscard]] Wishes stated_wishes(const SweepOptions& options, const Costs& costs);
+/// Throws bad_input naming the flag: first of what is given and wrong (no quantity, no preset, a
+/// result file that cannot be read), then of what is missing, last of a bound on a cost that is not
+/// known. With a run that is awaited the costs say which there will be, not how large they are.
+[[nodiscard]] StatedTerms stated_terms(const SweepOptions& options, const RunFacts& run);
 
 }  // namespace hedge::cli

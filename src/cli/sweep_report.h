@@ -31,8 +31,14 @@ struct SweepData {
   bool complete = true;  ///< False where Ctrl-C cut the recording short.
 };
 
-/// Reads --scores and its labels, or runs --model. Throws bad_input naming file or flag.
-[[nodiscard]] SweepData read_sweep_data(const Program& program, const SweepOptions& options);
+/// Whatever is wrong with the flags and the small files that they name, before anything is read or
+/// run. Throws bad_input naming the flag.
+[[nodiscard]] StatedTerms check_sweep_flags(const SweepOptions& options);
+
+/// Reads --scores and its labels, or runs --model. Throws bad_input naming file or flag, of
+/// decisions that do not suit the model before it is run.
+[[nodiscard]] SweepData read_sweep_data(const Program& program, const SweepOptions& options,
+                                        int folds);
 
 /// All that a sweep found.
 struct SweepReport {

@@ -82,10 +82,13 @@ std::string point_text(const OperatingPoint& point) {
 std::string sweep_data_lines(const SweepReport& report) {
   const SweepData& data = report.data;
   const Outcomes& outcomes = data.outcomes;
-  std::string text =
-      fmt::format("scores     {}: {} images, {} classes, {}{}\n", data.source, data.images,
-                  data.classes, name_of(data.kind),
-                  data.kind_told ? "" : " by their values (--logits or --softmax states it)");
+  std::string text = fmt::format("scores     {}: {} images, {} classes, {}{}\n", data.source,
+                                 data.images, data.classes, name_of(data.kind),
+                                 data.kind_told ? ""
+                                 : data.kind == ScoreKind::kSoftmax
+                                     ? ", as each row sums to 1 (else give --logits)"
+                                     : ", as rows do not sum to 1 (else give "
+                                       "--softmax)");
   text +=
       fmt::format("right      local {}, server {}; the server alone {}, the local model alone {}\n",
                   percent(fraction(outcomes.local_correct, data.images)),

@@ -95,8 +95,8 @@ std::unique_ptr<Dataset> open_arrays(const std::string& files, const fs::path& l
   }
   if (files.empty() || (comma == std::string::npos) == labels.empty()) {
     throw bad_input(fmt::format(
-        "--dataset=npy:{}: give the arrays of images and labels, as npy:X.npy,Y.npy, or npy:X.npy "
-        "with --labels=FILE",
+        "--dataset=npy:{}: give the arrays of images and labels, as npy:X.npy,Y.npy, or, to run "
+        "a model, npy:X.npy with `--labels=FILE`",
         files));
   }
   if (comma == std::string::npos) return open_npy(files, labels);

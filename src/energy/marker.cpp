@@ -141,15 +141,15 @@ Place best_place(const Integrals& integrals, const Pattern& pattern, double from
 
 MarkerMatch find_marker(const PowerRecording& recording, std::span<const LoadSegment> segments,
                         const std::string& name) {
-  if (segments.empty()) throw bad_input("the load drew no marker; give --marker");
+  if (segments.empty()) throw bad_input("the load drew no marker; measure with `--marker=auto`");
   const std::span<const PowerSample> samples = recording.samples;
   const Pattern pattern = pattern_of(segments);
   const double interval = usual_interval(samples);
   const double length = Integrals::seconds(samples.front().time_ns, samples.back().time_ns);
   if (interval > pattern.chip / 2) {
     throw bad_input(fmt::format(
-        "{}: samples {:.3g} s apart do not show chips of {:.3g} s; give --marker={:.3g}s", name,
-        interval, pattern.chip, 2.5 * interval));
+        "{}: samples {:.3g} s apart do not show chips of {:.3g} s; measure with `--marker={:.3g}s`",
+        name, interval, pattern.chip, 2.5 * interval));
   }
   if (length < pattern.length) {
     throw bad_input(
@@ -172,10 +172,10 @@ MarkerMatch find_marker(const PowerRecording& recording, std::span<const LoadSeg
                                  std::min(centre + step, last), step / 16);
   if (finer.correlation > best.correlation) best = finer;
   if (best.correlation < kLeastCorrelation) {
-    throw bad_input(
-        fmt::format("{}: the marker of the load is not in it (best correlation {:.2f}); was the "
-                    "meter on this machine and running? a longer --marker helps",
-                    name, best.correlation));
+    throw bad_input(fmt::format(
+        "{}: the marker of the load is not in it (best correlation {:.2f}); was the "
+        "meter on this machine and running? a longer one (`measurements --marker`) helps",
+        name, best.correlation));
   }
   if (runner_up > kMostOfRunnerUp * best.correlation) {
     throw bad_input(fmt::format(

@@ -72,8 +72,32 @@ MeterChoice open_best(const MeterOptions& options) {
 void require_known(const std::string& name) {
   const std::vector<std::string> names = meter_names();
   if (std::find(names.begin(), names.end(), name) != names.end()) return;
-  throw bad_input(fmt::format("no meter '{}'{}; there are {}, csv:FILE and none", name,
+  throw bad_input(fmt::format("no meter '{}'{}; there are {}, rapl+nvml, csv:FILE and none", name,
                               did_you_mean(name, names), fmt::join(names, ", ")));
+}
+
+/// Only these see parts of a machine that the other does not.
+void require_joinable(const std::string& part, const std::string& name) {
+  if (part == "rapl" || part == "nvml") return;
+  if (part == "ina3221" || part == "battery") {
+    throw bad_input(
+        fmt::format("meter {} in '{}' sees what the others see too; name it alone", part, name));
+  }
+  throw bad_input(fmt::format("'{}' cannot be joined with others; rapl+nvml can", part));
+}
+
+/// Which of them are missing, and which is not.
+std::string missing_parts(const std::vector<MeterProbe>& probes,
+                          const std::vector<std::string>& names) {
+  if (names.size() == 1) return fmt::format("{}: {}", names[0], probes[0].reason);
+  std::string text;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    text += fmt::format("{}{}: {}", i == 0 ? "" : "; ", names[i],
+                        probes[i].meter     ? "is there, alone"
+                        : probes[i].present ? probes[i].reason
+                                            : "not there");
+  }
+  return text;
 }
 
 }  // namespace
@@ -97,13 +121,10 @@ void require_meter_name(const std::string& name) {
   if (name == "auto") return;
   const std::vector<std::string> parts = split(name, '+');
   for (auto part = parts.begin(); part != parts.end(); ++part) {
+    if (parts.size() > 1) require_joinable(*part, name);
     require_known(*part);
     if (std::find(parts.begin(), part, *part) != part) {
       throw bad_input(fmt::format("meter {} is named twice in '{}'", *part, name));
-    }
-    if (parts.size() > 1 && (*part == "ina3221" || *part == "battery")) {
-      throw bad_input(
-          fmt::format("meter {} in '{}' sees what the others see too; name it alone", *part, name));
     }
   }
 }
@@ -111,12 +132,15 @@ void require_meter_name(const std::string& name) {
 MeterChoice open_meter(const std::string& name, const MeterOptions& options) {
   require_meter_name(name);
   if (name == "auto") return open_best(options);
-  std::vector<std::unique_ptr<PowerMeter>> meters;
-  for (const std::string& part : split(name, '+')) {
-    MeterProbe result = probe(part, options);
-    if (!result.meter) return {nullptr, fmt::format("{}: {}", part, result.reason)};
-    meters.push_back(std::move(result.meter));
+  const std::vector<std::string> parts = split(name, '+');
+  std::vector<MeterProbe> probes;
+  for (const std::string& part : parts) probes.push_back(probe(part, options));
+  const auto there = [](const MeterProbe& each) { return each.meter != nullptr; };
+  if (!std::all_of(probes.begin(), probes.end(), there)) {
+    return {nullptr, missing_parts(probes, parts)};
   }
+  std::vector<std::unique_ptr<PowerMeter>> meters;
+  for (MeterProbe& each : probes) meters.push_back(std::move(each.meter));
   if (meters.size() == 1) return {std::move(meters.front()), ""};
   return {std::make_unique<CombinedMeter>(std::move(meters)), ""};
 }

@@ -169,7 +169,8 @@ void set_batch(Graph& graph, std::int64_t batch) {
     graph.value(input.value).type.shape.at(static_cast<std::size_t>(axis)) = batch;
   }
   const std::string advice = fmt::format(
-      "the model cannot be run with batch {} as it stands; build one with --engine_batch_size={}",
+      "the model cannot be run with batch {} as it stands; build one with `build_engine "
+      "--engine_batch_size={}`",
       batch, batch);
   try {
     infer_shapes(graph);

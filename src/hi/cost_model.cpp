@@ -61,7 +61,7 @@ MeasuredCost measured_cost(std::span<const Result> results, const std::string& s
   if (single == results.end()) {
     throw bad_input(
         fmt::format("{}: no result with batch 1; hierarchical inference asks image by image, so "
-                    "measure with --batch=1",
+                    "measure such (`measurements --batch=1`)",
                     source));
   }
   MeasuredCost cost{.what = description(*single)};

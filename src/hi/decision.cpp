@@ -11,6 +11,7 @@
 
 #include "base/named_values.h"
 #include "base/random.h"
+#include "base/text.h"
 #include "hedge/error.h"
 
 namespace hedge {
@@ -87,6 +88,15 @@ std::span<const Rule> score_rules() noexcept {
 bool has_threshold(Rule rule) noexcept {
   const auto rules = score_rules();
   return std::find(rules.begin(), rules.end(), rule) != rules.end();
+}
+
+Rule score_rule_named(std::string_view name) {
+  const std::optional<Rule> rule = find_rule(name);
+  if (rule && has_threshold(*rule)) return *rule;
+  std::vector<std::string> names;
+  for (const Rule each : score_rules()) names.emplace_back(name_of(each));
+  if (rule) throw bad_input(fmt::format("{} has no threshold; {} have", name, join_words(names)));
+  throw no_such_name("decision", name, names);
 }
 
 double value_of(Feature feature, const ScoreFeatures& features) noexcept {

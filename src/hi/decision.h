@@ -39,6 +39,8 @@ enum class Rule : std::uint8_t {
 /// The rules that look at scores and have a threshold.
 [[nodiscard]] std::span<const Rule> score_rules() noexcept;
 [[nodiscard]] bool has_threshold(Rule rule) noexcept;
+/// One of score_rules(). Throws bad_input that names these alone.
+[[nodiscard]] Rule score_rule_named(std::string_view name);
 
 [[nodiscard]] double value_of(Feature feature, const ScoreFeatures& features) noexcept;
 

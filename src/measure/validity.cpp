@@ -69,14 +69,14 @@ std::string level_text(const Regimes& regimes, const char* unit) {
   return text + (segments.size() > kMost ? ", ..." : "");
 }
 
-void judge_regimes(const Regimes& regimes, const char* unit, const std::string& longer,
+void judge_regimes(const Regimes& regimes, const char* unit, const RunEvidence& evidence,
                    Reasons& reasons) {
   const char* const advice =
       "lock the clocks (governor performance, turbo off, jetson_clocks), let the device cool, stop "
       "other programs";
   if (!regimes.judged) {
     reasons.push_back(fmt::format("below {} samples nobody can say whether the level held; {}",
-                                  kFewestToJudge, longer));
+                                  kFewestToJudge, evidence.longer));
   }
   if (regimes.segments.size() > 1) {
     const auto largest = std::max_element(
@@ -90,10 +90,8 @@ void judge_regimes(const Regimes& regimes, const char* unit, const std::string& 
                     level_text(regimes, unit), advice));
   }
   if (regimes.drift) {
-    reasons.push_back(
-        fmt::format("the level drifted by {:+.1f} % from begin to end; warm up longer "
-                    "(--warmup=30s), {}",
-                    100 * *regimes.drift, advice));
+    reasons.push_back(fmt::format("the level drifted by {:+.1f} % from begin to end; {}, {}",
+                                  100 * *regimes.drift, evidence.warmer, advice));
   }
 }
 
@@ -178,13 +176,13 @@ Validity judge(const RunEvidence& evidence) {
   if (evidence.loop) judge_loop(*evidence.loop, evidence.longer, reasons);
   if (evidence.regimes) {
     judge_regimes(*evidence.regimes, evidence.loop && !evidence.summary ? "stretch" : "sample",
-                  evidence.longer, reasons);
+                  evidence, reasons);
   }
   if (evidence.warm_up && evidence.warm_up->settled == false) {
     reasons.push_back(fmt::format(
-        "not steady after {} warm-up runs in {:.1f} s; warm up longer (--warmup=30s), "
-        "lock the clocks, stop other programs",
-        evidence.warm_up->runs, static_cast<double>(evidence.warm_up->duration_ns) * 1e-9));
+        "not steady after {} warm-up runs in {:.1f} s; {}, lock the clocks, stop other programs",
+        evidence.warm_up->runs, static_cast<double>(evidence.warm_up->duration_ns) * 1e-9,
+        evidence.warmer));
   }
   judge_timing(evidence, reasons);
   judge_goal(evidence, reasons);

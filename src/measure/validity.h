@@ -62,8 +62,9 @@ struct RunEvidence {
   std::optional<PercentileGoal> goal;
   bool cut_short = false;  ///< By Ctrl-C.
   std::optional<PacedEvidence> paced;
-  std::vector<std::string> serious_conditions;  ///< Severity::kSerious, each with advice.
-  std::string longer = "raise --iterations";    ///< How this run is made to tell more.
+  std::vector<std::string> serious_conditions;           ///< Severity::kSerious, each with advice.
+  std::string longer = "raise --iterations";             ///< How this run is made to tell more.
+  std::string warmer = "warm up longer (--warmup=30s)";  ///< How it is made to begin steady.
 };
 
 /// All of it but `goal` and `paced`, of samples and a loop, either of which may be empty.

@@ -165,7 +165,7 @@ void require_tensors(const CalibrationCache& cache, std::span<const std::string>
   if (missing.empty()) return;
   throw bad_input(fmt::format(
       "the calibration cache has no scale for {} of {} tensors: {}; it is of another model, or of "
-      "another build of it: delete it, or name another with --calib_cache",
+      "another build of it: delete it, or name another (`build_engine --calib_cache`)",
       missing.size(), tensors.size(), list_names(missing)));
 }
 

@@ -4,7 +4,6 @@ HEDGE_BUILD is the build folder, HEDGE_SOURCE the checkout."""
 import math
 import os
 import shutil
-import tempfile
 import threading
 import time
 import unittest
@@ -28,17 +27,13 @@ def arg_max(row):
 class EarlyExit(ProgramTest):
     @classmethod
     def setUpClass(cls):
-        cls.root = tempfile.mkdtemp()
+        super().setUpClass()
         cls.data = os.path.join(cls.root, "data")
         assert call("hedge", "make-data", "shapes", cls.data, "--images=1000").returncode == 0
         cls.engine = cls.path("EE_resnet20w_shapes_fp32.engine")
         built = cls.build(DEMO, f"--engine={cls.engine}")
         assert built.returncode == 0, built.stderr
         cls.built = built.stdout
-
-    @classmethod
-    def tearDownClass(cls):
-        shutil.rmtree(cls.root)
 
     @classmethod
     def path(cls, name):

@@ -5,7 +5,6 @@ import datetime
 import json
 import os
 import pty
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +13,7 @@ import threading
 import time
 import unittest
 
-from support import BUILD, DEMO, SANITIZED, ProgramTest
+from support import BUILD, DEMO, SANITIZED, ProgramTest, build_demo
 
 RAPL = "sys/class/powercap/intel-rapl:0"
 RANGE_UJ = 262143328850
@@ -55,18 +54,9 @@ class Counter:
 class Energy(ProgramTest):
     @classmethod
     def setUpClass(cls):
-        cls.root = tempfile.mkdtemp()
+        super().setUpClass()
         os.chmod(cls.root, 0o755)
-        cls.data = os.path.join(cls.root, "data")
-        cls.engine = os.path.join(cls.root, "resnet8_shapes_fp32.engine")
-        for arguments in (("hedge", "make-data", "shapes", cls.data),
-                          ("build_engine", f"--onnx={DEMO}", f"--engine={cls.engine}", "--backend=null")):
-            subprocess.run([os.path.join(BUILD, arguments[0]), *arguments[1:]], check=True,
-                           capture_output=True)
-
-    @classmethod
-    def tearDownClass(cls):
-        shutil.rmtree(cls.root)
+        cls.data, cls.engine = build_demo(cls.root, "--backend=null")
 
     def setUp(self):
         self.machine = tempfile.mkdtemp(dir=self.root)
@@ -337,7 +327,8 @@ class Energy(ProgramTest):
     # ---- no meter
 
     def test_without_a_meter_the_run_goes_on(self):
-        for arguments, names in (((), "INA3221"), (("--meter=nvml",), "libnvidia-ml")):
+        for arguments, names in (((), "INA3221"), (("--meter=nvml",), "libnvidia-ml"),
+                                 (("--meter=rapl+nvml",), "rapl: not there; nvml: not there")):
             with self.subTest(arguments=arguments):
                 result, done = self.result("--iterations=1000", *arguments)
                 self.assertIn("warning: no meter", done.stderr)
@@ -375,6 +366,7 @@ class Energy(ProgramTest):
 
     def test_usage(self):
         for arguments, *words in ((["--meter=wattmeter"], "no meter 'wattmeter'", "rapl"),
+                                  (["--meter=rapl+foo"], "--meter=rapl+foo", "rapl+nvml can"),
                                   (["--meter=csv:"], "csv:FILE"),
                                   (["--meter=csv:/nonexistent/p.csv"], "no folder"),
                                   (["--idle=2"], "--idle=2", "30s"),
@@ -386,7 +378,7 @@ class Energy(ProgramTest):
             with self.subTest(arguments=arguments):
                 self.refused(self.measure(*arguments), *words)
         self.refused(self.call("measurements", f"--model={self.engine}", "--idle=1s"), "--energy")
-        self.refused(self.call("LogisticRegression", "10", "latency", "--meter=rapl"), "--energy")
+        self.refused(self.call("LogisticRegression", "10", "latency", "--meter=rapl"), "LogisticRegression 10 energy")
 
     # ---- an external meter
 

@@ -2,11 +2,9 @@
 """Flags about how a GPU runs a model, where there is none. HEDGE_BUILD is the build folder,
 HEDGE_SOURCE the checkout."""
 import os
-import shutil
-import tempfile
 import unittest
 
-from support import DEMO, ProgramTest, call, read_json
+from support import DEMO, ProgramTest, build_demo, call, read_json
 
 FLAGS = ["--wait=spin", "--memory=pinned", "--no-cuda-graph"]
 
@@ -14,19 +12,8 @@ FLAGS = ["--wait=spin", "--memory=pinned", "--no-cuda-graph"]
 class GpuFlags(ProgramTest):
     @classmethod
     def setUpClass(cls):
-        cls.root = tempfile.mkdtemp()
-        cls.data = os.path.join(cls.root, "data")
-        cls.engine = os.path.join(cls.root, "resnet8_shapes_fp32.engine")
-        for arguments in (["hedge", "make-data", "shapes", cls.data],
-                          ["build_engine", f"--onnx={DEMO}", f"--engine={cls.engine}",
-                           "--backend=cpu", "--builderOptimizationLevel=0",
-                           "--timing_cache=" + os.path.join(cls.root, "timing.cache")]):
-            done = call(*arguments)
-            assert done.returncode == 0, done.stderr
-
-    @classmethod
-    def tearDownClass(cls):
-        shutil.rmtree(cls.root)
+        super().setUpClass()
+        cls.data, cls.engine = build_demo(cls.root, "--backend=cpu", "--builderOptimizationLevel=0")
 
     def model(self, *arguments, model=None):
         return [f"--model={model or self.engine}", f"--data={self.data}", *arguments]

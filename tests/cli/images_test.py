@@ -6,7 +6,6 @@ import os
 import shutil
 import struct
 import subprocess
-import tempfile
 import unittest
 
 from onnx_writer import field, node
@@ -48,7 +47,7 @@ def mean_red_net(edge):
 class Images(ProgramTest):
     @classmethod
     def setUpClass(cls):
-        cls.root = tempfile.mkdtemp()
+        super().setUpClass()
         cls.data = os.path.join(cls.root, "data")
         for arguments in (["hedge", "make-data", "shapes", cls.data],
                           ["build_engine", f"--onnx={DEMO}", "--engine=" + cls.path("demo_shapes.engine"),
@@ -62,10 +61,6 @@ class Images(ProgramTest):
             cls.put(f"own/{record[0]}/{i:03}.ppm", ppm(record[1:]))
         for edge in (224, 64):
             cls.put(f"red{edge}_imagenet.onnx", mean_red_net(edge))
-
-    @classmethod
-    def tearDownClass(cls):
-        shutil.rmtree(cls.root)
 
     @classmethod
     def path(cls, name):

@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
 
@@ -33,7 +32,7 @@ def read_lines(path):
 class Int8(ProgramTest):
     @classmethod
     def setUpClass(cls):
-        cls.root = tempfile.mkdtemp()
+        super().setUpClass()
         cls.data = os.path.join(cls.root, "data")
         assert call("hedge", "make-data", "shapes", cls.data).returncode == 0
         few = os.path.join(cls.root, "few")
@@ -45,10 +44,6 @@ class Int8(ProgramTest):
         cls.built = cls.build(f"--calib_cache={cls.cache}", f"--engine={cls.engine}",
                               "--json=" + cls.path("built.json"))
         assert cls.built.returncode == 0, cls.built.stderr
-
-    @classmethod
-    def tearDownClass(cls):
-        shutil.rmtree(cls.root)
 
     @classmethod
     def path(cls, name):

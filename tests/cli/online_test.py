@@ -14,7 +14,7 @@ import time
 import unittest
 import xml.etree.ElementTree
 
-BUILD = os.environ["HEDGE_BUILD"]
+from support import BUILD, ProgramTest
 IMAGES = 3000
 
 
@@ -23,10 +23,10 @@ def online(*arguments, **options):
                           capture_output=True, check=False, **options)
 
 
-class Online(unittest.TestCase):
+class Online(ProgramTest):
     @classmethod
     def setUpClass(cls):
-        cls.folder = tempfile.TemporaryDirectory()
+        super().setUpClass()
         draw = random.Random(1)
         scores, labels, server = [], [], []
         for _ in range(IMAGES):
@@ -44,12 +44,8 @@ class Online(unittest.TestCase):
         cls.labels, cls.server = labels, server
 
     @classmethod
-    def tearDownClass(cls):
-        cls.folder.cleanup()
-
-    @classmethod
     def path(cls, name):
-        return os.path.join(cls.folder.name, name)
+        return os.path.join(cls.root, name)
 
     @classmethod
     def write(cls, name, lines):
@@ -71,11 +67,8 @@ class Online(unittest.TestCase):
                            f"--labels={self.path('labels.txt')}", *arguments)
 
     def refused(self, done, *words):
-        self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
-        lines = done.stderr.splitlines()
-        self.assertEqual(len(lines), 1, done.stderr)
-        for word in words:
-            self.assertIn(word, lines[0])
+        super().refused(done, *words)
+        self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
 
     @staticmethod
     def policy(result, name):

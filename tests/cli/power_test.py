@@ -234,10 +234,22 @@ class Power(ProgramTest):
         self.assertFalse(self.board.exists("run/hedge"), "to look leaves nothing behind")
 
     def test_nothing_to_set(self):
-        for arguments in (["show"], ["set", "--governor=performance"], ["set", "--turbo=off"],
+        for arguments in (["set", "--governor=performance"], ["set", "--turbo=off"],
                           ["run", "--mode=7W", "--", "true"], ["run", "--lock-clocks", "--", "true"],
                           ["set", "--gpu-clocks=1000"], ["compare", "--", "true"]):
             self.refused(*arguments)
+
+    def test_show_says_what_is_absent(self):
+        json_file = os.path.join(self.board.root, "show.json")
+        shown = self.power("show", f"--json={json_file}")
+        lines = shown.stdout.splitlines()
+        self.assertEqual(len(lines), 1, shown.stdout)
+        self.assertTrue(lines[0].startswith("absent     CPU clocks and governors (no cpufreq"), lines[0])
+        self.assertTrue(lines[0].endswith("and power modes (no nvpmodel)"), lines[0])
+        self.assertEqual(len(json.loads(self.board.read("show.json"))["absent"]), 3)
+        self.board.desktop()
+        self.assertIn("absent     GPU clocks (neither devfreq nor nvidia-smi) and power modes (no nvpmodel)\n",
+                      self.power("show").stdout)
 
     # ---- set and restore
 

@@ -7,27 +7,18 @@ import shutil
 import signal
 import struct
 import subprocess
-import tempfile
 import time
 import unittest
 
 from onnx_writer import field, graph_input, node, onnx_model
-from support import BUILD, DEMO, SHARED, SOURCE, ProgramTest
+from support import BUILD, DEMO, SHARED, SOURCE, ProgramTest, build_demo
 
 
 class Programs(ProgramTest):
     @classmethod
     def setUpClass(cls):
-        cls.root = tempfile.mkdtemp()
-        cls.data = os.path.join(cls.root, "data")
-        cls.check_call("hedge", "make-data", "shapes", cls.data)
-        cls.engine = os.path.join(cls.root, "resnet8_shapes_fp32.engine")
-        cls.check_call("build_engine", f"--onnx={DEMO}", f"--engine={cls.engine}",
-                       "--timing_cache=" + os.path.join(cls.root, "timing.cache"))
-
-    @classmethod
-    def tearDownClass(cls):
-        shutil.rmtree(cls.root)
+        super().setUpClass()
+        cls.data, cls.engine = build_demo(cls.root)
 
     @staticmethod
     def call(name, *arguments, cwd=None):
@@ -118,6 +109,23 @@ class Programs(ProgramTest):
         result = json.loads(done.stdout)
         self.assertEqual(result["latency_us"]["scope"], "loop")
         self.assertIn(", amortised: ", done.stderr)
+
+    def test_errors_hold_no_raw_bytes(self):
+        path = os.path.join(self.root, "raw\x1b\udc93.json")
+        with open(path, "wb") as out:
+            out.write(b"{\x93\x1b[31m")
+        for arguments in (["hedge", "join", path, path], ["hedge", "compare", path, path],
+                          ["hedge", "sweep", f"--scores={path}", f"--labels={path}", f"--server-labels={path}",
+                           f"--decision-file={path}"]):
+            with self.subTest(arguments):
+                done = self.call(*arguments)  # Which reads UTF-8.
+                self.refused(done, "raw??.json", "last read: '{?'")
+                self.assertTrue(done.stderr.rstrip("\n").isprintable(), done.stderr)
+
+    def test_compare_refuses_files_of_two_kinds(self):
+        for pair in (["times.json", DEMO], [DEMO, "times.csv"]):
+            self.refused(self.call("hedge", "compare", *pair), next(p for p in pair if p != DEMO) + " is no model",
+                         DEMO + " is none of these")
 
     def test_compare_profile_info(self):
         os.environ["HEDGE_DATA"] = self.data

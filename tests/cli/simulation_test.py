@@ -7,40 +7,25 @@ import os
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 import unittest
 
-BUILD = os.environ["HEDGE_BUILD"]
-SOURCE = os.environ["HEDGE_SOURCE"]
-SHARED = os.path.join(SOURCE, "..", "shared")
-LOCAL = os.path.join(SOURCE, "models", "resnet8_shapes.onnx")
-STRONG = os.path.join(SOURCE, "models", "resnet20w_shapes.onnx")
+from support import BUILD, DEMO as LOCAL, SHARED, STRONG, ProgramTest, build_demo, call
 TOP1 = ("--decision=top1", "--threshold=0.8")
 
 
-class Simulation(unittest.TestCase):
+class Simulation(ProgramTest):
     @classmethod
     def setUpClass(cls):
-        cls.root = tempfile.mkdtemp()
-        cls.data = os.path.join(cls.root, "data")
-        cls.engine = os.path.join(cls.root, "resnet8_shapes_fp32.engine")
+        super().setUpClass()
+        cls.data, cls.engine = build_demo(cls.root)
         cls.labels = os.path.join(cls.root, "server.txt")
         cls.scores = os.path.join(cls.root, "local.csv")
-        for command in (["hedge", "make-data", "shapes", cls.data],
-                        ["build_engine", f"--onnx={LOCAL}", f"--engine={cls.engine}",
-                         "--timing_cache=" + os.path.join(cls.root, "timing.cache")],
-                        ["inference", f"--model={STRONG}", f"--data={cls.data}", f"--predictions={cls.labels}"],
-                        ["inference", f"--model={cls.engine}", f"--data={cls.data}", f"--scores={cls.scores}"]):
-            done = subprocess.run([os.path.join(BUILD, command[0]), *command[1:]], capture_output=True, text=True,
-                                  check=False)
+        for model, file in ((STRONG, f"--predictions={cls.labels}"), (cls.engine, f"--scores={cls.scores}")):
+            done = call("inference", f"--model={model}", f"--data={cls.data}", file)
             assert done.returncode == 0, done.stderr
         with open(os.path.join(cls.data, "shapes_test.bin"), "rb") as file:
             cls.truth = list(file.read()[::3073])
-
-    @classmethod
-    def tearDownClass(cls):
-        shutil.rmtree(cls.root)
 
     def command(self, *arguments, model=None, server=True):
         given = [f"--server-labels={self.labels}"] if server else []
@@ -57,10 +42,8 @@ class Simulation(unittest.TestCase):
 
     def refused(self, arguments, *words, **options):
         done = self.call(*arguments, **options)
-        self.assertEqual(done.returncode, 2, done.stderr)
+        super().refused(done, *words)
         self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
-        for word in words:
-            self.assertIn(word, done.stderr)
 
     def file(self, name, content):
         path = os.path.join(self.root, name)

@@ -10,7 +10,6 @@ import shutil
 import signal
 import struct
 import subprocess
-import tempfile
 import time
 import unittest
 import xml.etree.ElementTree
@@ -45,7 +44,7 @@ def confidences(logits):
 class Sweep(ProgramTest):
     @classmethod
     def setUpClass(cls):
-        cls.root = tempfile.mkdtemp()
+        super().setUpClass()
         rng = random.Random(5)
         cls.rows, cls.labels, cls.server = [], [], []
         for image in range(300):
@@ -63,10 +62,6 @@ class Sweep(ProgramTest):
         cls.server_file = cls.keep("server.txt", "".join(f"{c}\r\n" for c in cls.server))
         cls.base = (f"--scores={cls.scores}", f"--labels={cls.label_file}",
                     f"--server-labels={cls.server_file}")
-
-    @classmethod
-    def tearDownClass(cls):
-        shutil.rmtree(cls.root)
 
     @classmethod
     def keep(cls, name, text):
@@ -98,7 +93,9 @@ class Sweep(ProgramTest):
             return json.load(text)
 
     def refused(self, *arguments, words, status=2):
-        super().refused(self.call(*arguments), *words, status=status)
+        done = self.call(*arguments)
+        super().refused(done, *words, status=status)
+        return done
 
     def apply(self, decision, threshold):
         """Offloads and right answers, image by image."""
@@ -287,7 +284,7 @@ class Sweep(ProgramTest):
         base = (f"--scores={scores}", f"--labels={labels}", f"--server-labels={labels}", "--folds=0")
         done = self.succeed(*base)
         self.assertIn("energy: needs logits", done.stdout)
-        self.assertIn("softmax by their values", done.stdout)
+        self.assertIn("softmax, as each row sums to 1 (else give --logits)", done.stdout)
         self.refused(*base, "--decisions=energy", words=("--decisions", "logits"))
         self.assertEqual([d["name"] for d in self.result(*base, "--logits")["decisions"]],
                          ["top1", "margin", "entropy", "energy"])
@@ -346,6 +343,13 @@ class Sweep(ProgramTest):
         result = self.result(*arguments, *costs)
         self.assertEqual(result["all_local"]["correct"], result["all_server"]["correct"])
         self.assertLessEqual(abs(result["all_local"]["correct"] - 8949), 2)
+        # What does not suit the model, or the number of images, is told before it is run.
+        self.refused(*arguments, "--decisions=energy", words=("--decisions", "logits"))
+        self.refused(*arguments, "--folds=11", "--iterations=10", words=("--folds=11", "10 images"))
+        other = self.keep("four.json", json.dumps(
+            {"schema": "hedge.decision/1", "rule": "top1", "threshold": 0.5, "classes": 4}))
+        self.refused(*arguments, f"--decision-file={other}", words=("four.json", "4", "10"))
+        self.refused(*arguments[:2], *costs, words=("shapes_predictions.txt", "--server-labels"))
         # Where nothing is said they are looked for beside the images.
         shutil.copy(labels, os.path.join(data, "shapes_predictions.txt"))
         self.assertEqual(self.result(*arguments[:2], *costs)["all_server"], result["all_server"])
@@ -413,7 +417,9 @@ class Sweep(ProgramTest):
         self.refused(*self.base, f"--decision-file={other}", words=("other.json", "10", "4"))
         bound = self.keep("bound.json", json.dumps({"schema": "hedge.decision/1", "rule": "never"}))
         self.refused(*self.base, f"--decision-file={bound}", words=("bound.json", "never"))
-        self.refused(*self.base, "--decisions=top3", words=("top3", "logistic, top1"))
+        done = self.refused(*self.base, "--decisions=top3", words=("top3", "logistic, top1"))
+        for bound in ("always", "never", "random", "oracle"):
+            self.assertNotIn(bound, done.stderr)
         self.refused(*self.base, "--decisions=oracle", words=("oracle",))
         self.refused(*self.base, "--decisions=logistic", words=("--coefficients",))
         for text in ("1,2", "1,2,3,4", "1,2,x", "1,2,nan", "resnet9_cifar", "resnet18_imagenet_fp32"):
@@ -439,6 +445,35 @@ class Sweep(ProgramTest):
             self.refused(*self.base, f"--folds={folds}", words=("--folds=" + folds,))
         self.refused(*self.base, f"--csv={self.label_file}", words=("--labels", "--csv"))
         self.refused(*self.base, "--csv=/nonexistent/x.csv", words=("/nonexistent",))
+
+    def test_flags_are_checked_before_a_model_is_opened(self):
+        costs = ("--network=wifi", "--server-latency=4ms")
+        missing = self.path("missing.json")
+        for arguments, words in (
+                ((*costs[1:], "--network=wlan"), ("--network", "wlan", "wifi")),
+                ((*costs, "--send-power=1"), ("--send-power=1", "mW")),
+                ((*costs, "--max-latency=5"), ("--max-latency=5", "ms")),
+                ((*costs, "--max-energy=5mJ"), ("--max-energy", "not known")),
+                ((*costs, f"--server={missing}"), ("missing.json",)),
+                ((costs[0],), ("--server-latency",)),
+                ((costs[1],), ("--network",)),
+                (("--max-latency=5ms",), ("--max-latency", "--network and --server-latency")),
+                (("--minimize=cost",), ("--minimize=cost",)),
+                (("--min-accuracy=82",), ("--min-accuracy=82",)),
+                (("--decisions=top3",), ("top3", "logistic, top1, margin, entropy and energy")),
+                (("--coefficients=1,2",), ("--coefficients=1,2",)),
+                ((f"--decision-file={missing}",), ("missing.json",)),
+                (("--iterations=-1",), ("--iterations=-1",)),
+                (("--folds=1",), ("--folds=1",)),
+                (("--softmax",), ("--softmax", "model")),
+                (("--server-latency=4ms", "--network=wlan", "--max-latency=5"), ("--max-latency=5",))):
+            with self.subTest(arguments):
+                self.refused("--model=/nowhere/x.onnx", *arguments, words=words)
+
+    def test_what_is_wrong_comes_before_what_is_missing(self):
+        self.refused(*self.base, "--network=wlan", words=("--network", "wlan"))
+        self.refused(*self.base, "--network=wifi", "--server-latency=4", words=("--server-latency=4",))
+        self.refused(*self.base, "--local-latency=1ms", "--receive-power=x", words=("--receive-power=x",))
 
     def test_flags_of_a_run_beside_scores(self):
         for flag in ("--iterations=5", "--threads=2", "--int8", "--backend=cpu", "--wait=spin", "--decode-overlap"):

@@ -349,7 +349,23 @@ TEST(Meters, RefusesNamesThatAreNone) {
   }
   EXPECT_THROW((void)open_meter("", at(root)), Error);
   EXPECT_THROW((void)open_meter("rapl+rapl", at(root)), Error);
-  EXPECT_THROW((void)open_meter("rapl+battery", at(root)), Error);
+  for (const char* name : {"rapl+battery", "rapl+", "nvml+none", "rapl+auto"}) {
+    EXPECT_THROW((void)open_meter(name, at(root)), Error) << name;
+  }
+}
+
+TEST(Meters, OfSeveralEachThatIsMissingIsNamed) {
+  const FakeRoot root;
+  EXPECT_EQ(open_meter("rapl+nvml", at(root)).reason, "rapl: not there; nvml: not there");
+  root.write("sys/class/powercap/intel-rapl:0/name", "package-0\n");  // and no counter in it
+  const std::string reason = open_meter("nvml+rapl", at(root)).reason;
+  EXPECT_EQ(reason.find("nvml: not there; rapl: "), 0U) << reason;
+  EXPECT_EQ(reason.find("rapl: not there"), std::string::npos) << reason;
+  const FakeRoot other;
+  rapl_domain(other, "intel-rapl:0", "package-0", "1000000\n");
+  const MeterChoice choice = open_meter("rapl+nvml", at(other));
+  EXPECT_FALSE(choice.meter);
+  EXPECT_EQ(choice.reason, "rapl: is there, alone; nvml: not there");
 }
 
 }  // namespace

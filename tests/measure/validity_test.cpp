@@ -92,6 +92,8 @@ TEST(Judge, AWarmUpThatDidNotSettle) {
   warm_up.settled = false;
   evidence.warm_up = warm_up;
   expect_reason(evidence, {"not steady", "50", "10.0 s", "--warmup"});
+  evidence.warmer = "run it once more";  // Of a program without that flag.
+  expect_reason(evidence, {"not steady", "s; run it once more, lock"});
   evidence.warm_up->settled = std::nullopt;  // Nobody asked.
   expect_valid(evidence);
   evidence.warm_up->settled = true;
