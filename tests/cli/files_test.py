@@ -23,6 +23,7 @@ PROGRAMS = {
     "compare": (["A", "B", "--a", "--b"], ["--benchmark_out", "--json"], []),
     "export-qdq": (["--onnx", "--preprocess", "--dataset", *CALIBRATION], ["--out", "--json"],
                    ["--calib_cache"]),
+    "extract": (["FILE"], ["--out", "--json"], []),
     "fit": ([*MODEL, *SCORED], ["--out", "--diagram", "--json"], []),
     "inference": ([*MODEL, "--server-labels", "--exit-decision", "--net-decision"],
                   ["--predictions", "--scores", "--exit-scores", "--samples", "--benchmark_out",

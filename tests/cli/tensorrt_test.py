@@ -1,21 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tensorrt backend as a user meets it, on the doubles of TensorRT's libraries and of CUDA's runtime
-(tests/backends/tensorrt/double). HEDGE_BUILD is the build folder, HEDGE_SOURCE the checkout."""
+"""The tensorrt backend as a user meets it, on the doubles of TensorRT's libraries
+(tests/backends/tensorrt/double) and the emulated CUDA runtime. HEDGE_BUILD is the build folder, HEDGE_SOURCE the checkout."""
 import os
-import shutil
-import subprocess
-import tempfile
 import unittest
 
-BUILD = os.environ["HEDGE_BUILD"]
-SOURCE = os.environ["HEDGE_SOURCE"]
-DEMO = os.path.join(SOURCE, "models", "resnet8_shapes.onnx")
+import support
+from support import BUILD, DEMO, ProgramTest
+
 MODULES = os.path.join(BUILD, "tensorrt-double", "modules")
 
 
 def call(name, *arguments, cwd=None, **environment):
-    return subprocess.run([os.path.join(BUILD, name), *arguments], cwd=cwd, text=True, capture_output=True, check=False,
-                          env={**os.environ, "HEDGE_MODULE_PATH": MODULES, **environment})
+    return support.call(name, *arguments, cwd=cwd, env={**os.environ, "HEDGE_MODULE_PATH": MODULES, **environment})
 
 
 def read_bytes(path):
@@ -23,18 +19,14 @@ def read_bytes(path):
         return file.read()
 
 
-class TensorRt(unittest.TestCase):
+class TensorRt(ProgramTest):
     @classmethod
     def setUpClass(cls):
-        cls.root = tempfile.mkdtemp()
+        super().setUpClass()
         cls.data = os.path.join(cls.root, "data")
         assert call("hedge", "make-data", "shapes", cls.data, "--images=200").returncode == 0
         cls.engine = cls.path("resnet8_shapes_fp16.engine")
         cls.built = cls.build("--fp16", f"--engine={cls.engine}")
-
-    @classmethod
-    def tearDownClass(cls):
-        shutil.rmtree(cls.root)
 
     @classmethod
     def path(cls, name):
@@ -47,13 +39,6 @@ class TensorRt(unittest.TestCase):
     def succeeded(self, result):
         self.assertEqual(result.returncode, 0, result.stderr)
         return result
-
-    def refused(self, result, *words, status=2):
-        self.assertEqual(result.returncode, status, result.stderr)
-        error = [line for line in result.stderr.splitlines() if "error:" in line]
-        self.assertEqual(len(error), 1, result.stderr)
-        for word in words:
-            self.assertIn(word, error[0])
 
     def predictions(self, engine):
         out = self.path("predictions.txt")
