@@ -38,7 +38,8 @@ def jetson_linux(text):
 
 
 # Jetson Linux that a JetPack brings, newest first: NVIDIA's release notes.
-JETPACKS = (("38.", "7"), ("36.4.3", "6.2"), ("36.4", "6.1 or 6.2"), ("36.3", "6.0"), ("36.2", "6.0 DP"), ("35.", "5"), ("32.", "4"))
+JETPACKS = (("39.", "7"), ("38.", "7"), ("36.4.0", "6.1"), ("36.4.3", "6.2"), ("36.4.", "6.2 or later"), ("36.3.", "6.0"),
+            ("36.", "6"), ("35.", "5"), ("32.", "4"))
 
 
 def jetpack_of(linux):

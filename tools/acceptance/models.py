@@ -2,7 +2,7 @@
 """The models, and the variants in which each is built."""
 import os
 
-from .expected import sha256
+from .expected import SHAPES, sha256, test_set
 from .options import SOURCE
 
 DATASETS = ("cifar", "shapes", "imagenet")
@@ -34,6 +34,7 @@ class Model:
         own = os.path.join(work, "data")
         self.made = self.dataset == "shapes" and not os.path.exists(os.path.join(options.data, "shapes_test.bin"))
         self.data = own if self.made else options.data
+        self.test_set = SHAPES if self.made else test_set(self.dataset, options.data)
 
     def engine(self, work, backend, variant):
         """A folder a backend and variant: the names are the original's, MODEL_DATASET_PRECISION.engine."""

@@ -119,13 +119,17 @@ def _markdown(content):
     lines += _table(["question", "", "answer"], [[entry["question"], entry["verdict"], entry["answer"]]
                                                  for entry in content["questions"]])
     for verdict, title in ((FAIL, "Failed"), (DOUBTFUL, "Doubtful"), (SKIP, "Skipped")):
-        rows = [[step["name"], step.get("reason", ""), step.get("log", "")] for step in content["steps"]
-                if step["verdict"] == verdict]
-        if rows:
-            lines += ["", f"## {title}", "", *_table(["step", "why", "log"], rows)]
+        reasons = {}
+        for step in content["steps"]:
+            if step["verdict"] == verdict:
+                reasons.setdefault(step.get("reason", ""), []).append(step["name"])
+        if reasons:
+            lines += ["", f"## {title}", "", *_table(["why", "steps"], [[reason, ", ".join(names)]
+                                                                      for reason, names in reasons.items()])]
     lines += ["", "## All steps", ""]
-    lines += _table(["step", "", "", "s"], [[step["name"], step["verdict"], step.get("summary") or step.get("reason", ""),
-                                            f"{step['seconds']:.0f}"] for step in content["steps"]])
+    lines += _table(["step", "", "", "s", "log"], [[step["name"], step["verdict"], step.get("summary", ""),
+                                                   f"{step['seconds']:.0f}", step.get("log", "")]
+                                                  for step in content["steps"]])
     lines += ["", "## The board", "", "```json", json.dumps(found, indent=1), "```", ""]
     return "\n".join(lines)
 

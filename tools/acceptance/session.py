@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import sys
+import tempfile
 import time
 import traceback
 
@@ -122,7 +123,8 @@ class Session:
         running = Running(step, self)
         if os.path.exists(running.log):
             os.remove(running.log)
-        record = {"name": step.name, "title": step.title, "verdict": FAIL}
+        record = {"name": step.name, "title": step.title, "verdict": FAIL,
+                  "time_utc": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
         begin = time.monotonic()
         try:
             self.check_needs(step)
@@ -219,7 +221,6 @@ def main(options):
 
 
 def list_steps(options):
-    import tempfile
     with tempfile.TemporaryDirectory() as folder:
         options.out = folder
         session = Session(options)

@@ -96,8 +96,7 @@ def _agreement(running, first, second):
 
 def _known(running, model):
     """(right, of how many, by whom), or None."""
-    test_set = expected.test_set(model.dataset, model.data)
-    correct = expected.CORRECT.get((model.sha256, test_set))
+    correct = expected.CORRECT.get((model.sha256, model.test_set))
     if correct is not None:
         return correct, 10000, "documented"
     figures = running.figures(f"reference/{model.name}")
@@ -144,7 +143,7 @@ def engine_steps(session):
 def accuracy_steps(session):
     for model in session.models:
         data = ["data/shapes"] if model.made else []
-        documented = (model.sha256, expected.SHAPES) in expected.CORRECT and model.made
+        documented = (model.sha256, model.test_set) in expected.CORRECT
         reference = session.backends != ["cpu"] and not (session.options.quick and documented)
         if reference:
             yield Step(f"reference/{model.name}", f"{model.name} on the cpu backend", _reference(model), data, seconds=40)

@@ -33,7 +33,7 @@ def _simulate(backend, model, variant):
         figures["decision_us"] = hi.get("decision_us", {}).get("p50")
         text = (f"{100 * hi['accuracy']:.2f} % right, {100 * hi['offload_fraction']:.2f} % offloaded; all-local "
                 f"{100 * hi['accuracy_local']:.2f} %, all-server {100 * hi['accuracy_server']:.2f} %")
-        known = expected.SIMULATED.get((model.sha256, expected.test_set(model.dataset, model.data)))
+        known = expected.SIMULATED.get((model.sha256, model.test_set))
         if known:
             figures["expected_correct"], figures["expected_offloads"] = known
             apart = [abs(100 * (hi["correct"] - known[0]) / hi["images"]), abs(100 * (hi["offloads"] - known[1]) / hi["images"])]
