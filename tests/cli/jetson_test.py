@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """tools/jetson-acceptance on a fake board: a tree of /sys, and programs nvpmodel, jetson_clocks and tegrastats on PATH."""
+import glob
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tarfile
@@ -11,6 +13,7 @@ import threading
 import time
 import unittest
 
+from onnx_writer import field, node, onnx_model
 from power_test import CPU0, Board
 from support import BUILD, SOURCE, ProgramTest, read_json
 
@@ -20,6 +23,7 @@ from acceptance import board as board_facts  # noqa: E402
 from acceptance import power_mode, steps_energy, tegrastats, verdicts  # noqa: E402
 
 TOOL = os.path.join(SOURCE, "tools", "jetson-acceptance")
+EMULATED = os.path.join(BUILD, "emulated", "libhedge-backend-cuda.so")
 HWMON = "sys/bus/i2c/drivers/ina3221/1-0040/hwmon/hwmon3/"
 RAILS = (("VDD_IN", 1200), ("VDD_CPU_GPU_CV", 400), ("VDD_SOC", 300))  # mA, at 5 V
 
@@ -194,6 +198,35 @@ class Acceptance(ProgramTest):
         self.assertEqual(record["verdict"], "pass")
         self.assertEqual(record["figures"]["correct"], 8949)
         self.assertEqual(self.board.calls(), [])
+
+    @unittest.skipUnless(glob.glob(EMULATED), "the cuda backend on an emulated GPU is not built")
+    def test_a_gpu(self):
+        """How one runs against another way, on the cuda backend with an emulated GPU; a small net, for it is slow."""
+        modules, models = (os.path.join(self.board.root, name) for name in ("modules", "models"))
+        for folder in (modules, models):
+            os.makedirs(folder)
+        for path in glob.glob(os.path.join(BUILD, "lib", "libhedge-*.so")) + glob.glob(EMULATED):
+            link = os.path.join(modules, os.path.basename(path))
+            if os.path.lexists(link):  # A real cuda backend.
+                os.remove(link)
+            os.symlink(path, link)
+        with open(os.path.join(models, "tiny_shapes.onnx"), "wb") as out:
+            out.write(onnx_model(node("GlobalAveragePool", ["x"], "pooled", "pool") + node("Flatten", ["pooled"], "flat", "flatten") +
+                                 node("MatMul", ["flat", "w"], "y", "product"),
+                                 field(5, field(1, 3) + field(1, 10) + field(2, 1) + field(8, "w") +
+                                       field(9, struct.pack("<30f", *[(7 * i % 11 - 5) / 5 for i in range(30)])))))
+        self.board.environment["HEDGE_MODULE_PATH"] = modules
+        self.accept("--modes=none", f"--models={models}", "--only=build/cuda/tiny_shapes/fp16,compare/as-is/cuda/graph,"
+                    "compare/as-is/cuda/memory-managed,same-scores/cuda/managed,latency/as-is/cuda/tiny_shapes/fp16", backend="cuda")
+        steps = self.records()
+        self.assertEqual(steps["same-scores/cuda/managed"]["verdict"], "pass")
+        self.assertEqual(steps["latency/as-is/cuda/tiny_shapes/fp16"]["figures"]["memory_mode"], "mapped")
+        graph = steps["compare/as-is/cuda/graph"]["figures"]
+        self.assertEqual((graph["a_cuda_graph"], graph["b_cuda_graph"]), (True, False))
+        self.assertEqual(steps["compare/as-is/cuda/memory-managed"]["figures"]["b_memory_mode"], "managed")
+        asked = {entry["question"]: entry["answer"] for entry in self.report()["questions"]}
+        self.assertEqual(asked["Is an inference captured as a CUDA graph?"], "captured")
+        self.assertEqual(asked["Which memory does `auto` take?"], "mapped")
 
     def start(self, *arguments):
         process = subprocess.Popen(self.argv(*arguments), env=self.board.environment, text=True, stdout=subprocess.PIPE,

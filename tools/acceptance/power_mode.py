@@ -35,8 +35,8 @@ class Sudo:
                 if may_ask and sys.stdin.isatty():
                     print("Power modes are set by `sudo hedge power run`; --modes=none does without.", flush=True)
                 if not may_ask or not sys.stdin.isatty() or subprocess.run(["sudo", "-v"], check=False).returncode != 0:
-                    self.reason = ("power modes need root: run this by sudo, or `sudo -v` before it, or allow "
-                                   "`hedge-power` in /etc/sudoers.d (docs/jetson.md)")
+                    self.reason = ("power modes need root: run this at a terminal, where sudo asks for the password, or "
+                                   "by sudo; --modes=none measures in the mode that is set")
                     return
         except OSError:
             self.reason = "power modes need root, and there is no sudo here: run this as root"
