@@ -20,7 +20,7 @@ from support import BUILD, SOURCE, ProgramTest, read_json
 sys.path.insert(0, os.path.join(SOURCE, "tools"))
 sys.dont_write_bytecode = True
 from acceptance import board as board_facts  # noqa: E402
-from acceptance import power_mode, steps_energy, tegrastats, verdicts  # noqa: E402
+from acceptance import commands, power_mode, steps_energy, tegrastats, verdicts  # noqa: E402
 
 TOOL = os.path.join(SOURCE, "tools", "jetson-acceptance")
 EMULATED = os.path.join(BUILD, "emulated", "libhedge-backend-cuda.so")
@@ -323,6 +323,19 @@ class Acceptance(ProgramTest):
         self.assertIsNone(board_facts.jetson_linux(None))
         self.assertEqual([board_facts.jetpack_of(linux) for linux in ("36.4.3", "36.3.0", "35.4.1", None)],
                          ["6.2", "6.0", "5", None])
+
+    def test_a_program_that_does_not_end(self):
+        """Is asked to, and killed where it does not listen; what it said is kept."""
+        log = os.path.join(self.board.root, "log")
+        saved, commands.GRACE_S = commands.GRACE_S, 0.2
+        try:
+            for trap, status in (("", -signal.SIGINT), ("trap '' INT; ", -signal.SIGKILL)):
+                done = commands.run(["sh", "-c", f"{trap}echo begun; sleep 30 & wait; exec sleep 30"], log, 0.3, commands.Stop())
+                self.assertEqual((done.status, done.output, bool(done.timed_out)), (status, "begun\n", True))
+                self.assertLess(done.seconds, 10)
+                self.assertIn("not done within 0 s", done.reason())
+        finally:
+            commands.GRACE_S = saved
 
     def test_without_root_and_without_sudo(self):
         """Nothing is set, and how to allow it is said."""
