@@ -21,6 +21,9 @@ sys.path.insert(0, os.path.join(SOURCE, "tools"))
 sys.dont_write_bytecode = True
 from acceptance import board as board_facts  # noqa: E402
 from acceptance import commands, power_mode, steps_energy, tegrastats, verdicts  # noqa: E402
+from acceptance import options as acceptance_options  # noqa: E402
+from acceptance import plan as acceptance_plan  # noqa: E402
+from acceptance import session as acceptance_session  # noqa: E402
 
 TOOL = os.path.join(SOURCE, "tools", "jetson-acceptance")
 EMULATED = os.path.join(BUILD, "emulated", "libhedge-backend-cuda.so")
@@ -170,8 +173,8 @@ class Acceptance(ProgramTest):
         asked = {entry["question"]: entry for entry in report["questions"]}
         self.assertEqual(asked["Are power modes set, held and given back?"]["verdict"], "pass")
         self.assertIn(asked["Does VDD_IN agree with tegrastats at the same time?"]["verdict"], ("pass", "doubtful"))
-        self.assertEqual(asked["Does trtexec run the plans?"], {"question": "Does trtexec run the plans?", "verdict": "skip",
-                                                               "answer": "not looked at"})
+        question = "Does trtexec run Hedge's plans, and Hedge trtexec's?"
+        self.assertEqual(asked[question], {"question": question, "verdict": "skip", "answer": "not looked at"})
         with open(os.path.join(self.out, "report.md")) as text:
             self.assertIn("| 7W | null | resnet8_shapes | fp32 | 10 |", text.read())
         with tarfile.open(self.out + ".tar.gz") as archive:
@@ -312,6 +315,24 @@ class Acceptance(ProgramTest):
         self.refused(self.accept("--build=/nonexistent", status=2), "holds no programs of Hedge")
         self.refused(self.accept("--models=/nonexistent", status=2), "no *.onnx in that folder")
         self.assertIn("energy/7W/null/resnet8_shapes/fp32", self.accept("--list").stdout)
+
+    def test_the_plan_of_a_whole_board(self):
+        """Names are unique, and what a step needs comes before it, also for backends that are not here."""
+        for arguments in ([], ["--quick"]):
+            session = acceptance_session.Session(acceptance_options.parse([f"--build={BUILD}", f"--out={self.out}", *arguments]))
+            session.backends = ["tensorrt", "cuda"]
+            steps = acceptance_plan.all_steps(session, ["15W", "7W"], {"25W": "there is none"})
+            names = [step.name for step in steps]
+            self.assertEqual(len(names), len(set(names)))
+            for number, step in enumerate(steps):
+                self.assertEqual([need for need in step.needs if need not in names[:number]], [], step.name)
+            for name in ("build/tensorrt/resnet8_shapes/int8", "trtexec/plan", "trtexec/15W", "compare/15W/tensorrt/graph",
+                         "compare/15W/cuda/memory-managed-original", "compare/15W/tensorrt-cuda/fp16", "energy/7W/decision/10",
+                         "tegrastats/7W", "latency/7W/cuda/resnet8_shapes/fp32-full"):
+                self.assertIn(name, names)
+            # A mode is entered once.
+            modes = [step.mode for step in steps if step.mode]
+            self.assertEqual(modes, sorted(modes))
 
     def test_parts(self):
         for line, watts in (("VDD_IN 4915mW/4800mW VDD_SOC 1431mW/1431mW", {"VDD_IN": 4.915, "VDD_SOC": 1.431}),

@@ -159,8 +159,7 @@ class Session:
             if record is None:
                 raise Skipped(f"needs {need}, which was not run")
             if record["verdict"] not in GOOD:
-                raise Skipped(f"needs {need}: {record['verdict']}" +
-                              (f", {record['reason']}" if record.get("reason") else ""))
+                raise Skipped(f"needs {need}: {record['verdict']}")
 
     def run(self):
         to_run = [step for step in self.steps if step.name != "board" and not self.is_kept(step)]

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Engines, and how often they are right."""
 import os
+import shutil
 
-from . import expected
+from . import board, expected
 from .commands import CommandFailed
 from .models import FLAGS, VARIANTS, is_gpu
 from .steps import Step
@@ -105,27 +106,51 @@ def _known(running, model):
     return None
 
 
+def _judge(running, model, figures, tolerance, variant):
+    """Holds a top-1 against what is known of the model."""
+    known = _known(running, model)
+    text = f"{100 * figures['top1']:.2f} % ({figures['correct']} of {figures['total']})"
+    if known is None:
+        return Outcome(text, figures, ["nothing to hold it against: neither is the test set known, nor has the cpu backend "
+                                       "run"])
+    correct, total, whose = known
+    figures["expected_top1"], figures["expected_by"] = correct / total, whose
+    difference = 100 * (figures["top1"] - correct / total)
+    figures["difference_points"] = difference
+    text += f", {difference:+.2f} points from {100 * correct / total:.2f} % {whose}"
+    if figures["total"] != total:
+        raise Failed(f"{text}: of {figures['total']} images, not {total}", figures)
+    if abs(difference) > tolerance:
+        raise Failed(f"{text}; {tolerance} are allowed in {variant}", figures)
+    return Outcome(text, figures)
+
+
 def _accuracy(backend, model, variant):
     def action(running):
         figures = _infer(running, model.engine(running.work, backend, variant), model)
         agreement = _agreement(running, running.step.name, f"reference/{model.name}")
         if agreement is not None:
             figures["same_class_as_reference"] = agreement
-        known = _known(running, model)
-        text = f"{100 * figures['top1']:.2f} % ({figures['correct']} of {figures['total']})"
-        if known is None:
-            return Outcome(text, figures, ["nothing to hold it against: neither is the test set known, nor has the cpu "
-                                           "backend run"])
-        correct, total, whose = known
-        figures["expected_top1"], figures["expected_by"] = correct / total, whose
-        difference = 100 * (figures["top1"] - correct / total)
-        figures["difference_points"] = difference
-        text += f", {difference:+.2f} points from {100 * correct / total:.2f} % {whose}"
-        if figures["total"] != total:
-            raise Failed(f"{text}: of {figures['total']} images, not {total}", figures)
-        if abs(difference) > expected.TOLERANCE[variant]:
-            raise Failed(f"{text}; {expected.TOLERANCE[variant]} are allowed in {variant}", figures)
-        return Outcome(text, figures)
+        return _judge(running, model, figures, expected.TOLERANCE[variant], variant)
+    return action
+
+
+def trtexec():
+    """TensorRT's own program, or Skipped."""
+    path = shutil.which("trtexec") or board.TRTEXEC
+    if not os.path.exists(path):
+        raise Skipped("trtexec is not here (package libnvinfer-bin)")
+    return path
+
+
+def _foreign_plan(model):
+    """A plan that trtexec builds of the original ONNX file, as the original's README has it, run by Hedge."""
+    def action(running):
+        program = trtexec()
+        plan = model.engine(running.work, "trtexec", "fp32")
+        os.makedirs(os.path.dirname(plan), exist_ok=True)
+        running.call(program, f"--onnx={model.onnx}", f"--saveEngine={plan}", "--skipInference", limit_s=3600)
+        return _judge(running, model, _infer(running, plan, model), expected.TOLERANCE["fp32"], "fp32")
     return action
 
 
@@ -152,3 +177,5 @@ def accuracy_steps(session):
             for variant in VARIANTS[backend]:
                 yield Step(accuracy_name(backend, model, variant), f"accuracy of {model.name} {variant}, {backend}",
                            _accuracy(backend, model, variant), [build_name(backend, model, variant), *needs], seconds=15)
+        if "tensorrt" in session.backends and model is session.models[0]:
+            yield Step("trtexec/plan", f"a plan of {model.name} by trtexec", _foreign_plan(model), needs, seconds=60)

@@ -2,13 +2,11 @@
 """Latency as the original takes it, and one way of running against another."""
 import json
 import os
-import shutil
 
-from . import board
 from .commands import CommandFailed
 from .models import VARIANTS, is_gpu
 from .steps import Step
-from .steps_engines import build_name
+from .steps_engines import build_name, trtexec
 from .verdicts import Failed, Outcome, Skipped, validity_of
 
 MEMORY = ("mapped", "pinned", "managed", "managed-original", "device")
@@ -93,14 +91,12 @@ def _same_scores(engine, model, memory):
 def _trtexec_times(engine, model):
     """trtexec runs the plan of one of our engines; its latency against ours."""
     def action(running):
-        trtexec = shutil.which("trtexec") or board.TRTEXEC
-        if not os.path.exists(trtexec):
-            raise Skipped("trtexec is not here (package libnvinfer-bin)")
+        program = trtexec()
         plan = os.path.join(running.work, "extracted.plan")
         times = os.path.join(running.options.out, "results", f"{running.step.stem}-trtexec.json")
         ours = os.path.join(running.options.out, "results", f"{running.step.stem}-hedge.json")
         running.call("hedge-extract", engine(running), f"--out={plan}")
-        running.call(trtexec, f"--loadEngine={plan}", "--useCudaGraph", "--useSpinWait", "--warmUp=500", "--duration=3",
+        running.call(program, f"--loadEngine={plan}", "--useCudaGraph", "--useSpinWait", "--warmUp=500", "--duration=3",
                      "--noDataTransfers", f"--exportTimes={times}")
         running.call("hedge-measurements", f"--model={engine(running)}", f"--data={model.data}", "--latency",
                      "--preset=trtexec", f"--json={ours}")
