@@ -20,7 +20,7 @@ from support import BUILD, SOURCE, ProgramTest, read_json
 sys.path.insert(0, os.path.join(SOURCE, "tools"))
 sys.dont_write_bytecode = True
 from acceptance import board as board_facts  # noqa: E402
-from acceptance import commands, power_mode, steps_energy, tegrastats, verdicts  # noqa: E402
+from acceptance import commands, power_mode, steps_energy, steps_engines, tegrastats, verdicts  # noqa: E402
 from acceptance import options as acceptance_options  # noqa: E402
 from acceptance import plan as acceptance_plan  # noqa: E402
 from acceptance import session as acceptance_session  # noqa: E402
@@ -340,6 +340,15 @@ class Acceptance(ProgramTest):
                             ("RAM 1/3MB EMC_FREQ 0% POM_5V_IN 2345/2300", {"POM_5V_IN": 2.345}),
                             ("CPU [5%@729] GR3D_FREQ 37%@305 cpu@45.5C", {})):
             self.assertEqual(tegrastats.rails_of(line), watts)
+        tensor = "Format/Datatype"
+        inspected = [{"Name": "conv1", "Inputs": [{tensor: "Four wide channel vectorized row major Int8 format"}],
+                      "Outputs": [{tensor: "Channel major FP16 format where channel % 4 == 0"}]},
+                     {"Name": "conv2", "Inputs": [{tensor: "Row major linear FP32"}], "Outputs": [{tensor: "Row major linear Half"}]},
+                     {"Name": "softmax", "Inputs": [], "Outputs": []}, "a name alone"]
+        self.assertEqual(steps_engines.precisions({"tensorrt": {"Layers": inspected}}), {"int8": 1, "fp16": 1})
+        self.assertEqual(steps_engines.precisions([{"precision": "tf32"}, {"precision": "tf32"}]), {"tf32": 2})
+        for untold in ({"tensorrt": "no JSON"}, {}, None):
+            self.assertEqual(steps_engines.precisions(untold), {})
         self.assertEqual(board_facts.jetson_linux("# R35 (release), REVISION: 4.1, GCID: 3"), "35.4.1")
         self.assertIsNone(board_facts.jetson_linux(None))
         self.assertEqual([board_facts.jetpack_of(linux) for linux in ("36.4.3", "36.3.0", "35.4.1", None)],

@@ -20,16 +20,16 @@ What it does, each a step with a log, a time limit and a verdict:
   8  verdicts       report.md to read, report.json for programs, and OUT.tar.gz of both and all logs, to send
 
 Examples:
-  tools/jetson-acceptance --quick                          is everything there? some ten minutes on an Orin Nano
-  sudo tools/jetson-acceptance                             all of it with the bundled models, in 15W and 7W
-  sudo tools/jetson-acceptance --models=models --data=data the original's own ONNX files, on CIFAR-10
+  tools/jetson-acceptance --quick                          is everything there? about a quarter of an hour
+  tools/jetson-acceptance                                  all of it with the bundled models, in 15W and 7W
+  tools/jetson-acceptance --models=models --data=data      the original's own ONNX files, on CIFAR-10
   tools/jetson-acceptance --modes=none                     without root: in the power mode that is set
   tools/jetson-acceptance --backend=tensorrt,cuda          both, and one against the other
   tools/jetson-acceptance --list                           the steps that there would be
 
 Call it again to go on: steps that are done are kept, those that failed, were skipped or interrupted are run again.
 Power modes and clocks are set for as long as they are needed and restored at the end, after Ctrl-C and when this
-program is killed. Without root sudo is asked (once, at the start). Exit status: 0 nothing failed, 1 something did,
+program is killed. Where that takes root, sudo asks for the password, once, at the start. Exit status: 0 nothing failed, 1 something did,
 2 bad usage, 130 after Ctrl-C. docs/jetson.md tells how a fresh board comes that far, and what the report holds.
 """
 

@@ -47,6 +47,12 @@ def _int8(records, backend):
             if name.endswith("/int8")]
 
 
+def _layers(found):
+    told = [record["figures"]["layers"] for _, record in found if record.get("figures", {}).get("layers")]
+    return f"{len(found)} steps; layers: " + ("; ".join(", ".join(f"{count} {name}" for name, count in sorted(layers.items()))
+                                                        for layers in told) or "their types are not told")
+
+
 def _ratios(found):
     return "; ".join(f"{name.split('/', 1)[1]}: {record['figures']['ratio']:.3f} "
                      f"({record['figures']['ratio_ci98'][0]:.3f} to {record['figures']['ratio_ci98'][1]:.3f})"
@@ -84,7 +90,7 @@ def answers(records):
         ("Does the tensorrt backend build and run engines in TensorRT itself, and are they right?",
          _all(records, "build/tensorrt", "accuracy/tensorrt"),
          lambda found: f"{_counted(found)}, {', '.join(str(v) for v in _values(found, 'target'))}"),
-        ("Does INT8 by Q/DQ come out of TensorRT's builder as INT8, and right?", _int8(records, "tensorrt"), _counted),
+        ("Does INT8 by Q/DQ come out of TensorRT's builder as INT8, and right?", _int8(records, "tensorrt"), _layers),
         ("Does trtexec run Hedge's plans, and Hedge trtexec's?", _all(records, "trtexec"),
          lambda found: "; ".join(f"{name}: {record['summary']}" for name, record in found)),
         ("Does the cuda backend run on an integrated GPU, and is it right?", _all(records, "build/cuda", "accuracy/cuda"),

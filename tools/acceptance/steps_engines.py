@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Engines, and how often they are right."""
 import os
+import re
 import shutil
 
 from . import board, expected
@@ -18,12 +19,41 @@ def accuracy_name(backend, model, variant):
     return f"accuracy/{backend}/{model.name}/{variant}"
 
 
-def _precisions(layers):
+# In what TensorRT's inspector says of a tensor, as "Thirty-two wide channel vectorized row major Int8 format".
+DATATYPE = re.compile(r"\b(?:(int8)|(fp16|half)|(bf16|bfloat16)|(fp32|float|float32))\b", re.I)
+DATATYPES = ("int8", "fp16", "bf16", "fp32")
+
+
+def _inspected(layer):
+    """The precision of a layer of TensorRT's: int8 where it reads int8, else that of its output; None where not told."""
+    if not isinstance(layer, dict):
+        return None
+    found = []
+    for side in ("Inputs", "Outputs"):
+        types = []
+        for tensor in layer.get(side) or []:
+            match = DATATYPE.search(str(tensor.get("Format/Datatype", ""))) if isinstance(tensor, dict) else None
+            if match:
+                types.append(DATATYPES[match.lastindex - 1])
+        found.append(types)
+    read, written = found
+    if "int8" in read:
+        return "int8"
+    return (written or read or [None])[0]
+
+
+def precisions(layers):
     """How many layers run in each precision, where the backend tells."""
+    if isinstance(layers, dict):  # {"tensorrt": {"Layers": [...]}}
+        inspected = layers.get("tensorrt")
+        entries = inspected.get("Layers", []) if isinstance(inspected, dict) else []
+        names = [_inspected(layer) for layer in entries]
+    else:
+        names = [layer.get("precision") for layer in layers or [] if isinstance(layer, dict)]
     found = {}
-    for layer in layers if isinstance(layers, list) else []:
-        if isinstance(layer, dict) and layer.get("precision"):
-            found[layer["precision"]] = found.get(layer["precision"], 0) + 1
+    for name in names:
+        if name:
+            found[name] = found.get(name, 0) + 1
     return found
 
 
@@ -42,7 +72,7 @@ def _build(backend, model, variant):
                 flags.append("--report")
         result = running.result("", "hedge-build_engine", f"--onnx={model.onnx}", f"--engine={engine}",
                                 f"--backend={backend}", *flags, limit_s=3600)
-        figures = {"target": result["engine"].get("target"), "layers": _precisions(result.get("layers")),
+        figures = {"target": result["engine"].get("target"), "layers": precisions(result.get("layers")),
                    "bytes": os.path.getsize(engine)}
         quantization = result.get("quantization")
         if quantization:
