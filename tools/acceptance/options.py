@@ -29,8 +29,9 @@ Examples:
 
 Call it again to go on: steps that are done are kept, those that failed, were skipped or interrupted are run again.
 Power modes and clocks are set for as long as they are needed and restored at the end, after Ctrl-C and when this
-program is killed. Where that takes root, sudo asks for the password, once, at the start. Exit status: 0 nothing failed, 1 something did,
-2 bad usage, 130 after Ctrl-C. docs/jetson.md tells how a fresh board comes that far, and what the report holds.
+program is killed. Where that takes root, sudo asks for the password, once, at the start. Exit status: 0 nothing
+failed, 1 something did, 2 bad usage, 130 after Ctrl-C. docs/jetson.md tells how a fresh board comes that far, and
+what the report holds.
 """
 
 
