@@ -104,6 +104,10 @@ void append_eltwise(dnnl::post_ops& post_ops, dnnl::algorithm algorithm, float a
   post_ops.append_eltwise(algorithm, alpha, beta);
 }
 
+void append_sum(dnnl::post_ops& post_ops, float scale, dnnl::memory::data_type type) {
+  post_ops.append_sum(scale, 0, type);
+}
+
 void set_scales(dnnl::primitive_attr& attributes, const Scales& scales) {
   const bool grouped = scales.of == Scales::Of::kGroupedConvolution;
   attributes.set_scales_mask(DNNL_ARG_WEIGHTS, grouped ? 3 : 1);
@@ -204,6 +208,10 @@ AnyPrimitive concat(const dnnl::engine& engine, int axis, const std::vector<Desc
 
 void append_eltwise(dnnl::post_ops& post_ops, dnnl::algorithm algorithm, float alpha, float beta) {
   post_ops.append_eltwise(1.0F, algorithm, alpha, beta);
+}
+
+void append_sum(dnnl::post_ops& post_ops, float scale, dnnl::memory::data_type type) {
+  post_ops.append_sum(scale, type);  // Zero points came with 2.4 only.
 }
 
 void set_scales(dnnl::primitive_attr& attributes, const Scales& scales) {

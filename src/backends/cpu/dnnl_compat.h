@@ -70,6 +70,8 @@ struct AnyPrimitive {
                                   const std::vector<Desc>& parts, const dnnl::primitive_attr& attr);
 
 void append_eltwise(dnnl::post_ops& post_ops, dnnl::algorithm algorithm, float alpha, float beta);
+/// Adds scale times what lies in the destination, read as numbers of `type`.
+void append_sum(dnnl::post_ops& post_ops, float scale, dnnl::memory::data_type type);
 
 /// What turns sums of products of 8-bit numbers into results.
 struct Scales {

@@ -103,7 +103,7 @@ dnnl::primitive_attr Compiler::attributes_of(const Node& node, const IntegerLaye
     if (post_op.kind == PostOp::Kind::kAdd) {
       if (layer.residual_in_bytes) {
         const Quantization& held = *quantization_of(post_op.operand);
-        chain.append_sum(held.scales[0] * layer.unit, 0, byte_type(held));
+        append_sum(chain, held.scales[0] * layer.unit, byte_type(held));
       } else {
         chain.append_sum(1.0F);
       }
