@@ -12,9 +12,10 @@
 namespace hedge::cuda {
 namespace {
 
-/// Up to so many bytes kernels read and write the host's memory themselves: a copy of its own costs
-/// more than the way over the bus.
-constexpr std::size_t kMostMapped = 64 * 1024;
+/// Up to so many bytes kernels read and write the host's memory themselves, nearly always once: on
+/// an H100 that was sooner done than a copy at all sizes from 64 KiB to 1 MiB, by 1 to 16 us, also
+/// where windows or two layers read the input again (docs/cuda.md).
+constexpr std::size_t kMostMapped = 1024 * 1024;
 
 Memory managed_memory(std::size_t bytes, unsigned flags) {
   void* data = nullptr;

@@ -19,9 +19,6 @@ namespace {
 
 /// Programmatic dependent launch.
 constexpr int kOverlapMajor = 9;
-/// Preprocessing reads each byte of an image once, in whole lines: over the bus, at these sizes,
-/// sooner than a copy would be done (an image of 224x224 on an H100: by 10 us).
-constexpr std::size_t kMostMappedPixels = 1024 * 1024;
 
 }  // namespace
 
@@ -84,10 +81,7 @@ void CudaContext::leave_everything() {
 void CudaContext::make_borders() {
   const Plan& plan = *loaded_->plan;
   const auto border = [&](Direction direction, std::size_t bytes) {
-    const bool read_once = pixels_ && direction == Direction::kIn && bytes <= kMostMappedPixels;
-    const bool mapped = read_once && settings_.memory == MemoryMode::kAuto;
-    return make_border(mapped ? MemoryMode::kMapped : settings_.memory, direction, bytes,
-                       stream_.get());
+    return make_border(settings_.memory, direction, bytes, stream_.get());
   };
   if (settings_.pixels) pixels_.emplace(*settings_.pixels, plan.input_elements);
   input_ = border(Direction::kIn, pixels_ ? pixels_->bytes() : plan.input_elements * sizeof(float));

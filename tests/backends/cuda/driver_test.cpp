@@ -68,7 +68,8 @@ TEST_F(CudaDriver, NoMemoryForItself) {
         }
         std::_Exit(0);
       },
-      testing::ExitedWithCode(0), "out of memory: less of the GPU's memory is free than the driver");
+      testing::ExitedWithCode(0),
+      "out of memory: less of the GPU's memory is free than the driver");
 }
 
 }  // namespace
