@@ -56,7 +56,7 @@ TEST_F(CudaBackend, AgreesWithTheReferenceExecutor) {
   expect_agreement(0);
 }
 
-/// Apart from the rest, as it runs every tactic: for hours under compute-sanitizer.
+/// Apart from the rest: it runs every tactic, which takes too long under compute-sanitizer.
 TEST_F(CudaBackend, AgreesWithTheReferenceExecutorByTimedTactics) {
   expect_agreement(1);
 }
