@@ -73,20 +73,20 @@ class EmulatedGpu(ProgramTest):
     """Of the cuda backend what needs no figures, by kernels compiled for the CPU."""
 
     def test_the_split_says_where_input_and_output_lie(self):
-        with tempfile.TemporaryDirectory() as folder:
-            environment = {**os.environ, "HEDGE_MODULE_PATH": f"{EMULATED}:{os.path.join(BUILD, 'lib')}"}
-            engine, data = os.path.join(folder, "resnet8_shapes_fp16.engine"), os.path.join(folder, "data")
-            for arguments in (["hedge", "make-data", "shapes", data],
-                              ["build_engine", f"--onnx={DEMO}", f"--engine={engine}", "--backend=cuda",
-                               "--builderOptimizationLevel=0"]):
-                done = call(*arguments, env=environment, cwd=folder)
-                self.assertEqual(done.returncode, 0, done.stderr)
-            for memory, words in (("mapped", "kernels use the host's memory"), ("device", "copies are left out"),
-                                  ("managed", "managed memory")):
-                done = call("measurements", f"--model={engine}", f"--data={data}", f"--memory={memory}",
-                            "--iterations=1", "--warmup=0", "--quiet", env=environment)
-                self.assertEqual(done.returncode, 0, done.stderr)
-                self.assertRegex(done.stdout, f"split +on the GPU compute [0-9.]+ us \\({words}")
+        folder = self.root
+        environment = {**os.environ, "HEDGE_MODULE_PATH": f"{EMULATED}:{os.path.join(BUILD, 'lib')}"}
+        engine, data = os.path.join(folder, "resnet8_shapes_fp16.engine"), os.path.join(folder, "data")
+        for arguments in (["hedge", "make-data", "shapes", data],
+                          ["build_engine", f"--onnx={DEMO}", f"--engine={engine}", "--backend=cuda",
+                           "--builderOptimizationLevel=0"]):
+            done = call(*arguments, env=environment, cwd=folder)
+            self.assertEqual(done.returncode, 0, done.stderr)
+        for memory, words in (("mapped", "kernels use the host's memory"), ("device", "copies are left out"),
+                              ("managed", "managed memory")):
+            done = call("measurements", f"--model={engine}", f"--data={data}", f"--memory={memory}",
+                        "--iterations=1", "--warmup=0", "--quiet", env=environment)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertRegex(done.stdout, f"split +on the GPU compute [0-9.]+ us \\({words}")
 
 
 if __name__ == "__main__":

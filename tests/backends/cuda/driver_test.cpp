@@ -63,7 +63,7 @@ TEST_F(CudaDriver, NoMemoryForItself) {
   EXPECT_EXIT(
       {
         try {
-          (void)device_memory(1000);
+          (void)gpu::device_memory(1000);
         } catch (const Error& error) {
           std::cerr << error.what() << '\n';
         }
