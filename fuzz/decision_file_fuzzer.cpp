@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "hi/decision_file.h"
-#include "hi/fast_decision.h"
+#include "hi/decide/decision_file.h"
+#include "hi/decide/fast_decision.h"
 #include "require.h"
 
 namespace {

@@ -8,8 +8,8 @@
 #include <string>
 
 #include "base/nvpmodel.h"
-#include "energy/power_mode_gpu.h"
-#include "energy/power_mode_state.h"
+#include "energy/modes/power_mode_gpu.h"
+#include "energy/modes/power_mode_state.h"
 #include "require.h"
 
 namespace {

@@ -10,7 +10,7 @@
 #include <string_view>
 
 #include "data/scores_file.h"
-#include "hi/score_features.h"
+#include "hi/decide/score_features.h"
 #include "require.h"
 
 namespace {

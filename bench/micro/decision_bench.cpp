@@ -9,8 +9,8 @@
 #include <span>
 #include <vector>
 
-#include "hi/fast_decision.h"
-#include "hi/published.h"
+#include "hi/decide/fast_decision.h"
+#include "hi/decide/published.h"
 
 namespace hedge {
 namespace {

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "hi/logistic_fit.h"
+#include "hi/fit/logistic_fit.h"
 #include "stats/calibration_metrics.h"
 #include "stats/isotonic.h"
 

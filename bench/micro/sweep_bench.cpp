@@ -8,8 +8,8 @@
 #include <random>
 #include <vector>
 
-#include "hi/operating_point.h"
-#include "hi/sweep.h"
+#include "hi/sweep/operating_point.h"
+#include "hi/sweep/sweep.h"
 
 namespace hedge {
 namespace {

@@ -11,8 +11,8 @@ namespace hedge {
 /// arguments), all of them gone when the call returns, and its interface offers no way around.
 /// While a Scope lives, `operator new` on this thread is served from a few kilobytes that belong to
 /// the context, provided that the program links Hedge's replacement of `operator new`
-/// (`cli/operator_new.cpp`; CMake target hedge_operator_new): all of Hedge's programs do. Without
-/// it nothing changes but that those allocations go to malloc.
+/// (`cli/program/operator_new.cpp`; CMake target hedge_operator_new): all of Hedge's programs do.
+/// Without it nothing changes but that those allocations go to malloc.
 ///
 /// Blocks may be freed in any order, on any thread and after the scope; the space is used again
 /// once all are free. When it is full, malloc serves.

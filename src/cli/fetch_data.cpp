@@ -8,8 +8,8 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "cli/flags.h"
-#include "cli/program.h"
+#include "cli/program/flags.h"
+#include "cli/program/program.h"
 #include "data/dataset_names.h"
 #include "fetch/cifar10.h"
 #include "fetch/download.h"

@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "base/file.h"
-#include "cli/energy_report.h"
-#include "cli/measurement_text.h"
-#include "cli/measuring_options.h"
-#include "cli/program.h"
+#include "cli/energy/energy_report.h"
+#include "cli/measuring/measurement_text.h"
+#include "cli/measuring/measuring_options.h"
+#include "cli/program/program.h"
 #include "energy/power_csv.h"
 #include "hedge/error.h"
 #include "measure/energy_result.h"

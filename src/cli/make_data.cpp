@@ -5,8 +5,8 @@
 #include <CLI/CLI.hpp>
 #include <filesystem>
 
-#include "cli/flags.h"
-#include "cli/program.h"
+#include "cli/program/flags.h"
+#include "cli/program/program.h"
 #include "data/shapes_writer.h"
 #include "hedge/error.h"
 

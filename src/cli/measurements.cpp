@@ -9,15 +9,15 @@
 #include <vector>
 
 #include "base/naming.h"
-#include "cli/flags.h"
-#include "cli/image_input.h"
-#include "cli/latency_mode.h"
-#include "cli/measuring_options.h"
-#include "cli/model_energy.h"
-#include "cli/model_options.h"
-#include "cli/program.h"
+#include "cli/energy/model_energy.h"
+#include "cli/measuring/latency_mode.h"
+#include "cli/measuring/measuring_options.h"
+#include "cli/model/image_input.h"
+#include "cli/model/model_options.h"
+#include "cli/program/flags.h"
+#include "cli/program/program.h"
 #include "hedge/error.h"
-#include "hi/early_exit.h"
+#include "hi/decide/early_exit.h"
 #include "measure/samples_file.h"
 
 namespace hedge::cli {

@@ -15,13 +15,13 @@
 #include "base/cancellation.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "cli/flags.h"
-#include "cli/online_source.h"
-#include "cli/online_text.h"
-#include "cli/program.h"
-#include "cli/regret_plot.h"
+#include "cli/hi/online_source.h"
+#include "cli/hi/online_text.h"
+#include "cli/hi/regret_plot.h"
+#include "cli/program/flags.h"
+#include "cli/program/program.h"
 #include "hedge/error.h"
-#include "hi/online_streams.h"
+#include "hi/online/online_streams.h"
 
 namespace hedge::cli {
 namespace {

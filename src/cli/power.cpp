@@ -15,13 +15,13 @@
 
 #include "base/system_files.h"
 #include "base/text.h"
-#include "cli/child_process.h"
-#include "cli/flags.h"
-#include "cli/power_compare.h"
-#include "cli/power_show.h"
-#include "cli/program.h"
-#include "energy/power_mode_session.h"
-#include "energy/power_mode_tool.h"
+#include "cli/energy/child_process.h"
+#include "cli/energy/power_compare.h"
+#include "cli/energy/power_show.h"
+#include "cli/program/flags.h"
+#include "cli/program/program.h"
+#include "energy/modes/power_mode_session.h"
+#include "energy/modes/power_mode_tool.h"
 #include "hedge/error.h"
 
 namespace hedge::cli {

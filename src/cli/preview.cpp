@@ -12,9 +12,9 @@
 
 #include "base/log.h"
 #include "base/text.h"
-#include "cli/flags.h"
-#include "cli/model_options.h"
-#include "cli/program.h"
+#include "cli/model/model_options.h"
+#include "cli/program/flags.h"
+#include "cli/program/program.h"
 #include "data/contact_sheet.h"
 #include "data/picture.h"
 #include "data/recipes.h"

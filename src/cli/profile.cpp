@@ -9,9 +9,10 @@
 #include <vector>
 
 #include "base/cancellation.h"
-#include "cli/flags.h"
-#include "cli/model_options.h"
-#include "cli/program.h"
+#include "cli/model/model_options.h"
+#include "cli/model/model_result.h"
+#include "cli/program/flags.h"
+#include "cli/program/program.h"
 #include "hedge/error.h"
 #include "measure/latency.h"
 #include "measure/steady.h"

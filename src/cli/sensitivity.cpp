@@ -11,10 +11,10 @@
 #include "base/naming.h"
 #include "base/text.h"
 #include "builder/calibration_images.h"
-#include "cli/calibration_options.h"
-#include "cli/flags.h"
-#include "cli/model_options.h"
-#include "cli/program.h"
+#include "cli/model/calibration_options.h"
+#include "cli/model/model_options.h"
+#include "cli/program/flags.h"
+#include "cli/program/program.h"
 #include "hedge/error.h"
 
 namespace hedge::cli {

@@ -9,12 +9,12 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "cli/flags.h"
-#include "cli/program.h"
-#include "cli/sweep_options.h"
-#include "cli/sweep_report.h"
+#include "cli/hi/sweep_options.h"
+#include "cli/hi/sweep_report.h"
+#include "cli/program/flags.h"
+#include "cli/program/program.h"
 #include "hedge/error.h"
-#include "hi/decision_file.h"
+#include "hi/decide/decision_file.h"
 
 namespace hedge::cli {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "energy/power_mode_state.h"
+#include "energy/modes/power_mode_state.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -7,7 +7,7 @@
 #include <cstdlib>
 
 #include "base/file.h"
-#include "energy/power_mode.h"
+#include "energy/modes/power_mode.h"
 #include "hedge/error.h"
 #include "support/fake_root.h"
 

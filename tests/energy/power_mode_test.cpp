@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "energy/power_mode.h"
+#include "energy/modes/power_mode.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
 #include "base/system_files.h"
-#include "energy/power_mode_jetson.h"
-#include "energy/power_mode_tool.h"
+#include "energy/modes/power_mode_jetson.h"
+#include "energy/modes/power_mode_tool.h"
 #include "hedge/error.h"
 #include "support/fake_machines.h"
 

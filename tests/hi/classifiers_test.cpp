@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "hedge/error.h"
-#include "hi/local_classifier.h"
-#include "hi/recorded_classifier.h"
+#include "hi/simulate/local_classifier.h"
+#include "hi/simulate/recorded_classifier.h"
 #include "support/temporary_folder.h"
 
 namespace hedge {

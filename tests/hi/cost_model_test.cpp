@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hi/cost_model.h"
+#include "hi/sweep/cost_model.h"
 
 #include <gtest/gtest.h>
 

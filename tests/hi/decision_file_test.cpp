@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hi/decision_file.h"
+#include "hi/decide/decision_file.h"
 
 #include <gtest/gtest.h>
 

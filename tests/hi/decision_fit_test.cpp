@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // From recorded scores to a decision, folds and figures among it.
-#include "hi/decision_fit.h"
+#include "hi/fit/decision_fit.h"
 
 #include <gtest/gtest.h>
 
@@ -12,10 +12,10 @@
 #include <vector>
 
 #include "hedge/error.h"
-#include "hi/cross_fit.h"
-#include "hi/decision_file.h"
-#include "hi/fit_report.h"
-#include "hi/folds.h"
+#include "hi/decide/decision_file.h"
+#include "hi/fit/cross_fit.h"
+#include "hi/fit/fit_report.h"
+#include "hi/fit/folds.h"
 
 namespace hedge {
 namespace {

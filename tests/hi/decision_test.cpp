@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hi/decision.h"
+#include "hi/decide/decision.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hi/early_exit.h"
+#include "hi/decide/early_exit.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hi/fast_decision.h"
+#include "hi/decide/fast_decision.h"
 
 #include <gtest/gtest.h>
 
@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "hedge/error.h"
+#include "hi/decide/score_kernels.h"
 #include "hi/reference_features.h"
-#include "hi/score_kernels.h"
 
 namespace hedge {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hi/logistic_fit.h"
+#include "hi/fit/logistic_fit.h"
 
 #include <gtest/gtest.h>
 

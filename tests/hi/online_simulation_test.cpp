@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hi/online_simulation.h"
+#include "hi/online/online_simulation.h"
 
 #include <gtest/gtest.h>
 
@@ -11,7 +11,7 @@
 
 #include "base/random.h"
 #include "hedge/error.h"
-#include "hi/online_streams.h"
+#include "hi/online/online_streams.h"
 
 namespace hedge {
 namespace {

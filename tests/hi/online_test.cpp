@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hi/online.h"
+#include "hi/online/online.h"
 
 #include <gtest/gtest.h>
 

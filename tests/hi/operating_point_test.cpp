@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hi/operating_point.h"
+#include "hi/sweep/operating_point.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hi/outcome.h"
+#include "hi/simulate/outcome.h"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "hedge/error.h"
-#include "hi/per_sample_file.h"
+#include "hi/simulate/per_sample_file.h"
 #include "stats/intervals.h"
 #include "stats/mcnemar.h"
 

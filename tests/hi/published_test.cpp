@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hi/published.h"
+#include "hi/decide/published.h"
 
 #include <gtest/gtest.h>
 

@@ -6,8 +6,8 @@
 #include <random>
 #include <vector>
 
-#include "hi/score_features.h"
-#include "hi/sweep.h"
+#include "hi/decide/score_features.h"
+#include "hi/sweep/sweep.h"
 
 namespace hedge::test {
 

@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-#include "hi/score_features.h"
+#include "hi/decide/score_features.h"
 
 namespace hedge::test {
 

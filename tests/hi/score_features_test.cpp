@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hi/score_features.h"
+#include "hi/decide/score_features.h"
 
 #include <gtest/gtest.h>
 

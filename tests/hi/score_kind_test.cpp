@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "data/scores_file.h"
-#include "hi/score_features.h"
+#include "hi/decide/score_features.h"
 
 namespace hedge {
 namespace {

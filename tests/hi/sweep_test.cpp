@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hi/sweep.h"
+#include "hi/sweep/sweep.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hi/temperature_fit.h"
+#include "hi/fit/temperature_fit.h"
 
 #include <gtest/gtest.h>
 
