@@ -344,6 +344,12 @@ int class_count(const Engine& engine) {
   return static_cast<int>(count);
 }
 
+std::string batch_text(const EngineInfo& info) {
+  if (!info.batches) return std::to_string(info.batch);
+  return fmt::format("{} (to {}, tuned for {})", info.batch, info.batches->most,
+                     info.batches->tuned);
+}
+
 std::string precision_text(const EngineInfo& info) {
   return info.tf32 ? info.precision + " (products in TF32)" : info.precision;
 }

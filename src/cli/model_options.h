@@ -96,6 +96,9 @@ void require_same_classes(const Engine& engine, const Dataset& dataset,
 [[nodiscard]] std::string decoding(const Dataset& dataset, const ModelOptions& options);
 /// Throws bad_input where the engine states no recipe.
 [[nodiscard]] Preprocessing preprocessing_of(const Engine& engine);
+/// "1", or "1 (to 8, tuned for 4)" of engines that are built for a range.
+[[nodiscard]] std::string batch_text(const EngineInfo& info);
+
 /// --batch of one inference: as built where the flag was not given.
 [[nodiscard]] std::int64_t batch_of(const Engine& engine, const std::string& text);
 /// Scores of one image.

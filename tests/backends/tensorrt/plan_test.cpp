@@ -70,9 +70,11 @@ TEST_F(TensorRtPlan, ABarePlanWithoutARecipeAsksForOne) {
 }
 
 TEST_F(TensorRtPlan, AVaryingBatchIsChosenWhenItRuns) {
-  const auto file = bare("resnet56_cifar_fp16.engine", cifar_like(false), {{"batches", {1, 4}}});
+  const auto file =
+      bare("resnet56_cifar_fp16.engine", cifar_like(false), {{"batches", {1, 4}}, {"tuned", 2}});
   const auto engine = open_model(file, {});
   EXPECT_EQ(engine->info().batch, 1);
+  EXPECT_EQ(engine->info().batches, (BatchRange{1, 2, 4}));
   const auto single = engine->create_context({});
   const auto three = engine->create_context({.threads = 1, .batch = 3});
   const std::size_t image = single->input().size();

@@ -215,6 +215,9 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int /*d
     case cudaDevAttrConcurrentManagedAccess:
       *value = 1;
       return cudaSuccess;
+    case cudaDevAttrMaxPersistingL2CacheSize:
+      *value = fails("cudaDevAttrMaxPersistingL2CacheSize") ? 0 : 32 * 1024 * 1024;
+      return cudaSuccess;
     default:
       return told(cudaErrorInvalidValue);
   }

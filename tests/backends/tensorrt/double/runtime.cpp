@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 
+#include "double/float8.h"
 #include "double/infer.h"
 #include "double/network.h"
 #include "double/plan_file.h"
@@ -123,6 +124,12 @@ class ContextDouble final : public nvinfer1::IExecutionContext,
   bool setNvtxVerbosity(nvinfer1::ProfilingVerbosity) noexcept override {
     return !fails("setNvtxVerbosity");
   }
+  void setAuxStreams(cudaStream_t* streams, int32_t count) noexcept override {
+    aux_streams_.assign(streams, streams + count);
+  }
+  void setPersistentCacheLimit(std::size_t bytes) noexcept override {
+    (void)fails("setPersistentCacheLimit " + std::to_string(bytes));  // Noted.
+  }
   void setProfiler(nvinfer1::IProfiler* profiler) noexcept override { profiler_ = profiler; }
   bool enqueueV3(cudaStream_t stream) noexcept override {
     if (refused(logger_, "enqueueV3")) return false;
@@ -130,6 +137,12 @@ class ContextDouble final : public nvinfer1::IExecutionContext,
     if (addresses_.size() != 1 + graph_.outputs.size()) {
       complain("enqueueV3 with tensors without addresses");
       return false;
+    }
+    if (std::ssize(aux_streams_) != net_->summary.value("aux_streams", 0)) {
+      complain("TensorRT makes auxiliary streams of its own");
+    }
+    for (cudaStream_t aux : aux_streams_) {
+      if (aux == nullptr || aux == stream) complain("an auxiliary stream that is none");
     }
     enqueued_ = true;
     if (input_.empty()) make_room();
@@ -200,6 +213,7 @@ class ContextDouble final : public nvinfer1::IExecutionContext,
   std::int64_t batch_ = 0;
   bool enqueued_ = false;
   nvinfer1::IProfiler* profiler_ = nullptr;
+  std::vector<cudaStream_t> aux_streams_;
   std::map<std::string, void*> addresses_;
   Buffer input_;
   std::vector<Buffer> outputs_;
@@ -262,6 +276,10 @@ class EngineDouble final : public nvinfer1::ICudaEngine, public nvinfer1::apiv::
   nvinfer1::Dims getTensorShape(char const* name) const noexcept override {
     return net_->shape(name);
   }
+  // As many as the plan was allowed.
+  int32_t getNbAuxStreams() const noexcept override {
+    return net_->summary.value("aux_streams", 0);
+  }
   nvinfer1::IEngineInspector* createEngineInspector() const noexcept override {
     return refused(logger_, "createEngineInspector") ? nullptr : new InspectorDouble(*net_);
   }
@@ -271,7 +289,10 @@ class EngineDouble final : public nvinfer1::ICudaEngine, public nvinfer1::apiv::
     const auto range = net_->batches();
     if (profile != 0 || !range) complain("a profile that is not there");
     if (range) {
-      dims.d[0] = which == nvinfer1::OptProfileSelector::kMAX ? range->second : range->first;
+      const int tuned = net_->summary.value("tuned", range->first);
+      dims.d[0] = which == nvinfer1::OptProfileSelector::kMAX   ? range->second
+                  : which == nvinfer1::OptProfileSelector::kOPT ? tuned
+                                                                : range->first;
     }
     return dims;
   }
@@ -343,7 +364,8 @@ class RuntimeDouble final : public nvinfer1::IRuntime, public nvinfer1::apiv::Ru
     }
     try {
       auto net = std::make_shared<Net>();
-      net->graph = hedge::import_onnx(std::as_bytes(std::span(plan->onnx)), {});
+      const std::string onnx = without_float8(plan->onnx);
+      net->graph = hedge::import_onnx(std::as_bytes(std::span(onnx)), {});
       net->summary = plan->summary;
       return new EngineDouble(std::move(net), logger_);
     } catch (const hedge::Error& error) {
