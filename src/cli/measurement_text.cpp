@@ -188,6 +188,19 @@ std::string split_line(const SplitResult& split) {
   return text.empty() ? text : text + " us (medians, timed apart)\n";
 }
 
+namespace {
+
+/// What the parts of the split do not tell of input and output.
+std::string_view uncopied_text(const Result& result) {
+  if (result.split_us->copy_in || result.split_us->copy_out) return "";
+  const std::string memory = result.config.memory_mode.value_or("");
+  if (memory == "device") return " (copies are left out)";
+  if (memory.starts_with("managed")) return " (managed memory, nothing is copied)";
+  return " (kernels use the host's memory, nothing is copied)";
+}
+
+}  // namespace
+
 std::string gpu_split_lines(const Result& result, const std::vector<std::string>& advice) {
   if (!result.split_us || !result.split_us->wall) return {};
   const SplitResult& split = *result.split_us;
@@ -202,9 +215,7 @@ std::string gpu_split_lines(const Result& result, const std::vector<std::string>
   std::string text = fmt::format(
       "split      on the GPU {} us{}; on the host enqueue {} of {} us (medians of inferences of "
       "their own)\n",
-      gpu,
-      split.copy_in || split.copy_out ? "" : " (kernels use the host's memory, nothing is copied)",
-      us_text(split.enqueue.value_or(0)), us_text(*split.wall));
+      gpu, uncopied_text(result), us_text(split.enqueue.value_or(0)), us_text(*split.wall));
   for (const std::string& line : advice) text += fmt::format("{}{}\n", kIndent, line);
   return text;
 }

@@ -56,6 +56,7 @@ NEEDED = {
     "cache": {"ACTION": "show", "FILE": "none.cache"},
     "compare": {"A": "none.engine", "B": "none.engine"},
     "export-qdq": {"--onnx": "none.onnx"},
+    "extract": {"FILE": "none.engine"},
     "inference": {"--exit-decision": "top1:0.5"},
     "join": {"RESULT": "none.json", "LOG": "none.csv"},
     "logistic_regression": {"classes": "10", "measurement": "energy"},

@@ -4,7 +4,7 @@ HEDGE_SOURCE the checkout."""
 import os
 import unittest
 
-from support import DEMO, ProgramTest, build_demo, call, read_json
+from support import BUILD, DEMO, ProgramTest, build_demo, call, read_json
 
 FLAGS = ["--wait=spin", "--memory=pinned", "--no-cuda-graph"]
 
@@ -63,6 +63,30 @@ class GpuFlags(ProgramTest):
         config = read_json(path)["config"]
         for key in ("cuda_graph", "memory_mode", "wait"):
             self.assertNotIn(key, config)
+
+
+EMULATED = os.path.join(BUILD, "emulated")
+
+
+@unittest.skipUnless(os.path.exists(os.path.join(EMULATED, "libhedge-backend-cuda.so")), "no emulated GPU in this build")
+class EmulatedGpu(ProgramTest):
+    """Of the cuda backend what needs no figures, by kernels compiled for the CPU."""
+
+    def test_the_split_says_where_input_and_output_lie(self):
+        folder = self.root
+        environment = {**os.environ, "HEDGE_MODULE_PATH": f"{EMULATED}:{os.path.join(BUILD, 'lib')}"}
+        engine, data = os.path.join(folder, "resnet8_shapes_fp16.engine"), os.path.join(folder, "data")
+        for arguments in (["hedge", "make-data", "shapes", data],
+                          ["build_engine", f"--onnx={DEMO}", f"--engine={engine}", "--backend=cuda",
+                           "--builderOptimizationLevel=0"]):
+            done = call(*arguments, env=environment, cwd=folder)
+            self.assertEqual(done.returncode, 0, done.stderr)
+        for memory, words in (("mapped", "kernels use the host's memory"), ("device", "copies are left out"),
+                              ("managed", "managed memory")):
+            done = call("measurements", f"--model={engine}", f"--data={data}", f"--memory={memory}",
+                        "--iterations=1", "--warmup=0", "--quiet", env=environment)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertRegex(done.stdout, f"split +on the GPU compute [0-9.]+ us \\({words}")
 
 
 if __name__ == "__main__":

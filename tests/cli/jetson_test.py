@@ -309,7 +309,7 @@ class Acceptance(ProgramTest):
         self.assertRegex(self.records()["tegrastats/as-is"]["reason"], r"VDD_IN: Hedge (6.0|5.9)\d W, tegrastats 7.\d+ W")
 
     def test_bad_usage(self):
-        for arguments, words in ((["--backend=cuda"], ["--backend=cuda", "not installed"]),
+        for arguments, words in ((["--backend=abacus"], ["--backend=abacus", "not installed"]),
                                  (["--only=energie"], ["no step 'energie'", "energy, latency"])):
             self.refused(self.accept(*arguments, status=2), *words)
         self.refused(self.accept("--build=/nonexistent", status=2), "holds no programs of Hedge")

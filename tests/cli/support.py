@@ -33,10 +33,11 @@ def read_json(path):
 @functools.lru_cache(maxsize=None)
 def flags_of(program):
     """All that its --help lists; for compare those of inference, too, which it takes for either side."""
-    done = call("hedge" if program == "hedge" else "hedge-" + program, "--help")
+    script = os.path.join(SOURCE, "tools", program)
+    done = call(script if os.path.exists(script) else "hedge" if program == "hedge" else "hedge-" + program, "--help")
     assert done.returncode == 0, done.stderr
     lines = re.findall(r"^ +(?:-\w,)?(--\w.*)", done.stdout, re.MULTILINE)
-    own = {flag for line in lines for flag in FLAG.findall(line.split(" ", 1)[0])}
+    own = {flag for line in lines for flag in FLAG.findall(line.split(" ", 1)[0])} | {"--help"}
     return own | flags_of("inference") if program == "compare" else own
 
 

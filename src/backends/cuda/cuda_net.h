@@ -31,6 +31,7 @@ class CudaNet final : public gpu::Net {
 
   [[nodiscard]] std::size_t input_bytes() const override;
   [[nodiscard]] std::vector<std::size_t> output_bytes() const override;
+  [[nodiscard]] std::size_t most_mapped() const override;
   void bind(cudaStream_t stream, std::byte* input, std::span<std::byte* const> outputs) override;
   [[nodiscard]] cudaError_t enqueue(bool behind_kernel, const Completion& completion) override;
   [[nodiscard]] bool tells() const override;

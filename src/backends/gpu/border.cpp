@@ -12,10 +12,6 @@
 namespace hedge::gpu {
 namespace {
 
-/// Up to so many bytes kernels read and write the host's memory themselves: a copy of its own costs
-/// more than the way over the bus.
-constexpr std::size_t kMostMapped = 64 * 1024;
-
 /// TensorRT may read and write whole granules.
 std::size_t room_for(std::size_t bytes) {
   constexpr std::size_t kGranule = 256;
@@ -53,12 +49,7 @@ Memory attached_as_the_original(Direction direction, std::size_t bytes) {
 
 }  // namespace
 
-MemoryMode mode_by_size(std::size_t bytes) {
-  return bytes > kMostMapped ? MemoryMode::kPinned : MemoryMode::kMapped;
-}
-
 Border make_border(MemoryMode mode, Direction direction, std::size_t bytes, cudaStream_t stream) {
-  if (mode == MemoryMode::kAuto) mode = mode_by_size(bytes);
   Border border{.mode = mode, .bytes = bytes, .host = nullptr, .device = nullptr};
   if (is_managed(mode)) {
     if (device_attribute(cudaDevAttrManagedMemory) == 0) {

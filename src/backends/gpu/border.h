@@ -18,9 +18,7 @@ struct Border {
 };
 enum class Direction { kIn, kOut };
 
-/// What kAuto means on a GPU with memory of its own.
-[[nodiscard]] MemoryMode mode_by_size(std::size_t bytes);
-/// Zeroed; kAuto by size. The stream is the one that the border's kernels run on. Throws bad_input
+/// Zeroed. Not of kAuto. The stream is the one that the border's kernels run on. Throws bad_input
 /// where the GPU has no managed memory.
 [[nodiscard]] Border make_border(MemoryMode mode, Direction direction, std::size_t bytes,
                                  cudaStream_t stream);

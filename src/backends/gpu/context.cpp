@@ -63,10 +63,13 @@ void Context::leave_everything() {
 
 void Context::make_borders() {
   const auto border = [&](Direction direction, std::size_t bytes) {
-    const bool read_once = pixels_ && direction == Direction::kIn && bytes <= kMostMappedPixels;
-    const bool mapped = read_once && settings_.memory == MemoryMode::kAuto;
-    return make_border(mapped ? MemoryMode::kMapped : settings_.memory, direction, bytes,
-                       stream_.get());
+    const bool pixels = pixels_ && direction == Direction::kIn;
+    const std::size_t most_mapped = pixels ? kMostMappedPixels : net_->most_mapped();
+    MemoryMode mode = settings_.memory;
+    if (mode == MemoryMode::kAuto) {
+      mode = bytes > most_mapped ? MemoryMode::kPinned : MemoryMode::kMapped;
+    }
+    return make_border(mode, direction, bytes, stream_.get());
   };
   const std::size_t input = net_->input_bytes();
   if (settings_.pixels) pixels_.emplace(*settings_.pixels, input / sizeof(float));

@@ -51,8 +51,8 @@ class Context : public ExecutionContext,
   [[nodiscard]] MemoryUse memory() const override { return net_->memory(); }
   [[nodiscard]] std::vector<std::string> warnings() const override { return warnings_; }
 
-  /// What infer() launches, and where, for benchmarks that do so themselves. Null where there is no
-  /// graph.
+  /// What infer() launches, and where, for benchmarks that do so themselves: of a context whose
+  /// infer() is not called any more, as each launch counts. Null where there is no graph.
   [[nodiscard]] cudaGraphExec_t graph() const { return graph_.get(); }
   [[nodiscard]] cudaStream_t stream() const { return stream_.get(); }
 

@@ -54,7 +54,12 @@ void check_allocation(cudaError_t status, std::size_t bytes) {
   if (status != cudaErrorMemoryAllocation) return check(status, "the GPU's memory");
   std::size_t free = 0;
   std::size_t total = 0;
-  (void)cudaMemGetInfo(&free, &total);
+  if (cudaMemGetInfo(&free, &total) != cudaSuccess) {
+    (void)cudaGetLastError();
+    throw runtime_failure(
+        "CUDA: out of memory: less of the GPU's memory is free than the driver itself needs; end "
+        "other programs (nvidia-smi lists them)");
+  }
   throw out_of_memory("the GPU's memory", bytes, free, total);
 }
 

@@ -24,6 +24,9 @@ class Net {
   /// Bytes of float32, what the context's memory is made for.
   [[nodiscard]] virtual std::size_t input_bytes() const = 0;
   [[nodiscard]] virtual std::vector<std::size_t> output_bytes() const = 0;
+  /// With MemoryMode::kAuto, on a GPU with memory of its own: up to so many bytes of an input or
+  /// output kernels use the host's memory themselves; more is copied.
+  [[nodiscard]] virtual std::size_t most_mapped() const = 0;
   /// Once, before anything is sent: the stream of all that follows, and where kernels see input and
   /// outputs, at multiples of 256 bytes.
   virtual void bind(cudaStream_t stream, std::byte* input, std::span<std::byte* const> outputs) = 0;

@@ -22,10 +22,10 @@ nvinfer1::Dims shape_of(const LoadedPlan& plan, const PlanBindings& bindings, st
   throw bad_input(
       least == most
           ? fmt::format("the plan is built for batches of {}, not {}; build another one with "
-                        "build_engine --engine_batch_size={}",
+                        "`build_engine --engine_batch_size={}`",
                         least, batch, batch)
           : fmt::format("the plan is built for batches of {} to {}, not {}; build another one with "
-                        "build_engine --engine_batch_size=MIN:OPT:MAX",
+                        "`build_engine --engine_batch_size=MIN:OPT:MAX`",
                         least, most, batch));
 }
 

@@ -23,6 +23,8 @@ class TensorRtNet final : public gpu::Net {
 
   [[nodiscard]] std::size_t input_bytes() const override { return bytes_of(bindings_.input); }
   [[nodiscard]] std::vector<std::size_t> output_bytes() const override;
+  /// Little: how often TensorRT's kernels read an input is not known.
+  [[nodiscard]] std::size_t most_mapped() const override { return std::size_t{64} << 10U; }
   void bind(cudaStream_t stream, std::byte* input, std::span<std::byte* const> outputs) override;
   [[nodiscard]] cudaError_t enqueue(bool behind_kernel, const gpu::Completion& completion) override;
   /// With TensorRT's own words, where it has any.

@@ -9,6 +9,7 @@
 
 #include "backends/cuda/cuda_net.h"
 #include "backends/gpu/device.h"
+#include "hedge/error.h"
 
 namespace hedge::cuda {
 namespace {
@@ -24,9 +25,12 @@ class CudaDriver : public testing::Test {
   }
   void TearDown() override { unsetenv("LD_LIBRARY_PATH"); }
 
-  static void expect_reason(const char* version, const char* error, const std::string& reason) {
+  static void make_driver(const char* version, const char* error) {
     setenv("FAKE_CUDA_VERSION", version, 1);
     setenv("FAKE_CUDA_ERROR", error, 1);
+  }
+  static void expect_reason(const char* version, const char* error, const std::string& reason) {
+    make_driver(version, error);
     EXPECT_EXIT(
         {
           std::cerr << gpu::unavailable_reason(kLeastMajor).value_or("available") << '\n';
@@ -51,6 +55,22 @@ TEST_F(CudaDriver, NoGpu) {
 /// CUDA_ERROR_SYSTEM_NOT_READY: the fabric manager of a board with NVSwitch does not run.
 TEST_F(CudaDriver, ADriverThatDoesNotWork) {
   expect_reason("99000", "802", "not yet initialized.*nvidia-smi");
+}
+
+/// CUDA_ERROR_OUT_OF_MEMORY of every call: another program has left too little for a context.
+TEST_F(CudaDriver, NoMemoryForItself) {
+  make_driver("99000", "2");
+  EXPECT_EXIT(
+      {
+        try {
+          (void)gpu::device_memory(1000);
+        } catch (const Error& error) {
+          std::cerr << error.what() << '\n';
+        }
+        std::_Exit(0);
+      },
+      testing::ExitedWithCode(0),
+      "out of memory: less of the GPU's memory is free than the driver");
 }
 
 }  // namespace

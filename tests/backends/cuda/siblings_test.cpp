@@ -34,7 +34,7 @@ Graph graph_of(const Block& block) {
 
 class CudaSiblings : public test::GpuTest {};
 
-TEST_F(CudaSiblings, GiveTheBlocksResult) {
+void expect_results(int level) {
   for (const Block& block : {Block{16, 40, 3, 2, false}, Block{16, 40, 3, 2, true},
                              Block{12, 20, 1, 1, false}, Block{40, 8, 5, 1, true}}) {
     const Graph graph = graph_of(block);
@@ -42,22 +42,27 @@ TEST_F(CudaSiblings, GiveTheBlocksResult) {
     const auto expected = execute(graph, std::vector<Tensor>{input});
     for (const auto& [precision, tolerance] :
          {std::pair{"fp32", 1e-4}, std::pair{"fp16", 0.02}, std::pair{"bf16", 0.1}}) {
-      for (const int level : {0, 1}) {
-        SCOPED_TRACE(std::to_string(block.in) + " to " + std::to_string(block.out) + " " +
-                     precision + " level " + std::to_string(level));
-        const auto context =
-            test::engine_of(test::optimized(graph), precision, level, "cuda")->create_context({});
-        for (int repetition = 0; repetition < 3; ++repetition) {
-          const auto actual = test::run(*context, input.values<float>());
-          EXPECT_LT(test::relative_error(actual[0], expected[0].values<float>()), tolerance);
-        }
-        const auto kernels = test::kernels_of(*context);
-        EXPECT_TRUE(std::any_of(kernels.begin(), kernels.end(), [](const std::string& text) {
-          return text.find("beside 1x1") != std::string::npos;
-        }));
+      SCOPED_TRACE(std::to_string(block.in) + " to " + std::to_string(block.out) + " " + precision);
+      const auto context =
+          test::engine_of(test::optimized(graph), precision, level, "cuda")->create_context({});
+      for (int repetition = 0; repetition < 3; ++repetition) {
+        const auto actual = test::run(*context, input.values<float>());
+        EXPECT_LT(test::relative_error(actual[0], expected[0].values<float>()), tolerance);
       }
+      const auto kernels = test::kernels_of(*context);
+      EXPECT_TRUE(std::any_of(kernels.begin(), kernels.end(), [](const std::string& text) {
+        return text.find("beside 1x1") != std::string::npos;
+      }));
     }
   }
+}
+
+TEST_F(CudaSiblings, GiveTheBlocksResult) {
+  expect_results(0);
+}
+
+TEST_F(CudaSiblings, GiveTheBlocksResultByTimedTactics) {
+  expect_results(1);
 }
 
 }  // namespace
