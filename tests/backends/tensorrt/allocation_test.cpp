@@ -3,8 +3,6 @@
 // cuda backend. As tests/backends/cuda/cuda_allocation_test.cpp: only this thread's count.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-
 #include "backends/tensorrt/tensorrt_test.h"
 #include "engine/gpu_options.h"
 #include "support/heap_counts.h"
@@ -13,18 +11,7 @@ namespace hedge {
 namespace {
 
 class TensorRtAllocation : public test::TensorRtTest {
- protected:
-  TensorRtAllocation() {
-    if (const char* text = std::getenv(kExecutor)) executor_ = text;
-    setenv(kExecutor, "cuda", 1);
-  }
-  ~TensorRtAllocation() override {
-    executor_.empty() ? unsetenv(kExecutor) : setenv(kExecutor, executor_.c_str(), 1);
-  }
-
- private:
-  static constexpr const char* kExecutor = "HEDGE_DOUBLE_EXECUTOR";
-  std::string executor_;
+  test::ByCuda by_cuda_;
 };
 
 /// Of each stretch of inferences, after a first one in which the driver sets up what it keeps.

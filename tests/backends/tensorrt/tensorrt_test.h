@@ -116,6 +116,22 @@ class TensorRtTest : public testing::Test {
   std::vector<std::string> log_;
 };
 
+/// As long as it lives, engines of the double are computed by the cuda backend.
+class ByCuda {
+ public:
+  ByCuda() {
+    if (const char* text = std::getenv(kVariable)) before_ = text;
+    setenv(kVariable, "cuda", 1);
+  }
+  ByCuda(const ByCuda&) = delete;
+  ByCuda& operator=(const ByCuda&) = delete;
+  ~ByCuda() { before_.empty() ? unsetenv(kVariable) : setenv(kVariable, before_.c_str(), 1); }
+
+ private:
+  static constexpr const char* kVariable = "HEDGE_DOUBLE_EXECUTOR";
+  std::string before_;
+};
+
 inline Graph small_net() {
   return optimized(small_nets().front().second());
 }
