@@ -67,8 +67,8 @@ TEST_F(TensorRtDouble, HasTheBitsOfTheCudaBackend) {
   for (const auto& [name, make] : test::small_nets()) {
     SCOPED_TRACE(name);
     const Graph graph = test::optimized(make());
-    const auto input = test::noise(
-        static_cast<std::size_t>(element_count(graph.input_type(0).shape)), 5);
+    const auto input =
+        test::noise(static_cast<std::size_t>(element_count(graph.input_type(0).shape)), 5);
     EXPECT_EQ(by_tensorrt(graph, options("fp32"), input),
               by_cuda(graph, ElementKind::kFloat32, input));
     const Graph quantized = test::quantized(make(), {.signed_only = true});

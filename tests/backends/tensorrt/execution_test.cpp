@@ -7,17 +7,15 @@
 #include <bit>
 
 #include "backends/tensorrt/tensorrt_test.h"
-#include "hedge/preprocessing.h"
 #include "engine/gpu_options.h"
+#include "hedge/preprocessing.h"
 
 namespace hedge {
 namespace {
 
 class TensorRtExecution : public test::TensorRtTest {
  protected:
-  ~TensorRtExecution() override {
-    EXPECT_EQ(hedge_double::count("work on the default stream"), 0);
-  }
+  ~TensorRtExecution() override { EXPECT_EQ(hedge_double::count("work on the default stream"), 0); }
 };
 
 /// Of 3 channels and so many pixels a side; 80: the input is copied.

@@ -56,7 +56,9 @@ class TensorRtTest : public testing::Test {
     if (const auto reason = gpu::unavailable_reason(8)) GTEST_SKIP() << *reason;
   }
 
-  static const Backend& backend() { return require_backend("tensorrt"); }
+  static const Backend& backend() {
+    return require_backend("tensorrt");
+  }
   static BuildOptions options(const std::string& precision) {
     return {.precision = precision, .timing_cache = {}, .write_onnx = onnx_of};
   }
@@ -79,8 +81,12 @@ class TensorRtTest : public testing::Test {
   }
 
   /// Of float32, which the tensor cores of a GPU compute from three products.
-  static double fp32_tolerance() { return hedge_double::computes_by_cuda() ? 1e-4 : 1e-5; }
-  static std::string this_gpu() { return gpu::description_of(gpu::device()); }
+  static double fp32_tolerance() {
+    return hedge_double::computes_by_cuda() ? 1e-4 : 1e-5;
+  }
+  static std::string this_gpu() {
+    return gpu::description_of(gpu::device());
+  }
 
   static hedge_double::PlanFile plan_of(const EngineContainer& container) {
     const auto bytes = find_section(container.sections, kPlanSection).bytes;
