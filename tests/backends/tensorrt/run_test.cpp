@@ -184,6 +184,43 @@ TEST_F(TensorRtRun, EachFailureOfACallIsOneLineAndLeavesNothing) {
   }
 }
 
+/// Built, loaded, run and profiled, with each of all the calls failing in turn: the scores are right
+/// then, or an error says what failed.
+TEST_F(TensorRtRun, WhicheverCallFailsNothingIsWrongOrLeft) {
+  test::GraphBuilder g;
+  const ValueId pooled =
+      g.node("Flatten", {g.node("GlobalAveragePool", {g.conv(g.input({1, 3, 8, 8}), 3, 8)})});
+  const Graph graph = test::optimized(g.finish({pooled}));
+  const auto input = test::noise(3 * 8 * 8, 3);
+  const auto whole = [&] {
+    const auto context = engine(graph, "fp32")->create_context({});
+    auto& profiler = dynamic_cast<LayerProfiler&>(*context);
+    std::vector<std::int64_t> times(profiler.layers().size(), 0);
+    profiler.infer_profiled(times);
+    auto scores = run(*context, input);
+    EXPECT_EQ(run(*context, input), scores);
+    return scores;
+  };
+  const auto expected = whole();
+  const auto calls = hedge_double::calls();
+  ASSERT_GT(calls.size(), 20U);
+  int errors = 0;
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    SCOPED_TRACE(calls[i] + ", call " + std::to_string(i));
+    hedge_double::fail_any(static_cast<int>(i + 1));
+    try {
+      EXPECT_EQ(whole(), expected);
+    } catch (const Error& error) {
+      const std::string text = error.what();
+      EXPECT_EQ(text.find('\n'), std::string::npos) << text;
+      EXPECT_FALSE(text.empty());
+      ++errors;
+    }
+    EXPECT_EQ(hedge_double::all_alive(), 0);
+  }
+  EXPECT_GT(errors, 10);
+}
+
 TEST_F(TensorRtRun, AGpuThatIsLostEndsTheInference) {
   if (test::kOnGpu) GTEST_SKIP() << "CUDA's own calls do not fail on demand";
   // Of managed memory the driver is asked, nothing else says that an inference is done.
