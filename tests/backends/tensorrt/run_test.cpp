@@ -184,8 +184,8 @@ TEST_F(TensorRtRun, EachFailureOfACallIsOneLineAndLeavesNothing) {
   }
 }
 
-/// Built, loaded, run and profiled, with each of all the calls failing in turn: the scores are right
-/// then, or an error says what failed.
+/// Built, loaded, run and profiled, with each of all the calls failing in turn: the scores are
+/// right then, or an error says what failed.
 TEST_F(TensorRtRun, WhicheverCallFailsNothingIsWrongOrLeft) {
   test::GraphBuilder g;
   const ValueId pooled =

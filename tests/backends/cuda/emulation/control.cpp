@@ -20,7 +20,7 @@ struct State {
   std::vector<std::string> calls;
   std::vector<std::string> complaints;
   std::map<std::string, int> to_fail;  ///< By call: how many from now on.
-  int any_to_fail = 0;                  ///< How many calls from now on; 0: none.
+  int any_to_fail = 0;                 ///< How many calls from now on; 0: none.
   std::map<std::string, int> alive;
 };
 
