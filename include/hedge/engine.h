@@ -32,6 +32,12 @@ struct CalibrationInfo {
   std::vector<std::string> keep{};  ///< Layers that were to stay in floating point.
 };
 
+/// Images of one inference, from `least` to `most`, of an engine that is fastest with `tuned`.
+struct BatchRange {
+  std::int64_t least = 1, tuned = 1, most = 1;
+  bool operator==(const BatchRange&) const = default;
+};
+
 /// An early exit: scores that are known before the whole net has run.
 struct ExitInfo {
   std::size_t output = 0;                 ///< Its number among the outputs; never 0, the net's own.
@@ -61,6 +67,7 @@ struct EngineInfo {
   std::int64_t parameters = 0;
   std::int64_t multiply_accumulates = 0;  ///< For one image.
   std::int64_t batch = 1;                 ///< Images of one inference as built.
+  std::optional<BatchRange> batches{};    ///< Of engines built for a range; `batch` is its least.
   bool ends_in_softmax = false;
   std::optional<CalibrationInfo> calibration{};  ///< Of int8 engines.
   std::optional<ExitInfo> exit{};                ///< Of engines with an early exit.

@@ -44,7 +44,8 @@ class Chooser {
              .images = options.images,
              .threads = int8.threads},
         labels_(labels_of(*images_.dataset, run_.total())),
-        layers_(quantizable_layers(model.graph)) {
+        layers_(quantizable_layers(model.graph)),
+        times_layers_(model.backend->traits().times_layers) {
     if (layers_.empty()) throw bad_input("no layer has weights: there is no precision to choose");
     if (!images_.labelled) {
       throw bad_input(fmt::format(
@@ -93,7 +94,10 @@ class Chooser {
   }
 
   [[nodiscard]] PreparedModel uniform(const std::string& precision) const {
-    return variant(uniform_precisions(precision));
+    PreparedModel net = variant(uniform_precisions(precision));
+    // One whose layers are fused across the whole net, layers without weights included.
+    if (!times_layers_ && precision != "int8") net.build.fallback = precision;
+    return net;
   }
 
   /// What the backend has on this machine.
@@ -151,6 +155,10 @@ class Chooser {
   /// The least time of each layer in each precision: other programs only ever add some. What a
   /// layer's neighbours pay for reorders is in the figures of whole nets.
   void time_layers(const std::map<std::string, PreparedModel>& nets, BestReport& report) const {
+    if (!times_layers_) {
+      for (const std::string& name : layers_) report.layers.push_back({.name = name});
+      return;
+    }
     struct Timed {
       std::string precision;
       Contender contender;
@@ -195,6 +203,7 @@ class Chooser {
   /// The fastest of the precisions allowed, fp32 where nothing is known.
   [[nodiscard]] std::string fastest(const BestLayer& layer, bool int8) const {
     if (const auto kept = keep_.find(layer.name); kept != keep_.end()) return kept->second;
+    if (!times_layers_) return int8 ? "int8" : model_.build.fallback;
     std::string best = "fp32";
     double least = std::numeric_limits<double>::infinity();
     for (const auto& [precision, time] : layer.time_us) {
@@ -278,6 +287,7 @@ class Chooser {
   ImageJob run_;
   std::vector<int> labels_;
   std::vector<std::string> layers_;
+  bool times_layers_;  ///< BackendTraits::times_layers.
 };
 
 }  // namespace

@@ -38,9 +38,10 @@ struct BestReport {
 /// Gives each layer with weights of a model that is to be "best" the precision among int8, fp16,
 /// bf16 and fp32 that is fastest in its place, as measured. Where that costs more top-1 than
 /// allowed, layers leave int8, the most sensitive first, and as few as are needed. The mix is held
-/// against nets of one precision, and the fastest of those that keep the bound is taken. Throws as
-/// find_ranges and analyse_sensitivity do, and bad_input: a model that came quantised, a backend
-/// that cannot tell the time of layers.
+/// against nets of one precision, and the fastest of those that keep the bound is taken. On a
+/// backend that does not tell layers apart (BackendTraits::times_layers) the mix has all in int8
+/// but for the layers that the bound takes out. Throws as find_ranges and analyse_sensitivity do,
+/// and bad_input: a model that came quantised, a backend that cannot tell the time of layers.
 BestReport make_best(PreparedModel& model, const Int8Options& int8, const BestOptions& options);
 
 /// Schema hedge.best/1.

@@ -25,6 +25,8 @@ struct EngineBuildOptions {
   std::optional<PreprocessingRecipe> preprocessing;
   std::string preprocessing_flag = "--preprocess";  ///< Of the caller's, for messages.
   std::int64_t batch = 1;
+  std::optional<BatchRange>
+      batches{};  ///< In place of `batch`, for backends that tune for a range.
   std::map<std::string, Shape> shapes{};  ///< As ImportOptions::shapes.
   int optimization_level = 3;             ///< 0..5; larger values mean 5.
   bool allow_tf32 = true;                 ///< BuildOptions::allow_tf32; off by --noTF32.

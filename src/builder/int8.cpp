@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "builder/calibration.h"
 #include "builder/calibration_images.h"
+#include "builder/float8.h"
 #include "builder/prepare.h"
 #include "data/dataset_names.h"
 #include "hedge/error.h"
@@ -30,7 +31,7 @@ namespace fs = std::filesystem;
 constexpr std::int64_t kFewImages = 100;
 
 std::string method_text(const Int8Options& options) {
-  std::string text(to_string(options.method));
+  std::string text(to_string(*options.method));
   if (options.method == CalibrationMethod::kPercentile) {
     text += fmt::format(" {}", options.percentile);
   }
@@ -48,7 +49,7 @@ std::string_view calibrator_of(std::string_view header) {
 
 Ranges read_ranges(const Graph& graph, const fs::path& file, const Int8Options& options) {
   const CalibrationCache cache = read_calibration_cache(file);
-  const std::string wanted = calibration_cache_header(options.tensorrt_version, options.method);
+  const std::string wanted = calibration_cache_header(options.tensorrt_version, *options.method);
   if (calibrator_of(wanted) == calibrator_of(cache.header) && wanted != cache.header) {
     log(LogLevel::kInfo, fmt::format("the calibration cache keeps its header, {}; TensorRT reads "
                                      "caches of its own version only",
@@ -92,7 +93,7 @@ void warn_of_test_images(const CalibrationImages& images) {
 
 Ranges calibrate_on_images(const PreparedModel& model, const fs::path& file,
                            const Int8Options& options) {
-  const std::string header = calibration_cache_header(options.tensorrt_version, options.method);
+  const std::string header = calibration_cache_header(options.tensorrt_version, *options.method);
   if (options.write_cache) require_writable(file);
   const PreprocessingRecipe& recipe =
       options.preprocessing ? *options.preprocessing : *model.info.preprocessing;
@@ -103,7 +104,7 @@ Ranges calibrate_on_images(const PreparedModel& model, const fs::path& file,
   const int cpus = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   Ranges ranges;
   ranges.thresholds = calibrate(model.graph, *model.backend, *images.dataset, Preprocessing(recipe),
-                                {.method = options.method,
+                                {.method = *options.method,
                                  .percentile = options.percentile,
                                  .images = options.images,
                                  .batch = options.batch,
@@ -202,11 +203,20 @@ void calibrate_natively(PreparedModel& model, const FloatLayers& kept, const Int
 fs::path calibration_cache_path(const EngineInfo& info, const Int8Options& options) {
   if (!options.cache.empty()) return options.cache;
   const bool named = !info.dataset.empty() && !is_own_dataset(info.dataset);
+  const bool native = options.native && info.precision != "fp8";
   return fmt::format("{}{}{}.cache", info.model, named ? "_" + info.dataset : "",
-                     options.native ? ".native" : "");
+                     native                    ? ".native"
+                     : info.precision == "fp8" ? ".fp8"
+                                               : "");
 }
 
-Ranges find_ranges(const PreparedModel& model, const Int8Options& options) {
+Ranges find_ranges(const PreparedModel& model, const Int8Options& stated) {
+  Int8Options options = stated;
+  // Integers lose steps to what hardly occurs, floats do not: there the largest value counts.
+  const bool float8 = model.build.precision == "fp8";
+  if (!options.method) {
+    options.method = float8 ? CalibrationMethod::kMinMax : CalibrationMethod::kEntropy;
+  }
   const fs::path file = calibration_cache_path(model.info, options);
   std::error_code error;
   Ranges ranges = fs::exists(file, error) ? read_ranges(model.graph, file, options)
@@ -244,7 +254,9 @@ void quantize_model(PreparedModel& model, const Ranges& ranges, const FloatLayer
 }
 
 void make_int8(PreparedModel& model, const Int8Options& options) {
-  if (model.build.precision != "int8" || model.came_quantized) return;
+  if (model.build.precision == "fp8") return make_float8(model, options);
+  const bool chooses = model.build.precision == "best" && options.native;  // The compiler does.
+  if ((model.build.precision != "int8" && !chooses) || model.came_quantized) return;
   const FloatLayers kept = kept_layers(model.graph, options);
   if (options.native) return calibrate_natively(model, kept, options);
   quantize_model(model, find_ranges(model, options), kept, options.signed_only);

@@ -21,14 +21,15 @@ struct PreparedModel;
 
 /// How an INT8 engine gets its ranges, and which layers are left out.
 struct Int8Options {
-  std::filesystem::path data{};   ///< Folder of the datasets; empty as for Dataset::open.
-  std::string input{};            ///< As open_calibration_images.
-  std::filesystem::path cache{};  ///< Empty: MODEL_DATASET.cache in the current folder.
+  std::filesystem::path data{};  ///< Folder of the datasets; empty as for Dataset::open.
+  std::string input{};           ///< As open_calibration_images.
+  /// Empty: MODEL_DATASET.cache in the current folder, MODEL_DATASET.fp8.cache for fp8.
+  std::filesystem::path cache{};
   bool write_cache = true;
   std::int64_t images = 25'000;                        ///< At most.
   std::int64_t batch = 512;                            ///< Images between two reports of progress.
   std::optional<PreprocessingRecipe> preprocessing{};  ///< Of the images; empty: the model's.
-  CalibrationMethod method = CalibrationMethod::kEntropy;
+  std::optional<CalibrationMethod> method{};           ///< Empty: entropy; for fp8 min-max.
   double percentile = kDefaultPercentile;
   std::string tensorrt_version = "8.6.2";  ///< Whose cache is written.
   /// Layers that are to stay in floating point and their precisions ("fp32", "bf16", "fp16");
@@ -70,10 +71,11 @@ using FloatLayers = std::map<std::string, std::string>;
 void quantize_model(PreparedModel& model, const Ranges& ranges, const FloatLayers& floating,
                     std::optional<bool> signed_only = {});
 
-/// quantize_model by the options' ranges for a model that is to be int8; another, or one that came
-/// with it, stays as it is. With `native` the graph stays in floating point, and the backend gets
-/// the images. Throws as kept_layers, find_ranges and quantize do; bad_input where the backend has
-/// no calibrator.
+/// quantize_model by the options' ranges for a model that is to be int8, make_float8 for one that
+/// is to be fp8; another, or one that came with it, stays as it is. With `native` the graph stays
+/// in floating point, and the backend gets the images, of a model that is to be "best" as well: its
+/// compiler chooses the precisions then. Throws as kept_layers, find_ranges and quantize do;
+/// bad_input where the backend has no calibrator.
 void make_int8(PreparedModel& model, const Int8Options& options);
 
 /// `--keep=LAYER:PRECISION`, fp32, bf16 or fp16, as name and precision. Names may hold colons.

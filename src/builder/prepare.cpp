@@ -79,13 +79,13 @@ void require_classifier(const Graph& graph) {
 }
 
 /// The first extent that --shape states is not what decides; 1 only says that it is an image.
-void warn_of_another_batch(const Graph& graph, const EngineBuildOptions& options) {
+void warn_of_another_batch(const Graph& graph, std::int64_t batch) {
   const Shape shape = graph.input_type(0).shape;
-  if (options.shapes.empty() || shape[0] == options.batch || shape[0] == 1) return;
+  if (shape[0] == batch || shape[0] == 1) return;
   log(LogLevel::kWarning,
       fmt::format("--shape={} begins with {}, but the engine is built for batches of {} "
                   "(--engine_batch_size)",
-                  to_string(shape), shape[0], options.batch));
+                  to_string(shape), shape[0], batch));
 }
 
 /// A model that comes with Q/DQ nodes becomes a graph of 8-bit values, unless it is to run in
@@ -93,9 +93,10 @@ void warn_of_another_batch(const Graph& graph, const EngineBuildOptions& options
 bool take_quantization(Graph& graph, const std::string& precision) {
   const bool explicit_nodes =
       std::ranges::any_of(graph.nodes, [](const Node& n) { return is_op(n, "QuantizeLinear"); });
-  if (explicit_nodes && precision == "best") {
-    throw bad_input(
-        "precision best: the model's own Q/DQ nodes say what is int8; give the model in fp32");
+  if (explicit_nodes && (precision == "best" || precision == "fp8")) {
+    throw bad_input(fmt::format(
+        "precision {}: the model's own Q/DQ nodes say what is int8; give the model in fp32",
+        precision));
   }
   if (!explicit_nodes || (!precision.empty() && precision != "int8")) return false;
   absorb_qdq(graph);
@@ -174,18 +175,26 @@ void look_at_sparsity(Graph& graph, const CompilerOptions& compiler) {
 void check_compiler_options(const Backend& backend, const CompilerOptions& options) {
   if (options == CompilerOptions{} || backend.traits().compiler_options) return;
   throw bad_input(fmt::format(
-      "--workspace, --sparsity, --useDLACore and --allowGPUFallback are for TensorRT's compiler; "
-      "backend {} has none",
+      "--workspace, --sparsity, --maxAuxStreams, --persistentCacheRatio, --useDLACore and "
+      "--allowGPUFallback are for TensorRT's compiler; backend {} has none",
       backend.name()));
 }
 
-std::string choose_precision(const std::string& stated, bool quantized, const Backend& backend) {
-  if (stated == "best" && backend.traits().makes_plan) {
-    throw bad_input(
-        fmt::format("precision best: on backend {} layers are fused beyond telling one's time; use "
-                    "--precision=int8, where what is not in integers is in {}",
-                    backend.name(), backend.traits().int8_fallback));
+/// Of a backend that must know them when it builds, and a graph that can have all of them.
+void check_batches(const Backend& backend, const std::optional<BatchRange>& batches) {
+  if (!batches) return;
+  if (batches->least < 1 || batches->tuned < batches->least || batches->most < batches->tuned) {
+    throw bad_input(fmt::format("--engine_batch_size={}:{}:{}: the batches do not rise",
+                                batches->least, batches->tuned, batches->most));
   }
+  if (backend.traits().batch_ranges) return;
+  throw bad_input(
+      fmt::format("--engine_batch_size={}:{}:{}: engines of backend {} run any batch (inference "
+                  "--batch=N); state the one that it is to be tuned for",
+                  batches->least, batches->tuned, batches->most, backend.name()));
+}
+
+std::string choose_precision(const std::string& stated, bool quantized, const Backend& backend) {
   if (!stated.empty()) return stated;
   if (quantized) return "int8";
   std::string precision(backend.default_precision());
@@ -249,12 +258,14 @@ PreparedModel prepare_model(const std::filesystem::path& onnx, const EngineBuild
   const Backend& backend =
       options.backend.empty() ? default_backend() : require_backend(options.backend);
   check_compiler_options(backend, options.compiler);
-  Graph graph = import_model(onnx, options.batch, options.shapes);
+  check_batches(backend, options.batches);
+  const std::int64_t batch = options.batches ? options.batches->least : options.batch;
+  Graph graph = import_model(onnx, batch, options.shapes);
   return naming(onnx.string(), [&] {
     require_classifier(graph);
     const bool early_exit = find_exit(graph, name, options.exit);
-    warn_of_another_batch(graph, options);
-    set_batch(graph, options.batch);
+    if (!options.shapes.empty()) warn_of_another_batch(graph, batch);
+    set_batch(graph, batch);
     const std::int64_t parameters = parameter_count(graph);
     const std::int64_t macs = multiply_accumulates(graph);
     const bool quantized = take_quantization(graph, options.precision);
@@ -263,7 +274,11 @@ PreparedModel prepare_model(const std::filesystem::path& onnx, const EngineBuild
     if (quantized) check_float_layers(graph);
     if (options.compiler.sparsity != Sparsity::kDisable) look_at_sparsity(graph, options.compiler);
     std::optional<ExitInfo> exit;
-    if (early_exit) exit = lay_out_exit(graph, options.batch);
+    if (early_exit) exit = lay_out_exit(graph, batch);
+    if (options.batches) {
+      Graph largest = graph;
+      set_batch(largest, options.batches->most);
+    }
     const std::string dataset = choose_dataset(name, options);
     PreparedModel model{
         .backend = &backend,
@@ -275,6 +290,7 @@ PreparedModel prepare_model(const std::filesystem::path& onnx, const EngineBuild
                   .threads = options.threads,
                   .timing_cache = options.timing_cache,
                   .compiler = options.compiler,
+                  .batches = options.batches,
                   .write_onnx = onnx_of,
                   .progress = options.progress},
         .info = {.model = name.model,
@@ -290,8 +306,9 @@ PreparedModel prepare_model(const std::filesystem::path& onnx, const EngineBuild
                  .inputs = input_bindings(graph),
                  .outputs = output_bindings(graph),
                  .parameters = parameters,
-                 .multiply_accumulates = macs / options.batch,
-                 .batch = options.batch,
+                 .multiply_accumulates = macs / batch,
+                 .batch = batch,
+                 .batches = options.batches,
                  .ends_in_softmax = ends_in_softmax(graph, graph.outputs.front()),
                  .exit = std::move(exit)},
         .graph = std::move(graph),
@@ -333,6 +350,7 @@ EngineContainer compile_float(const PreparedModel& model) {
   all.build.layers.clear();
   all.build.allow_tf32 = false;  // What others are held against.
   all.build.native_calibration.reset();
+  all.build.float8.reset();
   return compile(all, model.float_graph ? *model.float_graph : model.graph, "fp32");
 }
 

@@ -106,11 +106,13 @@ Int8Options int8_options(const Program& program, const Options& options) {
 }
 
 EngineBuildOptions build_options(const Program& program, const Options& options) {
+  const BatchRange batches = parse_batches("--engine_batch_size", options.batch);
   return {.backend = options.backend,
           .precision = options.precision,
           .dataset = options.dataset,
           .preprocessing = stated_recipe(options.preprocess),
-          .batch = parse_count("--engine_batch_size", options.batch, 1, kMostImages),
+          .batch = batches.least,
+          .batches = batches.least < batches.most ? std::optional(batches) : std::nullopt,
           .shapes = parse_shapes(options.shape),
           .optimization_level =
               static_cast<int>(parse_count("--builderOptimizationLevel", options.level, 0, 1000)),
@@ -153,7 +155,7 @@ void print_engine(const Program& program, const std::filesystem::path& path,
                 info.dataset.empty() ? "no dataset" : info.dataset, precision_text(info),
                 info.backend, info.target);
   program.print("holds      {} parameters, {} multiply-accumulates an image, batch {}\n",
-                info.parameters, info.multiply_accumulates, info.batch);
+                info.parameters, info.multiply_accumulates, batch_text(info));
   if (info.exit) program.print_text(exit_line(info));
   program.print("recipe     {}\n", to_string(*info.preprocessing));
   if (info.calibration) program.print("ranges     {}\n", calibration_text(*info.calibration));
@@ -195,15 +197,17 @@ int build(Program& program, const Options& options) {
   PreparedModel model = prepare_model(options.onnx, stated);
   if (options.raw_plan) require_plan(*model.backend);
   const bool chosen = model.build.precision == "best";
-  const bool calibrated = (chosen || model.build.precision == "int8") && !model.came_quantized;
-  for (const auto& [flag, given] : {std::pair("--report", options.report),
-                                    std::pair("--keep", !options.calibration.keep.empty())}) {
-    if (given && !calibrated) {
-      throw bad_input(fmt::format(
-          "{} goes with --precision=int8 or --best, and a model in floating point", flag));
-    }
+  const bool integers = (chosen || model.build.precision == "int8") && !model.came_quantized;
+  const bool calibrated = integers || model.build.precision == "fp8";
+  if (options.report && !integers) {
+    throw bad_input("--report goes with --precision=int8 or --best, and a model in floating point");
   }
-  if (!calibrated) warn_of_idle_flags(program.app(), "--calib_", "int8, calibrated here");
+  if (!options.calibration.keep.empty() && !calibrated) {
+    throw bad_input(
+        "--keep goes with --precision=int8, --precision=fp8 or --best, and a model in floating "
+        "point");
+  }
+  if (!calibrated) warn_of_idle_flags(program.app(), "--calib_", "int8 or fp8, calibrated here");
   if (!chosen) warn_of_idle_flags(program.app(), "--best_", "--best");
   if (!options.report) warn_of_idle_flags(program.app(), "--report_", "--report");
   const std::filesystem::path path = engine_path(options, model.info);
@@ -216,7 +220,7 @@ int build(Program& program, const Options& options) {
   std::optional<BestReport> best;
   const EngineContainer container = naming(options.onnx, [&] {
     make_int8(model, stated.int8);
-    if (chosen) {
+    if (chosen && !stated.int8.native) {
       best = make_best(model, stated.int8, stated_best);
     }
     return compile(model);
@@ -266,8 +270,10 @@ void add_options(CLI::App& app, Options& options) {
       ->type_name("RECIPE");
   app.add_option("--threads", options.threads, "Threads of one inference (default 1)")
       ->type_name("N");
-  app.add_option("--engine_batch_size", options.batch, "Images of one inference (default 1)")
-      ->type_name("N");
+  app.add_option("--engine_batch_size", options.batch,
+                 "Images of one inference (default 1); with TensorRT also least, tuned and most "
+                 "images (1:4:8), in which --batch chooses when it runs")
+      ->type_name("N|MIN:OPT:MAX");
   add_shape_option(app, options.shape);
   app.add_option(
          "--exit", options.exit,
@@ -288,8 +294,9 @@ void add_options(CLI::App& app, Options& options) {
       "--skipInference", [] {}, "Accepted; building never infers");
   add_calibration_options(app, options.calibration);
   app.add_option("--calibrator", options.calibrator,
-                 "hedge (default), or native: TensorRT's own, of 8.6 and 10")
-      ->group("Calibration of --precision=int8")
+                 "hedge (default), or native: TensorRT's own, of 8.6 and 10; with --best TensorRT "
+                 "chooses the precisions as well, by time alone")
+      ->group("Calibration of --precision=int8 and fp8")
       ->type_name("WHOSE");
   app.add_option("--best_lost", options.best_lost,
                  "Points of top-1 on calibration images that --best may cost (default 0.5)")

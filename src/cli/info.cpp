@@ -111,7 +111,7 @@ void print_engine(const Program& program, const Options& options, const std::str
   program.print("{}: engine of {} ({})\n", file, info.source_file, info.builder_version);
   program.print("  model      {} on {}, {}, backend {}, batch {}\n", info.model,
                 info.dataset.empty() ? "no dataset" : info.dataset, precision_text(info),
-                info.backend, info.batch);
+                info.backend, batch_text(info));
   program.print("  built for  {}\n", info.target);
   if (!info.source_sha256.empty()) {  // Of a bare plan nothing is known.
     program.print("  source     SHA-256 {}\n", info.source_sha256);

@@ -40,8 +40,11 @@ enum class Sparsity : std::uint8_t {
 struct CompilerOptions {
   std::size_t workspace_bytes = 0;  ///< Most scratch memory of one tactic; 0: as much as there is.
   Sparsity sparsity = Sparsity::kDisable;
-  std::optional<int> dla_core{};  ///< Layers go to this deep-learning accelerator.
-  bool gpu_fallback = false;      ///< Those that it cannot run go to the GPU.
+  std::optional<int> dla_core{};     ///< Layers go to this deep-learning accelerator.
+  bool gpu_fallback = false;         ///< Those that it cannot run go to the GPU.
+  std::optional<int> aux_streams{};  ///< Most streams beside the caller's; empty: as it thinks fit.
+  /// Of the L2 cache that can be set aside, what contexts may keep activations in; 0 to 1.
+  double persistent_cache_ratio = 0;
   bool operator==(const CompilerOptions&) const = default;
 };
 
@@ -56,7 +59,7 @@ struct NativeCalibration {
 
 struct BuildOptions {
   std::string precision;
-  /// Of what an int8 engine computes in floating point; empty: BackendTraits::int8_fallback.
+  /// Of what an int8 or fp8 engine computes in wider floats; empty: BackendTraits::int8_fallback.
   std::string fallback{};
   /// Precisions of single layers that do not compute in integers, by their names.
   std::map<std::string, std::string> layers{};
@@ -68,7 +71,10 @@ struct BuildOptions {
   /// The output of the early exit; the nodes that it needs come first (graph/early_exit.h).
   std::optional<std::size_t> exit_output{};
   CompilerOptions compiler{};
+  /// Set: contexts choose their batch in it (BackendTraits::batch_ranges); the graph has its least.
+  std::optional<BatchRange> batches{};
   std::optional<NativeCalibration> native_calibration{};
+  std::optional<Float8Form> float8{};  ///< Of precision fp8.
   /// The graph as ONNX, for backends whose compiler reads that: a backend sees neither the importer
   /// nor the original file. Set by the builder.
   std::function<std::string(const Graph& graph, const OnnxForm& form)> write_onnx{};
@@ -82,10 +88,15 @@ struct BackendTraits {
   bool gpu = false;  ///< Contexts take GpuOptions; where not, none reach the backend.
   bool takes_pixels =
       false;  ///< load() heeds ContextOptions::pixels: contexts are PixelInputs then.
-  bool signed_int8_only = false;       ///< No activation in uint8.
-  bool compiler_options = false;       ///< It heeds CompilerOptions; others must not be given any.
-  bool native_calibrator = false;      ///< It heeds NativeCalibration.
-  bool makes_plan = false;             ///< A section kPlanSection, which others can run as well.
+  bool signed_int8_only = false;   ///< No activation in uint8.
+  bool compiler_options = false;   ///< It heeds CompilerOptions; others must not be given any.
+  bool native_calibrator = false;  ///< It heeds NativeCalibration.
+  bool float8 = false;             ///< It has precision fp8 on this machine.
+  bool makes_plan = false;         ///< A section kPlanSection, which others can run as well.
+  bool batch_ranges = false;       ///< It heeds BuildOptions::batches; others run any batch.
+  /// LayerProfiler tells the times of the graph's own layers. Where not, the compiler's are several
+  /// of them in one, and what a precision is worth only whole nets tell.
+  bool times_layers = true;
   std::string int8_fallback = "fp32";  ///< What an int8 engine computes in where not in integers.
 };
 

@@ -34,6 +34,16 @@ void from_json(const nlohmann::json& json, CalibrationInfo& info) {
   json.at("keep").get_to(info.keep);
 }
 
+void to_json(nlohmann::json& json, const BatchRange& range) {
+  json = {{"least", range.least}, {"tuned", range.tuned}, {"most", range.most}};
+}
+
+void from_json(const nlohmann::json& json, BatchRange& range) {
+  range.least = json_integer<std::int64_t>(json.at("least"));
+  range.tuned = json_integer<std::int64_t>(json.at("tuned"));
+  range.most = json_integer<std::int64_t>(json.at("most"));
+}
+
 void to_json(nlohmann::json& json, const ExitInfo& info) {
   json = {{"output", info.output},
           {"ends_in_softmax", info.ends_in_softmax},
@@ -69,6 +79,7 @@ void to_json(nlohmann::json& json, const EngineInfo& info) {
   if (info.preprocessing) json["preprocessing"] = *info.preprocessing;
   if (info.calibration) json["calibration"] = *info.calibration;
   if (info.exit) json["exit"] = *info.exit;
+  if (info.batches) json["batches"] = *info.batches;
 }
 
 void from_json(const nlohmann::json& json, EngineInfo& info) {
@@ -95,8 +106,13 @@ void from_json(const nlohmann::json& json, EngineInfo& info) {
     info.calibration = json.at("calibration").get<CalibrationInfo>();
   }
   if (json.contains("exit")) info.exit = json.at("exit").get<ExitInfo>();
+  if (json.contains("batches")) info.batches = json.at("batches").get<BatchRange>();
   if (info.inputs.size() != 1 || info.outputs.empty() || info.batch < 1) {
     throw bad_input("the metadata does not describe a classifier with one input");
+  }
+  if (info.batches && (info.batches->least != info.batch || info.batches->tuned < info.batch ||
+                       info.batches->most < info.batches->tuned)) {
+    throw bad_input("the metadata's range of batches is none");
   }
   if (info.exit && (info.exit->output == 0 || info.exit->output >= info.outputs.size() ||
                     element_count(info.outputs[info.exit->output].shape) !=

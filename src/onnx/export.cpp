@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <map>
 #include <memory>
 #include <set>
@@ -13,8 +14,9 @@
 #include <utility>
 #include <vector>
 
-#include "base/float16.h"
+#include "base/float8.h"
 #include "graph/operators/operator.h"
+#include "onnx/export_tensors.h"
 
 namespace hedge {
 namespace {
@@ -23,107 +25,6 @@ namespace {
 int ir_version(int opset) {
   return opset < 19 ? 8 : 9;
 }
-
-std::int32_t onnx_type(FloatType type) {
-  switch (type) {
-    case FloatType::kFloat16:
-      return onnx::TensorProto::FLOAT16;
-    case FloatType::kBfloat16:
-      return onnx::TensorProto::BFLOAT16;
-    case FloatType::kFloat32:
-      break;
-  }
-  return onnx::TensorProto::FLOAT;
-}
-
-std::int32_t onnx_type(DataType type) {
-  switch (type) {
-    case DataType::kFloat32:
-      return onnx::TensorProto::FLOAT;
-    case DataType::kFloat64:
-      return onnx::TensorProto::DOUBLE;
-    case DataType::kInt8:
-      return onnx::TensorProto::INT8;
-    case DataType::kUInt8:
-      return onnx::TensorProto::UINT8;
-    case DataType::kInt32:
-      return onnx::TensorProto::INT32;
-    case DataType::kInt64:
-      return onnx::TensorProto::INT64;
-    case DataType::kBool:
-      break;
-  }
-  return onnx::TensorProto::BOOL;
-}
-
-/// Floats in 16 bits. Above zero they stay so where they are scales.
-std::string rounded(std::span<const float> values, FloatType type, bool scales) {
-  std::string bytes;
-  bytes.reserve(2 * values.size());
-  for (float x : values) {
-    if (scales && type == FloatType::kFloat16) x = std::max(x, kSmallestHalf);
-    const std::uint16_t bits =
-        type == FloatType::kFloat16 ? half_from_float(x) : bfloat16_from_float(x);
-    bytes.push_back(static_cast<char>(bits & 0xFFU));
-    bytes.push_back(static_cast<char>(bits >> 8U));
-  }
-  return bytes;
-}
-
-void write_tensor(const Tensor& tensor, FloatType floats, bool scales, onnx::TensorProto& proto) {
-  for (const std::int64_t extent : tensor.shape()) proto.add_dims(extent);
-  if (tensor.type() == DataType::kFloat32 && floats != FloatType::kFloat32) {
-    proto.set_data_type(onnx_type(floats));
-    proto.set_raw_data(rounded(tensor.values<float>(), floats, scales));
-    return;
-  }
-  proto.set_data_type(onnx_type(tensor.type()));
-  proto.set_raw_data(tensor.bytes().data(), tensor.bytes().size());
-}
-
-void write_value_info(const std::string& name, const TensorType& type,
-                      onnx::ValueInfoProto& proto) {
-  proto.set_name(name);
-  auto& tensor = *proto.mutable_type()->mutable_tensor_type();
-  tensor.set_elem_type(onnx_type(type.type));
-  for (const std::int64_t extent : type.shape) {
-    tensor.mutable_shape()->add_dim()->set_dim_value(extent);
-  }
-}
-
-struct AttributeWriter {
-  onnx::AttributeProto& proto;
-  FloatType floats;
-
-  void operator()(std::int64_t v) const {
-    proto.set_type(onnx::AttributeProto::INT);
-    proto.set_i(v);
-  }
-  void operator()(float v) const {
-    proto.set_type(onnx::AttributeProto::FLOAT);
-    proto.set_f(v);
-  }
-  void operator()(const std::string& v) const {
-    proto.set_type(onnx::AttributeProto::STRING);
-    proto.set_s(v);
-  }
-  void operator()(const std::vector<std::int64_t>& v) const {
-    proto.set_type(onnx::AttributeProto::INTS);
-    proto.mutable_ints()->Add(v.begin(), v.end());
-  }
-  void operator()(const std::vector<float>& v) const {
-    proto.set_type(onnx::AttributeProto::FLOATS);
-    proto.mutable_floats()->Add(v.begin(), v.end());
-  }
-  void operator()(const std::vector<std::string>& v) const {
-    proto.set_type(onnx::AttributeProto::STRINGS);
-    for (const std::string& text : v) proto.add_strings(text);
-  }
-  void operator()(const Tensor& v) const {
-    proto.set_type(onnx::AttributeProto::TENSOR);
-    write_tensor(v, floats, false, *proto.mutable_t());
-  }
-};
 
 /// Attributes of older opsets that became inputs: operator, attribute, input, and since when.
 struct Moved {
@@ -267,7 +168,7 @@ class Exporter {
       write_attribute("perm", input.permutation, form_.floats,
                       add_node("Transpose", outer + "_transpose", from, inner));
     }
-    write_value_info(outer, graph_.input_type(index), *proto_->add_input());
+    write_value_info(outer, graph_.input_type(index), form_.any_batch, *proto_->add_input());
   }
 
   void write_output(ValueId id) {
@@ -277,20 +178,14 @@ class Exporter {
       const std::string& from = read(id, FloatType::kFloat32);
       const std::string to = unique(graph_.value(id).name + "_output");
       (void)add_node("Identity", to + "_identity", from, to);
-      return write_value_info(to, value.type, *proto_->add_output());
+      return write_value_info(to, value.type, form_.any_batch, *proto_->add_output());
     }
     if (outer == outer_.end()) {
-      return write_value_info(read(id, FloatType::kFloat32), value.type, *proto_->add_output());
+      return write_value_info(read(id, FloatType::kFloat32), value.type, form_.any_batch,
+                              *proto_->add_output());
     }
     if (cast_outputs_.insert(id).second) add_cast(name(id), outer->second, FloatType::kFloat32);
-    write_value_info(outer->second, value.type, *proto_->add_output());
-  }
-
-  static void write_attribute(const std::string& attribute, const Attributes::Value& value,
-                              FloatType floats, onnx::NodeProto& proto) {
-    onnx::AttributeProto& written = *proto.add_attribute();
-    written.set_name(attribute);
-    std::visit(AttributeWriter{written, floats}, value);
+    write_value_info(outer->second, value.type, form_.any_batch, *proto_->add_output());
   }
 
   /// The name under which a reader finds the value in the type that it wants. Constants go into the
@@ -301,14 +196,14 @@ class Exporter {
     const Value& value = graph_.value(id);
     const bool constant = value.constant && !made_.contains(id);
     if (!is_float(value)) wanted = FloatType::kFloat32;
-    if (!constant && (!is_float(value) || held(id) == wanted)) return name(id);
+    if (!constant && (!is_float(value) || held(id) == wanted)) return seen(id);
     const auto [entry, fresh] = read_.try_emplace({id, wanted});
     if (!fresh) return entry->second;
     std::string& given = entry->second;
     given = name(id);
     if (!constant) {
       given = unique(given + suffix(wanted));
-      add_cast(name(id), given, wanted);
+      add_cast(seen(id), given, wanted);
       return given;
     }
     if (wanted != FloatType::kFloat32) given = unique(given + suffix(wanted));
@@ -316,6 +211,67 @@ class Exporter {
     write_tensor(*value.constant, wanted, scales, tensor);
     tensor.set_name(given);
     return given;
+  }
+
+  /// What readers see of a value that is not constant: where it is held in 8-bit floats, what comes
+  /// out of these.
+  const std::string& seen(ValueId id) {
+    if (!form_.float8) return name(id);
+    const auto held8 = form_.float8->activations.find(graph_.value(id).name);
+    if (held8 == form_.float8->activations.end()) return name(id);
+    const auto [entry, fresh] = float8_.try_emplace({id, held(id)});
+    if (!fresh) return entry->second;
+    const std::string stored = unique(name(id) + "_float8");
+    const Float8Inputs inputs = add_float8_inputs(name(id), float8_scale(held8->second), held(id));
+    onnx::NodeProto& quantize = add_node("QuantizeLinear", stored + "_quantize", name(id), stored);
+    quantize.add_input(inputs.scale);
+    quantize.add_input(inputs.zero_point);
+    entry->second = dequantized(stored, name(id), inputs);
+    return entry->second;
+  }
+
+  /// Weights as 8-bit floats, as their reader sees them.
+  const std::string& float8_weights(ValueId id, FloatType wanted) {
+    const auto [entry, fresh] = float8_.try_emplace({id, wanted});
+    if (!fresh) return entry->second;
+    const Tensor& weights = *graph_.value(id).constant;
+    float largest = 0;
+    for (const float x : weights.values<float>()) largest = std::max(largest, std::fabs(x));
+    const float scale = float8_scale(largest);
+    onnx::TensorProto& stored = *proto_->add_initializer();
+    write_float8(weights, scale, stored);
+    stored.set_name(unique(name(id) + "_float8"));
+    entry->second =
+        dequantized(stored.name(), name(id), add_float8_inputs(name(id), scale, wanted));
+    return entry->second;
+  }
+
+  struct Float8Inputs {
+    std::string scale, zero_point;
+  };
+
+  static float float8_scale(double largest) {
+    return largest > 0 ? static_cast<float>(largest / kLargestFloat8) : 1;
+  }
+
+  Float8Inputs add_float8_inputs(const std::string& value, float scale, FloatType type) {
+    onnx::TensorProto& written = *proto_->add_initializer();
+    write_tensor(Tensor::from<float>({}, std::span(&scale, 1)), type, true, written);
+    written.set_name(unique(value + "_float8_scale"));
+    onnx::TensorProto& zero = *proto_->add_initializer();
+    zero.set_data_type(onnx::TensorProto::FLOAT8E4M3FN);
+    zero.set_raw_data(std::string(1, '\0'));
+    zero.set_name(unique(value + "_float8_zero"));
+    return {written.name(), zero.name()};
+  }
+
+  std::string dequantized(const std::string& stored, const std::string& value,
+                          const Float8Inputs& inputs) {
+    const std::string result = unique(value + "_from_float8");
+    onnx::NodeProto& node = add_node("DequantizeLinear", result + "_dequantize", stored, result);
+    node.add_input(inputs.scale);
+    node.add_input(inputs.zero_point);
+    return result;
   }
 
   static const char* suffix(FloatType type) {
@@ -332,7 +288,13 @@ class Exporter {
     std::vector<std::string> inputs;  // Casts come before the node.
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
       const FloatType wanted = is_always_float32(node, i) ? FloatType::kFloat32 : floats;
-      inputs.push_back(read(node.inputs[i], wanted, is_qdq(node) && i == 1));
+      if (keeps_batch(node, i)) {
+        inputs.push_back(open_shape(node));
+      } else if (i == 1 && form_.float8 && form_.float8->layers.contains(node.name)) {
+        inputs.push_back(float8_weights(node.inputs[i], floats));
+      } else {
+        inputs.push_back(read(node.inputs[i], wanted, is_qdq(node) && i == 1));
+      }
     }
     onnx::NodeProto& proto = *proto_->add_node();
     proto.set_op_type(std::string(node.op->name));
@@ -340,6 +302,7 @@ class Exporter {
     for (std::string& input : inputs) proto.add_input(std::move(input));
     for (const ValueId id : node.outputs) proto.add_output(id == kNoValue ? "" : name(id));
     for (const auto& [attribute, value] : node.attributes.all()) {
+      if (attribute == "allowzero" && form_.any_batch) continue;  // Without it 0 is "as it was".
       if (write_as_input(node, attribute, value, floats, proto)) continue;
       write_attribute(attribute, retyped(node, attribute, value, floats), floats, proto);
     }
@@ -347,6 +310,27 @@ class Exporter {
         node.attributes.all().count("num_outputs") == 0) {
       write_attribute("num_outputs", static_cast<std::int64_t>(node.outputs.size()), floats, proto);
     }
+  }
+
+  /// Whether the input is the shape of a Reshape that leaves the batch in front, as a constant.
+  [[nodiscard]] bool keeps_batch(const Node& node, std::size_t input) const {
+    if (!form_.any_batch || node.op->name != "Reshape" || input != 1) return false;
+    const Shape& data = graph_.value(node.inputs[0]).type.shape;
+    const bool fixed = graph_.is_constant(node.inputs[1]) && !graph_.is_constant(node.inputs[0]);
+    if (!fixed || data.empty() || data[0] != graph_.input_type(0).shape.at(0)) return false;
+    const std::vector<std::int64_t> target = graph_.value(node.inputs[1]).constant->to_int64();
+    return !target.empty() && target[0] == data[0];
+  }
+
+  /// That shape with 0 for the batch: as the data have it.
+  std::string open_shape(const Node& node) {
+    std::vector<std::int64_t> target = graph_.value(node.inputs[1]).constant->to_int64();
+    target[0] = 0;
+    onnx::TensorProto& tensor = *proto_->add_initializer();
+    const Shape shape{static_cast<std::int64_t>(target.size())};
+    write_tensor(Tensor::from<std::int64_t>(shape, target), FloatType::kFloat32, false, tensor);
+    tensor.set_name(unique(node.name + "_shape"));
+    return tensor.name();
   }
 
   /// A cast to floats casts to those that the node computes in.
@@ -394,7 +378,8 @@ class Exporter {
   std::set<std::string> taken_;
   std::set<std::string> node_names_;
   std::set<ValueId> made_;  ///< By a node: a constant all the same where that node's inputs are.
-  std::map<std::pair<ValueId, FloatType>, std::string> read_;  ///< Initializers, and Casts.
+  std::map<std::pair<ValueId, FloatType>, std::string> read_;    ///< Initializers, and Casts.
+  std::map<std::pair<ValueId, FloatType>, std::string> float8_;  ///< As their readers see them.
   std::map<ValueId, std::string> outer_;  ///< Names of outputs that are made in another type.
   std::set<ValueId> cast_outputs_;
   onnx::ModelProto model_;

@@ -42,7 +42,7 @@ class TensorRt(ProgramTest):
 
     def predictions(self, engine):
         out = self.path("predictions.txt")
-        self.succeeded(call("inference", f"--model={engine}", f"--data={self.data}", "--iterations=20",
+        self.succeeded(call("inference", f"--model={engine}", f"--data={self.data}", "--iterations=20", "--warmup=1",
                             f"--predictions={out}"))
         return read_bytes(out)
 
@@ -64,7 +64,7 @@ class TensorRt(ProgramTest):
         expected = self.predictions(cpu)
         self.assertEqual(self.predictions(self.engine), expected)
         out = self.path("bare.txt")
-        self.succeeded(call("inference", f"--model={bare}", f"--data={self.data}", "--iterations=20",
+        self.succeeded(call("inference", f"--model={bare}", f"--data={self.data}", "--iterations=20", "--warmup=1",
                             "--preprocess=scale=1/255,mean=0.5,std=0.5", f"--predictions={out}"))
         self.assertEqual(read_bytes(out), expected)
 
@@ -77,7 +77,7 @@ class TensorRt(ProgramTest):
                      "the plan is of TensorRT", "build it again here")
         self.refused(call("inference", f"--model={self.engine}", f"--data={self.data}", "--batch=2"), "--engine_batch_size=2")
         captured = self.path("captured.json")
-        self.succeeded(call("inference", f"--model={self.engine}", f"--data={self.data}", "--iterations=5",
+        self.succeeded(call("inference", f"--model={self.engine}", f"--data={self.data}", "--iterations=5", "--warmup=1",
                             f"--json={captured}", HEDGE_DOUBLE_FAIL="cudaStreamBeginCapture"))
         self.assertIn(b"not captured as a CUDA graph", read_bytes(captured))
 
@@ -101,7 +101,64 @@ class TensorRt(ProgramTest):
         pruned = self.succeeded(self.build("--fp16", "--sparsity=force", "--engine=s.engine"))
         self.assertIn("which is another net", pruned.stderr)
         self.assertIn("(Sparsity) Found", pruned.stderr)
-        self.refused(self.build("--fp8"), "precision fp8")
+        self.succeeded(self.build("--fp16", "--maxAuxStreams=2", "--persistentCacheRatio=0.5", "--engine=a.engine"))
+        self.succeeded(call("inference", f"--model={self.path('a.engine')}", f"--data={self.data}", "--iterations=2", "--warmup=1"))
+        self.refused(self.build("--maxAuxStreams=-1"), "--maxAuxStreams")
+        self.refused(self.build("--persistentCacheRatio=2"), "--persistentCacheRatio")
+        self.refused(self.build("--backend=cpu", "--maxAuxStreams=0"), "--maxAuxStreams", "backend cpu")
+
+    def test_a_range_of_batches(self):
+        ranged = self.path("range_shapes_fp16.engine")
+        built = self.succeeded(self.build("--fp16", "--engine_batch_size=1:2:4", f"--engine={ranged}"))
+        self.assertIn("batch 1 (to 4, tuned for 2)", built.stdout)
+        self.assertIn("batch 1 (to 4, tuned for 2)", self.succeeded(call("hedge", "info", ranged)).stdout)
+        run = ("inference", f"--model={ranged}", f"--data={self.data}", "--iterations=20", "--warmup=1")
+        out = self.path("together.txt")
+        self.succeeded(call(*run, "--batch=4", f"--predictions={out}"))
+        self.assertEqual(read_bytes(out), self.predictions(self.engine))
+        self.refused(call(*run, "--batch=5"), "batches of 1 to 4, not 5")
+        bare = self.path("bare_range_shapes_fp16.plan")
+        self.succeeded(call("hedge", "extract", ranged, f"--out={bare}"))
+        self.assertIn("batch 1 (to 4, tuned for 2)", self.succeeded(call("hedge", "info", bare)).stdout)
+        self.refused(self.build("--backend=cpu", "--engine_batch_size=1:2:4"), "any batch", "backend cpu")
+        self.refused(self.build("--engine_batch_size=4:2:1"), "--engine_batch_size=4:2:1")
+        self.refused(self.build("--engine_batch_size=1:2"), "1:4:8")
+
+    def test_fp8(self):
+        fp8 = ("--fp8", f"--data={self.data}", "--calib_num_images=6", "--engine=f_shapes_fp8.engine")
+        result = self.build(*fp8)
+        if "has no 8-bit floats" in result.stderr:  # TensorRT 8.
+            self.refused(result, "precision fp8")
+            return
+        self.succeeded(result)
+        self.assertIn("minmax on 6 images", result.stdout)
+        self.assertTrue(os.path.exists(self.path("resnet8_shapes.fp8.cache")))
+        self.assertEqual(len(self.predictions(self.path("f_shapes_fp8.engine")).splitlines()),
+                         len(self.predictions(self.engine).splitlines()))
+        self.assertIn("no image is read", self.succeeded(self.build(*fp8, "--keep=first:fp16")).stderr)
+        self.refused(self.build(*fp8, "--report"), "--report goes with")
+        self.refused(self.build(*fp8, "--calibrator=native"), "--calibrator=native")
+        self.refused(self.build(*fp8, "--backend=cpu"), "precision fp8")
+
+    def test_best_times_whole_nets_and_keeps_its_bound(self):
+        report = self.path("best.json")
+        engine = self.path("b_shapes_best.engine")
+        built = self.succeeded(self.build("--best", f"--data={self.data}", "--calib_num_images=6", "--best_images=5",
+                                          "--calib_cache=b.cache", f"--engine={engine}", f"--json={report}"))
+        best = support.read_json(report)["best"]
+        self.assertLessEqual({"fp32", "fp16", "int8", "mixed"}, set(best["time_us"]))
+        self.assertIn(best["chosen"], best["time_us"])
+        self.assertGreaterEqual(best["correct"], best["fp32_correct"] - 5 * 0.5 / 100)
+        self.assertTrue(all(layer["time_us"] == {} for layer in best["layers"]))
+        self.assertIn("whole net", built.stdout)
+        self.assertEqual(len(self.predictions(engine).splitlines()), len(self.predictions(self.engine).splitlines()))
+
+    def test_takes_what_the_original_is_built_with(self):
+        images = (f"--data={self.data}", "--calib_num_images=6", "--calib_batch_size=10")
+        saved = ("--skipInference", "--builderOptimizationLevel=99", "--saveEngine=o.engine", "--calib_cache=o.cache")
+        for flags in (("--fp16",), (), ("--int8", *images), ("--int8", "--fp16", *images),
+                      ("--precision", "int8", "--dataset", "shapes", "--engine_batch_size", "2", *images)):
+            self.succeeded(self.build(*saved, *flags))
 
     def test_native_calibration(self):
         native = ("--int8", "--calibrator=native", f"--data={self.data}", "--calib_num_images=30", "--engine=n.engine")

@@ -55,6 +55,9 @@ EngineInfo describe_bare_plan(std::span<const std::byte> bytes) {
   const PlanBindings bindings = plan->bindings();
   EngineInfo info;
   info.batch = plan->batches(bindings.input).first;
+  if (const auto range = plan->range(bindings.input); range.least < range.most) {
+    info.batches = range;
+  }
   const auto shape = plan->input_shape(bindings.input, info.batch);
   if (!shape || info.batch < 1) {
     throw bad_input(fmt::format("the plan's input '{}' has no batch in front", bindings.input));

@@ -7,6 +7,7 @@
 #include <memory>
 #include <set>
 
+#include "backends/gpu/device.h"
 #include "backends/tensorrt/calibrator.h"
 #include "backends/tensorrt/node_names.h"
 #include "backends/tensorrt/plan_cache.h"
@@ -21,6 +22,11 @@ namespace {
 
 using nvinfer1::BuilderFlag;
 
+/// TensorRT's documentation of BuilderFlag::kBF16: Ampere and later.
+constexpr int kLeastMajorOfBfloat16 = 8;
+/// TensorRT's support matrix: FP8 on Ada (8.9), Hopper (9.0) and later.
+constexpr int kLeastComputeOfFloat8 = 89;
+
 FloatType float_type(const std::string& precision) {
   if (precision == "fp16") return FloatType::kFloat16;
   if (precision == "bf16") return FloatType::kBfloat16;
@@ -33,11 +39,19 @@ bool is_weakly_typed(const BuildOptions& options) {
 
 /// Its types say the precision where TensorRT takes that from them.
 OnnxForm form_for(const BuildOptions& options) {
-  OnnxForm form{.opset = kOpset, .stored_weights = kTakesStoredWeights};
+  OnnxForm form{.opset = kOpset,
+                .stored_weights = kTakesStoredWeights,
+                .any_batch = options.batches.has_value()};
   if (is_weakly_typed(options)) return form;
   form.floats = float_type(float_precision(options));
+  form.float8 = options.float8;
   for (const auto& [node, precision] : options.layers) form.nodes[node] = float_type(precision);
   return form;
+}
+
+bool holds_integers(const Graph& graph) {
+  return std::ranges::any_of(graph.values,
+                             [](const Value& value) { return value.quantization.has_value(); });
 }
 
 /// TensorRT's scheme is symmetric and signed.
@@ -61,6 +75,7 @@ void check_dla(const BuildOptions& options) {
     if (compiler.gpu_fallback) throw bad_input("--allowGPUFallback: goes with --useDLACore");
     return;
   }
+  if (options.batches) throw bad_input("--useDLACore: a DLA takes one size of batches, no range");
   if (options.precision != "fp16") {
     throw bad_input(fmt::format(
         "--useDLACore with precision {}: a DLA computes in fp16, or in int8 without Q/DQ nodes, "
@@ -75,6 +90,8 @@ class Build {
  public:
   Build(const Graph& graph, const BuildOptions& options, const Libraries& libraries)
       : options_(options),
+        shape_(graph.input_type(0).shape),
+        integers_(options.native_calibration || holds_integers(graph)),
         onnx_(options.write_onnx(graph, form_for(options))),
         progress_(options.progress),
         builder_(libraries.builder()),
@@ -88,6 +105,7 @@ class Build {
     (void)logger().take_sparsity();
     parse();
     configure();
+    if (options_.batches) state_batches(*options_.batches);
     oblige_layers();
     cache_.attach(*config_);
     if (options_.native_calibration) calibrate();
@@ -142,7 +160,10 @@ class Build {
   void configure() {
     const std::string floats = float_precision(options_);
     if (is_weakly_typed(options_)) {
-      permit(*config_, floats == "fp16", options_.precision == "int8");
+      const bool best = options_.precision == "best" && options_.native_calibration;
+      permit(*config_, {.fp16 = best || floats == "fp16",
+                        .bf16 = best && gpu::device().major >= kLeastMajorOfBfloat16,
+                        .int8 = integers_});
     }
     // On unless it is cleared.
     if (options_.precision != "tf32" && !options_.allow_tf32)
@@ -154,17 +175,40 @@ class Build {
       config_->setMemoryPoolLimit(nvinfer1::MemoryPoolType::kWORKSPACE, compiler.workspace_bytes);
     }
     if (compiler.sparsity != Sparsity::kDisable) config_->setFlag(BuilderFlag::kSPARSE_WEIGHTS);
+    if (compiler.aux_streams) config_->setMaxAuxStreams(*compiler.aux_streams);
     if (compiler.dla_core) use_dla(*compiler.dla_core, compiler.gpu_fallback);
     set_monitor(*config_, progress_);
   }
 
+  /// What the builder owns: it lives as long as that.
+  nvinfer1::IOptimizationProfile& profile(const BatchRange& batches) {
+    using nvinfer1::OptProfileSelector;
+    auto& profile = *required(builder_->createOptimizationProfile(), "no profile can be had");
+    nvinfer1::Dims dims = network_->getInput(0)->getDimensions();
+    const auto set = [&](OptProfileSelector which, std::int64_t batch) {
+      dims.d[0] = static_cast<std::remove_reference_t<decltype(dims.d[0])>>(batch);
+      require(profile.setDimensions(network_->getInput(0)->getName(), which, dims),
+              fmt::format("batches of {}", batch));
+    };
+    set(OptProfileSelector::kMIN, batches.least);
+    set(OptProfileSelector::kOPT, batches.tuned);
+    set(OptProfileSelector::kMAX, batches.most);
+    return profile;
+  }
+
+  void state_batches(const BatchRange& batches) {
+    require(config_->addOptimizationProfile(&profile(batches)) == 0, "the range of batches");
+    share_profiles(*config_);
+  }
+
   /// TensorRT's own way, with images of ours.
   void calibrate() {
-    const nvinfer1::Dims dims = network_->getInput(0)->getDimensions();
-    std::size_t elements = 1;
-    for (int i = 0; i < dims.nbDims; ++i) elements *= static_cast<std::size_t>(dims.d[i]);
-    calibrator_ = std::make_unique<Calibrator>(*options_.native_calibration, dims.d[0], elements);
+    calibrator_ = std::make_unique<Calibrator>(*options_.native_calibration, shape_.at(0),
+                                               static_cast<std::size_t>(element_count(shape_)));
     set_calibrator(*config_, *calibrator_);
+    if (!options_.batches) return;
+    const BatchRange images{shape_[0], shape_[0], shape_[0]};
+    require(set_calibration_profile(*config_, profile(images)), "the calibration batches");
   }
 
   void use_dla(int core, bool gpu_fallback) {
@@ -184,11 +228,14 @@ class Build {
   void oblige_layers() {
     if (!is_weakly_typed(options_) || options_.layers.empty()) return;
     std::set<std::string> left;
-    for (const auto& [name, precision] : options_.layers) left.insert(name);
+    const std::string floats = float_precision(options_);
+    for (const auto& [name, precision] : options_.layers) {
+      if (precision != floats) left.insert(name);  // The others are what they are anyway.
+    }
     for (int i = 0; i < network_->getNbLayers(); ++i) {
       nvinfer1::ILayer& layer = *network_->getLayer(i);
       const auto stated = options_.layers.find(layer.getName());
-      if (stated == options_.layers.end()) continue;
+      if (stated == options_.layers.end() || stated->second == floats) continue;
       oblige(*config_, layer,
              stated->second == "fp16" ? nvinfer1::DataType::kHALF : nvinfer1::DataType::kFLOAT);
       left.erase(stated->first);
@@ -201,6 +248,8 @@ class Build {
   }
 
   const BuildOptions& options_;
+  Shape shape_;       ///< Of the input.
+  bool integers_;     ///< Layers compute in int8.
   std::string onnx_;  ///< The network's weights may lie in it.
   Progress progress_;
   std::unique_ptr<Calibrator> calibrator_;  ///< The settings refer to it.
@@ -213,8 +262,17 @@ class Build {
 
 }  // namespace
 
+std::string no_float8_reason() {
+  if (!kHasFloat8) return fmt::format("TensorRT {} has no 8-bit floats", kHeaderMajor);
+  const gpu::Device device = gpu::device();
+  if (10 * device.major + device.minor >= kLeastComputeOfFloat8) return {};
+  return fmt::format("this GPU (sm_{}{}) does not multiply 8-bit floats, which begin with sm_{}",
+                     device.major, device.minor, kLeastComputeOfFloat8);
+}
+
 std::string float_precision(const BuildOptions& options) {
-  if (options.precision != "int8") return options.precision;
+  const std::string& precision = options.precision;
+  if (precision != "int8" && precision != "best" && precision != "fp8") return precision;
   return options.fallback.empty() ? "fp16" : options.fallback;
 }
 
@@ -232,7 +290,11 @@ void check_precision(const BuildOptions& options) {
       refuse(precision, "not on the tensorrt backend");
     }
   };
-  if (options.precision != "int8") check(options.precision);
+  if (options.precision == "fp8") {
+    if (const std::string reason = no_float8_reason(); !reason.empty()) refuse("fp8", reason);
+    if (!options.float8) throw runtime_failure("precision fp8: no ranges were given");
+  }
+  check(float_precision(options));
   for (const auto& [layer, precision] : options.layers) check(precision);
   if (options.native_calibration && !kHasCalibrator) {
     throw bad_input(fmt::format(

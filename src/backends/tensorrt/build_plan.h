@@ -20,6 +20,8 @@ struct BuiltPlan {
 
 /// Of what is not in integers.
 [[nodiscard]] std::string float_precision(const BuildOptions& options);
+/// Why precision fp8 cannot be had with this version or GPU; empty where it can.
+[[nodiscard]] std::string no_float8_reason();
 /// Throws bad_input where this version cannot have the precision, or an option goes with another.
 void check_precision(const BuildOptions& options);
 

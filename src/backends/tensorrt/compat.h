@@ -28,6 +28,9 @@ inline constexpr int kOpset = kStronglyTyped ? 19 : 17;
 /// 8.6 quantises weights itself (its parser gives no integers to a Dequantize layer's kernels).
 inline constexpr bool kTakesStoredWeights = kStronglyTyped;
 
+/// Q/DQ of FLOAT8E4M3FN, in strongly typed networks.
+inline constexpr bool kHasFloat8 = NV_TENSORRT_MAJOR >= 10;
+
 /// Weakly typed ones take TensorRT's own calibrator; 11 has neither.
 inline constexpr bool kHasCalibrator = NV_TENSORRT_MAJOR < 11;
 
@@ -49,15 +52,23 @@ inline nvinfer1::NetworkDefinitionCreationFlags network_flags(bool weakly_typed)
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 
-/// Permits 16-bit floats and integers to weakly typed networks; the others say it themselves.
-inline void permit(nvinfer1::IBuilderConfig& config, bool fp16, bool int8) {
+/// What a weakly typed network may compute in beside float32.
+struct Permitted {
+  bool fp16 = false;
+  bool bf16 = false;  ///< From 10 on.
+  bool int8 = false;
+};
+/// Strongly typed networks say it themselves.
+inline void permit(nvinfer1::IBuilderConfig& config, const Permitted& permitted) {
 #if NV_TENSORRT_MAJOR < 11
-  if (fp16) config.setFlag(nvinfer1::BuilderFlag::kFP16);
-  if (int8) config.setFlag(nvinfer1::BuilderFlag::kINT8);
+  if (permitted.fp16) config.setFlag(nvinfer1::BuilderFlag::kFP16);
+  if (permitted.int8) config.setFlag(nvinfer1::BuilderFlag::kINT8);
+#if NV_TENSORRT_MAJOR >= 10
+  if (permitted.bf16) config.setFlag(nvinfer1::BuilderFlag::kBF16);
+#endif
 #else
   (void)config;
-  (void)fp16;
-  (void)int8;
+  (void)permitted;
 #endif
 }
 
@@ -80,6 +91,11 @@ class EntropyCalibrator : public nvinfer1::IInt8EntropyCalibrator2 {};
 inline void set_calibrator(nvinfer1::IBuilderConfig& config, EntropyCalibrator& calibrator) {
   config.setInt8Calibrator(&calibrator);
 }
+/// The shape of calibration batches, where that of the network varies. Whether it is taken.
+inline bool set_calibration_profile(nvinfer1::IBuilderConfig& config,
+                                    const nvinfer1::IOptimizationProfile& profile) {
+  return config.setCalibrationProfile(&profile);
+}
 #else
 /// The interface of earlier versions, which nobody calls here.
 class EntropyCalibrator {
@@ -91,6 +107,10 @@ class EntropyCalibrator {
   virtual void writeCalibrationCache(void const* cache, std::size_t length) noexcept = 0;
 };
 inline void set_calibrator(nvinfer1::IBuilderConfig&, EntropyCalibrator&) {}
+inline bool set_calibration_profile(nvinfer1::IBuilderConfig&,
+                                    const nvinfer1::IOptimizationProfile&) {
+  return false;
+}
 #endif
 #pragma GCC diagnostic pop
 
@@ -107,6 +127,15 @@ inline int major_of(int version) {
 /// Without the patch level.
 inline int release_of(int version) {
   return version / 100;
+}
+
+/// Lets contexts of one engine run side by side where shapes vary; from 10 on they always may.
+inline void share_profiles(nvinfer1::IBuilderConfig& config) {
+#if NV_TENSORRT_MAJOR < 10
+  config.setPreviewFeature(nvinfer1::PreviewFeature::kPROFILE_SHARING_0806, true);
+#else
+  (void)config;
+#endif
 }
 
 /// Of one context.

@@ -129,6 +129,12 @@ std::pair<std::int64_t, std::int64_t> LoadedPlan::batches(const std::string& inp
   return {least.front(), most.front()};
 }
 
+BatchRange LoadedPlan::range(const std::string& input) const {
+  const auto [least, most] = batches(input);
+  if (least == most) return {least, least, least};
+  return {least, profile_shape(input, nvinfer1::OptProfileSelector::kOPT).front(), most};
+}
+
 std::optional<nvinfer1::Dims> LoadedPlan::input_shape(const std::string& input,
                                                       std::int64_t batch) const {
   nvinfer1::Dims dims = engine_->getTensorShape(input.c_str());

@@ -49,6 +49,8 @@ class LoadedPlan {
   /// With all that varies set to `batch`; nothing where the plan cannot have it.
   [[nodiscard]] std::optional<nvinfer1::Dims> input_shape(const std::string& input,
                                                           std::int64_t batch) const;
+  /// With the batch that it is tuned for; all the same where nothing varies.
+  [[nodiscard]] BatchRange range(const std::string& input) const;
   /// That the plan can have, first and last; the same where nothing varies.
   [[nodiscard]] std::pair<std::int64_t, std::int64_t> batches(const std::string& input) const;
   [[nodiscard]] std::unique_ptr<nvinfer1::IExecutionContext> new_context() const;

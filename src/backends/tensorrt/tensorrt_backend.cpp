@@ -30,6 +30,7 @@ constexpr const char* kOriginSection = "tensorrt";
 constexpr const char* kVersion = "version";
 constexpr const char* kGpu = "gpu";
 constexpr const char* kDlaCore = "dla_core";
+constexpr const char* kPersistentCache = "persistent_cache_ratio";
 constexpr const char* kInput = "input";
 constexpr const char* kOutput = "output";
 
@@ -50,6 +51,9 @@ Words origin_words(const BuiltPlan& plan, const BuildOptions& options) {
               {kGpu, gpu::description_of(gpu::device())},
               {kInput, plan.input}};
   if (options.compiler.dla_core) words[kDlaCore] = std::to_string(*options.compiler.dla_core);
+  if (options.compiler.persistent_cache_ratio > 0) {
+    words[kPersistentCache] = fmt::format("{}", options.compiler.persistent_cache_ratio);
+  }
   for (std::size_t i = 0; i < plan.outputs.size(); ++i) {
     words[kOutput + std::to_string(i)] = plan.outputs[i];
   }
@@ -83,6 +87,24 @@ PlanBindings bindings_of(const LoadedPlan& plan, const Words& words) {
   return stated;
 }
 
+/// Bytes of this GPU's L2 cache; adds a warning where it has none to set aside.
+std::size_t persistent_bytes(const Words& words, std::vector<std::string>& warnings) {
+  const std::string text = word(words, kPersistentCache);
+  if (text.empty()) return 0;
+  const auto ratio = parse_share(text);
+  if (!ratio) {
+    throw bad_input(fmt::format("{} is {}, no part of a cache; build the engine again",
+                                kPersistentCache, printable(text, 40)));
+  }
+  const int most = gpu::device_attribute(cudaDevAttrMaxPersistingL2CacheSize);
+  if (most <= 0) {
+    warnings.emplace_back(
+        "the engine is to keep activations in L2 (--persistentCacheRatio), of which this GPU can "
+        "set nothing aside");
+  }
+  return static_cast<std::size_t>(std::max(most, 0) * *ratio);
+}
+
 /// What TensorRT made of the layers, which only the plan that it has taken tells: so a plan that
 /// cannot be loaded is found when it is built.
 json describe_layers(const BuiltPlan& plan, const Words& words) {
@@ -114,8 +136,11 @@ class TensorRtModel final : public CompiledModel,
       const GpuOptions& options) const override {
     // The context keeps the model alive, so that the engine finds it again for the next one.
     const std::shared_ptr<const LoadedPlan> plan(shared_from_this(), &plan_);
-    return gpu::make_context([&] { return std::make_unique<TensorRtNet>(plan, bindings_, batch_); },
-                             options, pixels_, {});
+    std::vector<std::string> warnings;
+    const std::size_t cache = persistent_bytes(words_, warnings);
+    return gpu::make_context(
+        [&] { return std::make_unique<TensorRtNet>(plan, bindings_, batch_, cache); }, options,
+        pixels_, warnings);
   }
 
  private:
@@ -145,7 +170,10 @@ class TensorRtBackend final : public Backend, public ForeignEngineReader {
             .signed_int8_only = true,
             .compiler_options = true,
             .native_calibrator = kHasCalibrator,
+            .float8 = no_float8_reason().empty(),
             .makes_plan = true,
+            .batch_ranges = true,
+            .times_layers = false,
             .int8_fallback = "fp16"};
   }
 

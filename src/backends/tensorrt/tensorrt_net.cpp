@@ -24,20 +24,32 @@ nvinfer1::Dims shape_of(const LoadedPlan& plan, const PlanBindings& bindings, st
           ? fmt::format("the plan is built for batches of {}, not {}; build another one with "
                         "`build_engine --engine_batch_size={}`",
                         least, batch, batch)
-          : fmt::format("the plan is built for batches of {} to {}, not {}", least, most, batch));
+          : fmt::format("the plan is built for batches of {} to {}, not {}; build another one with "
+                        "`build_engine --engine_batch_size=MIN:OPT:MAX`",
+                        least, most, batch));
+}
+
+/// A later context of a plan of 8.6 has no profile unless it was built to share its own.
+std::string_view shape_advice(const LoadedPlan& plan, const PlanBindings& bindings) {
+  const auto [least, most] = plan.batches(bindings.input);
+  if (kHeaderMajor >= 10 || least == most) return {};
+  return "one context of a plan with a range of batches runs at a time, unless trtexec builds it "
+         "with --preview=+profileSharing0806";
 }
 
 }  // namespace
 
 TensorRtNet::TensorRtNet(std::shared_ptr<const LoadedPlan> plan, const PlanBindings& bindings,
-                         std::int64_t batch)
+                         std::int64_t batch, std::size_t persistent_bytes)
     : plan_(std::move(plan)),
       bindings_(bindings),
       shape_(shape_of(*plan_, bindings_, batch)),
+      persistent_bytes_(persistent_bytes),
       context_(plan_->new_context()) {
   // Marks for NVIDIA's profilers, as detailed as the plan, would cost time in enqueueV3.
   (void)context_->setNvtxVerbosity(nvinfer1::ProfilingVerbosity::kNONE);
-  require(context_->setInputShape(bindings_.input.c_str(), shape_), "the input's shape");
+  require(context_->setInputShape(bindings_.input.c_str(), shape_), "the input's shape",
+          shape_advice(*plan_, bindings_));
 }
 
 std::size_t TensorRtNet::bytes_of(const std::string& tensor) const {
@@ -63,10 +75,19 @@ void TensorRtNet::bind(cudaStream_t stream, std::byte* input, std::span<std::byt
   stream_ = stream;
   input_ = input;
   outputs_.assign(outputs.begin(), outputs.end());
+  for (int i = 0; i < plan_->engine().getNbAuxStreams(); ++i) {
+    aux_streams_.push_back(gpu::new_stream());
+  }
   prepare(*context_);
 }
 
 void TensorRtNet::prepare(nvinfer1::IExecutionContext& context) const {
+  if (!aux_streams_.empty()) {
+    std::vector<cudaStream_t> streams;
+    for (const gpu::Stream& stream : aux_streams_) streams.push_back(stream.get());
+    context.setAuxStreams(streams.data(), static_cast<std::int32_t>(streams.size()));
+  }
+  if (persistent_bytes_ > 0) context.setPersistentCacheLimit(persistent_bytes_);
   require(context.setTensorAddress(bindings_.input.c_str(), input_), "the input's address");
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
     require(context.setTensorAddress(bindings_.outputs[i].c_str(), outputs_[i]),

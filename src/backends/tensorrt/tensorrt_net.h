@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "backends/gpu/device.h"
 #include "backends/gpu/net.h"
 #include "backends/tensorrt/layer_times.h"
 #include "backends/tensorrt/loaded_plan.h"
@@ -16,8 +17,9 @@ namespace hedge::tensorrt {
 class TensorRtNet final : public gpu::Net {
  public:
   /// Throws bad_input where the plan cannot have the batch, runtime_failure where TensorRT refuses.
+  /// `persistent_bytes`: of the L2 cache, what activations may be kept in.
   TensorRtNet(std::shared_ptr<const LoadedPlan> plan, const PlanBindings& bindings,
-              std::int64_t batch);
+              std::int64_t batch, std::size_t persistent_bytes = 0);
 
   [[nodiscard]] std::size_t input_bytes() const override { return bytes_of(bindings_.input); }
   [[nodiscard]] std::vector<std::size_t> output_bytes() const override;
@@ -48,9 +50,12 @@ class TensorRtNet final : public gpu::Net {
   std::shared_ptr<const LoadedPlan> plan_;
   PlanBindings bindings_;
   nvinfer1::Dims shape_{};
+  std::size_t persistent_bytes_;
   cudaStream_t stream_ = nullptr;
   std::byte* input_ = nullptr;
   std::vector<std::byte*> outputs_;
+  /// Those that the plan runs layers on beside stream_, so that TensorRT makes none itself.
+  std::vector<gpu::Stream> aux_streams_;
   std::unique_ptr<nvinfer1::IExecutionContext> context_;
   std::unique_ptr<ProfiledContext> profiled_;
 };

@@ -16,7 +16,7 @@
 namespace hedge::cli {
 namespace {
 
-constexpr const char* kGroup = "Calibration of --precision=int8";
+constexpr const char* kGroup = "Calibration of --precision=int8 and fp8";
 
 }  // namespace
 
@@ -36,7 +36,8 @@ void add_range_options(CLI::App& app, CalibrationFlags& flags) {
   add("--calib_batch_size", flags.batch, "Images between two reports (default 512)", "N");
   add("--calib_preprocessor", flags.preprocessor, "Recipe of the images (default: the model's)",
       "RECIPE");
-  add("--calib_method", flags.method, "entropy (default), minmax, percentile, mse", "NAME");
+  add("--calib_method", flags.method, "entropy (default; for fp8 minmax), minmax, percentile, mse",
+      "NAME");
   add("--calib_percentile", flags.percentile, "Of the method percentile (default 99.99)", "P");
   add("--calib_tensorrt", flags.tensorrt,
       "TensorRT version in the first line of the cache (default 8.6.2)", "VERSION");
@@ -59,10 +60,13 @@ Int8Options int8_options(const CalibrationFlags& flags) {
                       .images = parse_count("--calib_num_images", flags.images, 1, 1'000'000'000),
                       .batch = parse_count("--calib_batch_size", flags.batch, 1, 1'000'000),
                       .preprocessing = stated_recipe(flags.preprocessor),
-                      .method = calibration_method_from_string(flags.method),
+                      .method = flags.method.empty()
+                                    ? std::nullopt
+                                    : std::optional(calibration_method_from_string(flags.method)),
                       .percentile = parse_number("--calib_percentile", flags.percentile, 1, 100),
                       .tensorrt_version = flags.tensorrt};
-  (void)calibration_cache_header(options.tensorrt_version, options.method);
+  (void)calibration_cache_header(options.tensorrt_version,
+                                 options.method.value_or(CalibrationMethod::kEntropy));
   if (!flags.threads.empty()) {
     options.threads =
         static_cast<int>(parse_count("--calib_threads", flags.threads, 1, kMostThreads));

@@ -24,7 +24,7 @@ struct CalibrationFlags {
   std::string images = "25000";
   std::string batch = "512";
   std::string preprocessor;
-  std::string method = "entropy";
+  std::string method;
   std::string percentile = "99.99";
   std::string tensorrt = "8.6.2";
   std::string threads;

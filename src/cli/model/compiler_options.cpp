@@ -33,6 +33,16 @@ void add_compiler_options(CLI::App& app, CompilerFlags& flags) {
                  "them so before")
       ->group(kGroup)
       ->type_name("HOW");
+  app.add_option("--maxAuxStreams", flags.aux_streams,
+                 "Most streams on which layers run beside one another (default: as TensorRT "
+                 "thinks fit; 0: one after the other)")
+      ->group(kGroup)
+      ->type_name("N");
+  app.add_option("--persistentCacheRatio", flags.persistent_cache_ratio,
+                 "Part of the L2 cache that may be set aside in which inferences keep activations, "
+                 "0 (default) to 1")
+      ->group(kGroup)
+      ->type_name("R");
   app.add_option("--useDLACore", flags.dla_core,
                  "Layers go to this deep-learning accelerator (fp16)")
       ->group(kGroup)
@@ -49,6 +59,12 @@ CompilerOptions compiler_options(const CompilerFlags& flags) {
     options.workspace_bytes = static_cast<std::size_t>(
         kMebibyte * parse_count("--workspace", flags.workspace, 1, 1 << 20));
   }
+  if (!flags.aux_streams.empty()) {
+    options.aux_streams =
+        static_cast<int>(parse_count("--maxAuxStreams", flags.aux_streams, 0, 64));
+  }
+  options.persistent_cache_ratio =
+      parse_number("--persistentCacheRatio", flags.persistent_cache_ratio, 0, 1);
   if (!flags.dla_core.empty()) {
     options.dla_core = static_cast<int>(parse_count("--useDLACore", flags.dla_core, 0, 15));
   }

@@ -15,6 +15,8 @@ struct CompilerFlags {
   std::string sparsity = "disable";
   std::string dla_core;
   bool gpu_fallback = false;
+  std::string aux_streams;
+  std::string persistent_cache_ratio = "0";
 };
 
 /// By trtexec's names.

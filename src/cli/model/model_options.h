@@ -96,6 +96,7 @@ void require_same_classes(const Engine& engine, const Dataset& dataset,
 [[nodiscard]] std::string decoding(const Dataset& dataset, const ModelOptions& options);
 /// Throws bad_input where the engine states no recipe.
 [[nodiscard]] Preprocessing preprocessing_of(const Engine& engine);
+
 /// --batch of one inference: as built where the flag was not given.
 [[nodiscard]] std::int64_t batch_of(const Engine& engine, const std::string& text);
 /// Scores of one image.

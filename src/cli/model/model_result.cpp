@@ -22,6 +22,12 @@ std::string interval(const std::optional<Range>& range, double scale, int digits
 
 }  // namespace
 
+std::string batch_text(const EngineInfo& info) {
+  if (!info.batches) return std::to_string(info.batch);
+  return fmt::format("{} (to {}, tuned for {})", info.batch, info.batches->most,
+                     info.batches->tuned);
+}
+
 std::string precision_text(const EngineInfo& info) {
   return info.tf32 ? info.precision + " (products in TF32)" : info.precision;
 }

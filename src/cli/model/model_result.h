@@ -10,6 +10,8 @@
 
 namespace hedge::cli {
 
+/// "1", or "1 (to 8, tuned for 4)" of engines that are built for a range.
+[[nodiscard]] std::string batch_text(const EngineInfo& info);
 /// "fp32 (products in TF32)"
 [[nodiscard]] std::string precision_text(const EngineInfo& info);
 

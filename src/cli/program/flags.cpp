@@ -57,6 +57,22 @@ std::vector<std::int64_t> parse_counts(const std::string& flag, const std::strin
   return values;
 }
 
+BatchRange parse_batches(const std::string& flag, const std::string& text) {
+  const std::vector<std::string> parts = split(text, ':');
+  if (parts.size() != 1 && parts.size() != 3) {
+    throw bad_input(fmt::format(
+        "{}={}: give one number of images, or the least, the tuned and the most, as 1:4:8", flag,
+        printable(text, 40)));
+  }
+  const auto count = [&](std::size_t i) { return parse_count(flag, parts[i], 1, kMostImages); };
+  if (parts.size() == 1) return {count(0), count(0), count(0)};
+  const BatchRange range{count(0), count(1), count(2)};
+  if (range.tuned < range.least || range.most < range.tuned) {
+    throw bad_input(fmt::format("{}={}: the numbers must not fall (least:tuned:most)", flag, text));
+  }
+  return range;
+}
+
 std::int64_t parse_iterations(const std::string& text, std::int64_t all) {
   if (text == "all") return all;
   const std::int64_t value = parse_count("--iterations", text, 0, kMostIterations);

@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/tensor.h"
+#include "hedge/engine.h"
 
 namespace CLI {
 class App;
@@ -35,6 +36,9 @@ inline constexpr std::int64_t kMostThreads = 1024;
 /// batch.
 void require_batch_within(const std::string& max_batch_size,
                           const std::vector<std::int64_t>& batches);
+
+/// "4", which is 4:4:4, or "1:4:8". Throws bad_input where the numbers fall.
+[[nodiscard]] BatchRange parse_batches(const std::string& flag, const std::string& text);
 
 /// "1,2,4,8".
 [[nodiscard]] std::vector<std::int64_t> parse_counts(const std::string& flag,

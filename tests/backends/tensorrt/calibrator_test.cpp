@@ -12,6 +12,7 @@ namespace {
 class TensorRtCalibrator : public test::TensorRtTest {
  protected:
   void SetUp() override {
+    TensorRtTest::SetUp();
     if (!tensorrt::kHasCalibrator) GTEST_SKIP() << "this version has none";
   }
   /// `images` batches of ones.
@@ -71,16 +72,15 @@ TEST_F(TensorRtCalibrator, NoImagesAreTensorRtsErrorAndCancellingIsOurs) {
                        "no scaling factors"));
 }
 
-}  // namespace
+class TensorRtWithoutCalibrator : public test::TensorRtTest {};
 
-TEST(TensorRtWithoutCalibrator, IsToldWhatToLeaveOut) {
+TEST_F(TensorRtWithoutCalibrator, IsToldWhatToLeaveOut) {
   if (tensorrt::kHasCalibrator) GTEST_SKIP() << "this version has one";
-  setenv("HEDGE_MODULE_PATH", HEDGE_DOUBLE_MODULES, 1);
-  const Backend& backend = require_backend("tensorrt");
-  EXPECT_FALSE(backend.traits().native_calibrator);
-  BuildOptions build{.precision = "int8", .timing_cache = {}, .write_onnx = onnx_of};
+  EXPECT_FALSE(backend().traits().native_calibrator);
+  BuildOptions build = options("int8");
   build.native_calibration.emplace();
-  EXPECT_THROW((void)backend.build(test::small_net(), build), Error);
+  EXPECT_THROW((void)backend().build(test::small_net(), build), Error);
 }
 
+}  // namespace
 }  // namespace hedge

@@ -38,7 +38,7 @@ TEST_F(TensorRtRun, AgreesWithTheReferenceExecutorInEachPrecision) {
     const Graph graph = test::optimized(make());
     const Graph meaning = to_qdq(graph);
     for (const auto& [precision, tolerance] :
-         std::vector<std::pair<std::string, double>>{{"fp32", 1e-5}, {"fp16", 0.02}}) {
+         std::vector<std::pair<std::string, double>>{{"fp32", fp32_tolerance()}, {"fp16", 0.02}}) {
       SCOPED_TRACE(name + " " + precision);
       const auto context = engine(graph, precision)->create_context({});
       expect_right(graph, meaning, *context, tolerance);
@@ -54,7 +54,8 @@ TEST_F(TensorRtRun, Int8NetsComputeWhatTheirGraphSays) {
     auto build = options("int8");
     build.fallback = "fp32";
     const auto context = make_engine(container(graph, build))->create_context({});
-    expect_right(graph, to_qdq(graph), *context, 1e-5);
+    // On a GPU sums in another order end in a neighbour of some integers.
+    expect_right(graph, to_qdq(graph), *context, test::kOnGpu ? 0.03 : 1e-5);
     // Scales in half precision move values over the borders between two integers.
     const auto half = make_engine(container(graph, options("int8")))->create_context({});
     expect_right(graph, to_qdq(graph), *half, 0.15);
@@ -65,14 +66,14 @@ TEST_F(TensorRtRun, OutputsKeepTheGraphsOrder) {
   const Graph graph = test::optimized(test::early_exit_net());
   ASSERT_EQ(graph.outputs.size(), 2U);
   const auto context = engine(graph, "fp32")->create_context({});
-  expect_right(graph, to_qdq(graph), *context, 1e-5);
+  expect_right(graph, to_qdq(graph), *context, fp32_tolerance());
 }
 
 TEST_F(TensorRtRun, TheInputCanBeLookedAtAsCalibrationDoes) {
   Graph graph = test::small_net();
   graph.outputs.push_back(graph.inputs[0].value);
   const auto context = engine(graph, "fp32")->create_context({});
-  expect_right(graph, to_qdq(graph), *context, 1e-5);
+  expect_right(graph, to_qdq(graph), *context, fp32_tolerance());
 }
 
 TEST_F(TensorRtRun, LargeInputsAreCopiedAsPartOfTheGraph) {
@@ -81,7 +82,7 @@ TEST_F(TensorRtRun, LargeInputsAreCopiedAsPartOfTheGraph) {
   const ValueId pooled = g.node("Flatten", {g.node("GlobalAveragePool", {g.conv(image, 3, 8)})});
   const Graph graph = test::optimized(g.finish({g.node("MatMul", {pooled, g.weights({8, 10})})}));
   const auto context = engine(graph, "fp32")->create_context({});
-  expect_right(graph, to_qdq(graph), *context, 1e-5);
+  expect_right(graph, to_qdq(graph), *context, fp32_tolerance());
 }
 
 TEST_F(TensorRtRun, EnqueuesTwiceThenReplaysWithoutAllocation) {
@@ -102,7 +103,7 @@ TEST_F(TensorRtRun, EnqueuesTwiceThenReplaysWithoutAllocation) {
   for (const std::string& call : calls) {
     EXPECT_TRUE(call == "cudaGraphLaunch" || call == "cudaStreamQuery") << call;
   }
-  EXPECT_EQ(count("cudaGraphLaunch"), 6);
+  EXPECT_EQ(count("cudaGraphLaunch"), test::kOnGpu ? 0 : 6);  // There they are not noted.
 }
 
 TEST_F(TensorRtRun, TellsTheTimeOfEachLayerBesideTheCapturedGraph) {
@@ -110,7 +111,8 @@ TEST_F(TensorRtRun, TellsTheTimeOfEachLayerBesideTheCapturedGraph) {
   const auto context = engine(graph, "fp32")->create_context({});
   auto& profiler = dynamic_cast<LayerProfiler&>(*context);
   const auto layers = profiler.layers();
-  ASSERT_GE(layers.size(), graph.nodes.size());
+  const bool by_cuda = hedge_double::computes_by_cuda();  // Which fuses layers, and times them.
+  ASSERT_GE(layers.size(), by_cuda ? 2 : graph.nodes.size());
   EXPECT_TRUE(std::ranges::any_of(layers, [&](const LayerProfiler::Layer& layer) {
     return layer.name == graph.nodes.front().name;
   }));
@@ -118,12 +120,14 @@ TEST_F(TensorRtRun, TellsTheTimeOfEachLayerBesideTheCapturedGraph) {
   profiler.infer_profiled(times);
   profiler.infer_profiled(times);
   for (std::size_t i = 0; i < times.size(); ++i) {
+    EXPECT_GT(times[i], 0);
+    if (by_cuda) continue;
     EXPECT_NEAR(static_cast<double>(times[i]), 1000.0 * static_cast<double>(i + 1), 1);
   }
   EXPECT_EQ(count("createExecutionContext"), 2);
-  expect_right(graph, to_qdq(graph), *context, 1e-5);
+  expect_right(graph, to_qdq(graph), *context, fp32_tolerance());
   std::vector<std::int64_t> fewer(1);
-  EXPECT_TRUE(contains(error_of([&] { profiler.infer_profiled(fewer); }), "for 1"));
+  EXPECT_TRUE(contains(error_of([&] { profiler.infer_profiled(fewer); }), "1 times for "));
 }
 
 TEST_F(TensorRtRun, ContextsInThreadsDoNotDisturbOneAnother) {
@@ -150,12 +154,13 @@ TEST_F(TensorRtRun, FallsBackWhereTheCaptureFails) {
                                                           {"cudaGraphInstantiateWithFlags", 1},
                                                           {"enqueueV3", 2}};
   for (const auto& [call, nth] : failures) {
+    if (test::kOnGpu && call.starts_with("cuda")) continue;
     SCOPED_TRACE(call);
     hedge_double::fail(call, nth);
     const auto context = engine->create_context({});
     ASSERT_EQ(context->warnings().size(), 1U);
     EXPECT_TRUE(contains(context->warnings()[0], "not captured as a CUDA graph"));
-    expect_right(graph, to_qdq(graph), *context, 1e-5);
+    expect_right(graph, to_qdq(graph), *context, fp32_tolerance());
   }
   hedge_double::fail("enqueueV3", 2);
   EXPECT_TRUE(contains(engine->create_context({})->warnings().at(0),
@@ -170,6 +175,7 @@ TEST_F(TensorRtRun, EachFailureOfACallIsOneLineAndLeavesNothing) {
        {"createInferRuntime", "deserializeCudaEngine", "createExecutionContext", "setInputShape",
         "setTensorAddress", "enqueueV3", "cudaStreamCreateWithFlags", "cudaHostAlloc",
         "cudaStreamQuery", "cudaGraphUpload"}) {
+    if (test::kOnGpu && call.starts_with("cuda")) continue;
     SCOPED_TRACE(call);
     hedge_double::fail(call);
     const std::string error = error_of([&] { (void)make_engine(built)->create_context({}); });
@@ -178,7 +184,45 @@ TEST_F(TensorRtRun, EachFailureOfACallIsOneLineAndLeavesNothing) {
   }
 }
 
+/// Built, loaded, run and profiled, with each of all the calls failing in turn: the scores are
+/// right then, or an error says what failed.
+TEST_F(TensorRtRun, WhicheverCallFailsNothingIsWrongOrLeft) {
+  test::GraphBuilder g;
+  const ValueId pooled =
+      g.node("Flatten", {g.node("GlobalAveragePool", {g.conv(g.input({1, 3, 8, 8}), 3, 8)})});
+  const Graph graph = test::optimized(g.finish({pooled}));
+  const auto input = test::noise(3 * 8 * 8, 3);
+  const auto whole = [&] {
+    const auto context = engine(graph, "fp32")->create_context({});
+    auto& profiler = dynamic_cast<LayerProfiler&>(*context);
+    std::vector<std::int64_t> times(profiler.layers().size(), 0);
+    profiler.infer_profiled(times);
+    auto scores = run(*context, input);
+    EXPECT_EQ(run(*context, input), scores);
+    return scores;
+  };
+  const auto expected = whole();
+  const auto calls = hedge_double::calls();
+  ASSERT_GT(calls.size(), 20U);
+  int errors = 0;
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    SCOPED_TRACE(calls[i] + ", call " + std::to_string(i));
+    hedge_double::fail_any(static_cast<int>(i + 1));
+    try {
+      EXPECT_EQ(whole(), expected);
+    } catch (const Error& error) {
+      const std::string text = error.what();
+      EXPECT_EQ(text.find('\n'), std::string::npos) << text;
+      EXPECT_FALSE(text.empty());
+      ++errors;
+    }
+    EXPECT_EQ(hedge_double::all_alive(), 0);
+  }
+  EXPECT_GT(errors, 10);
+}
+
 TEST_F(TensorRtRun, AGpuThatIsLostEndsTheInference) {
+  if (test::kOnGpu) GTEST_SKIP() << "CUDA's own calls do not fail on demand";
   // Of managed memory the driver is asked, nothing else says that an inference is done.
   const auto context =
       engine(test::small_net(), "fp32")->create_context({.gpu = {.memory = MemoryMode::kManaged}});

@@ -10,9 +10,11 @@
 #include <vector>
 
 #include "backends/cuda/emulation/control.h"
+#include "backends/gpu/device.h"
 #include "backends/tensorrt/compat.h"
 #include "base/log.h"
 #include "builder/export_model.h"
+#include "double/executor.h"
 #include "double/plan_file.h"
 #include "engine/backend.h"
 #include "engine/container.h"
@@ -24,11 +26,21 @@
 
 namespace hedge::test {
 
-/// On the doubles of TensorRT and CUDA, which must have nothing to complain of.
+/// The CUDA runtime is CUDA's own: its calls are not noted and do not fail on demand.
+#ifdef HEDGE_DOUBLE_ON_GPU
+inline constexpr bool kOnGpu = true;
+#else
+inline constexpr bool kOnGpu = false;
+#endif
+
+/// On the doubles of TensorRT, and of CUDA where there is no GPU, which must have nothing to
+/// complain of.
 class TensorRtTest : public testing::Test {
  protected:
   TensorRtTest() {
+#ifndef HEDGE_DOUBLE_ON_GPU
     setenv("HEDGE_MODULE_PATH", HEDGE_DOUBLE_MODULES, 1);
+#endif
     hedge_double::reset();
     set_log_sink([this](LogLevel level, std::string_view text) {
       if (level != LogLevel::kDebug) log_.emplace_back(text);
@@ -40,7 +52,13 @@ class TensorRtTest : public testing::Test {
     for (const std::string& complaint : hedge_double::complaints()) ADD_FAILURE() << complaint;
   }
 
-  static const Backend& backend() { return require_backend("tensorrt"); }
+  void SetUp() override {
+    if (const auto reason = gpu::unavailable_reason(8)) GTEST_SKIP() << *reason;
+  }
+
+  static const Backend& backend() {
+    return require_backend("tensorrt");
+  }
   static BuildOptions options(const std::string& precision) {
     return {.precision = precision, .timing_cache = {}, .write_onnx = onnx_of};
   }
@@ -60,6 +78,14 @@ class TensorRtTest : public testing::Test {
   }
   static std::shared_ptr<const Engine> engine(const Graph& graph, const std::string& precision) {
     return make_engine(container(graph, options(precision)));
+  }
+
+  /// Of float32, which the tensor cores of a GPU compute from three products.
+  static double fp32_tolerance() {
+    return hedge_double::computes_by_cuda() ? 1e-4 : 1e-5;
+  }
+  static std::string this_gpu() {
+    return gpu::description_of(gpu::device());
   }
 
   static hedge_double::PlanFile plan_of(const EngineContainer& container) {
@@ -94,6 +120,22 @@ class TensorRtTest : public testing::Test {
   }
 
   std::vector<std::string> log_;
+};
+
+/// As long as it lives, engines of the double are computed by the cuda backend.
+class ByCuda {
+ public:
+  ByCuda() {
+    if (const char* text = std::getenv(kVariable)) before_ = text;
+    setenv(kVariable, "cuda", 1);
+  }
+  ByCuda(const ByCuda&) = delete;
+  ByCuda& operator=(const ByCuda&) = delete;
+  ~ByCuda() { before_.empty() ? unsetenv(kVariable) : setenv(kVariable, before_.c_str(), 1); }
+
+ private:
+  static constexpr const char* kVariable = "HEDGE_DOUBLE_EXECUTOR";
+  std::string before_;
 };
 
 inline Graph small_net() {

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -61,6 +62,7 @@ int self = 0;  ///< The running thread.
 Meeting block_meeting;
 const std::function<void()>* kernel = nullptr;
 float4* dynamic_memory = nullptr;
+std::map<std::size_t, std::unique_ptr<void, decltype(&std::free)>> memories;  ///< By size.
 
 [[noreturn]] void fail(const char* what) {
   std::fprintf(stderr, "emulated GPU: block (%u, %u, %u): %s\n", block_index.x, block_index.y,
@@ -155,8 +157,11 @@ void run_grid(const Grid& grid, const std::function<void()>& thread) {
     threads.push_back(std::make_unique<Thread>());
   }
   warps.resize(static_cast<std::size_t>((thread_count + kLanes - 1) / kLanes));
-  // Of exactly this size, so that a sanitizer sees what lies beyond.
-  const std::unique_ptr<void, void (*)(void*)> memory(std::malloc(grid.shared_bytes), std::free);
+  // Of exactly this size, so that a sanitizer sees what lies beyond; kept, so that a graph that is
+  // replayed allocates nothing.
+  const auto [entry, fresh] = memories.try_emplace(grid.shared_bytes, nullptr, &std::free);
+  auto& memory = entry->second;
+  if (fresh) memory.reset(std::malloc(grid.shared_bytes));
   dynamic_memory = static_cast<float4*>(memory.get());
   for (unsigned z = 0; z < grid.blocks.z; ++z) {
     for (unsigned y = 0; y < grid.blocks.y; ++y) {

@@ -11,11 +11,16 @@
 namespace hedge_double {
 namespace {
 
+/// So many calls are noted without an allocation, which those would count who count theirs.
+constexpr std::size_t kRoom = 1U << 14U;
+
 struct State {
+  State() { calls.reserve(kRoom); }
   std::mutex mutex;
   std::vector<std::string> calls;
   std::vector<std::string> complaints;
   std::map<std::string, int> to_fail;  ///< By call: how many from now on.
+  int any_to_fail = 0;                 ///< How many calls from now on; 0: none.
   std::map<std::string, int> alive;
 };
 
@@ -44,6 +49,7 @@ bool fails(const std::string& call) {
   State& s = state();
   const std::lock_guard lock(s.mutex);
   s.calls.push_back(call);
+  if (s.any_to_fail > 0 && --s.any_to_fail == 0) return true;
   const auto found = s.to_fail.find(call);
   if (found == s.to_fail.end() || --found->second != 0) return false;
   s.to_fail.erase(found);
@@ -54,6 +60,12 @@ void fail(const std::string& call, int nth) {
   State& s = state();
   const std::lock_guard lock(s.mutex);
   s.to_fail[call] = nth;
+}
+
+void fail_any(int nth) {
+  State& s = state();
+  const std::lock_guard lock(s.mutex);
+  s.any_to_fail = nth;
 }
 
 std::vector<std::string> calls() {
@@ -85,6 +97,7 @@ void reset() {
   s.calls.clear();
   s.complaints.clear();
   s.to_fail.clear();
+  s.any_to_fail = 0;
 }
 
 void count_alive(const std::string& kind, int change) {

@@ -14,6 +14,8 @@ namespace hedge_double {
 [[nodiscard]] bool fails(const std::string& call);
 /// The Nth call from now on fails, and only that.
 void fail(const std::string& call, int nth = 1);
+/// The Nth call of any kind from now on fails, and only that.
+void fail_any(int nth);
 /// Calls in order since reset().
 [[nodiscard]] std::vector<std::string> calls();
 [[nodiscard]] int count(const std::string& call);

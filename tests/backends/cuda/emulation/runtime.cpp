@@ -105,6 +105,7 @@ bool is_known(const void* begin, std::size_t bytes) {
 }
 
 cudaError_t enqueue(cudaStream_t stream, Work work) {
+  if (stream == nullptr) (void)fails("work on the default stream");  // To be counted.
   if (stream != nullptr && stream->failure != cudaSuccess) return told(stream->failure);
   if (stream == nullptr || !stream->captured) return told(work());
   stream->captured->last_launch.clear();
@@ -214,6 +215,9 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int /*d
     case cudaDevAttrManagedMemory:
     case cudaDevAttrConcurrentManagedAccess:
       *value = 1;
+      return cudaSuccess;
+    case cudaDevAttrMaxPersistingL2CacheSize:
+      *value = fails("cudaDevAttrMaxPersistingL2CacheSize") ? 0 : 32 * 1024 * 1024;
       return cudaSuccess;
     default:
       return told(cudaErrorInvalidValue);

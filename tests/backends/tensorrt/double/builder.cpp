@@ -2,8 +2,10 @@
 // The double of libnvinfer: what builds. A plan holds the ONNX bytes and what the builder was told.
 #include <fmt/format.h>
 
+#include <array>
 #include <cstring>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 
@@ -15,6 +17,12 @@ namespace hedge_double {
 namespace {
 
 using nvinfer1::BuilderFlag;
+
+#if NV_TENSORRT_MAJOR >= 10
+using ProfileDims = nvinfer1::Dims const&;
+#else
+using ProfileDims = nvinfer1::Dims;
+#endif
 
 class TimingCacheDouble final : public nvinfer1::ITimingCache,
                                 public nvinfer1::apiv::TimingCacheStub {
@@ -42,6 +50,31 @@ class TimingCacheDouble final : public nvinfer1::ITimingCache,
   Alive alive_{"timing cache"};
 };
 
+/// The builder's, as long as that lives.
+class ProfileDouble final : public nvinfer1::IOptimizationProfile,
+                            public nvinfer1::apiv::OptimizationProfileStub {
+ public:
+  ProfileDouble() { mImpl = this; }
+  bool setDimensions(char const* input, nvinfer1::OptProfileSelector select,
+                     ProfileDims dims) noexcept override {
+    if (fails("setDimensions")) return false;
+    for (int i = 0; i < dims.nbDims; ++i) {
+      if (dims.d[i] < 1) complain("an optimisation profile with an open extent");
+    }
+    input_ = input;
+    batches[static_cast<std::size_t>(select)] = dims.d[0];
+    return true;
+  }
+  [[nodiscard]] bool is_of(const nvinfer1::ITensor& input) const {
+    return input_ == input.getName() && batches[0] >= 1 && batches[1] >= batches[0] &&
+           batches[2] >= batches[1];
+  }
+  std::array<std::int64_t, 3> batches{};  ///< By OptProfileSelector: least, tuned, most.
+
+ private:
+  std::string input_;
+};
+
 class ConfigDouble final : public nvinfer1::IBuilderConfig,
                            public nvinfer1::apiv::BuilderConfigStub {
  public:
@@ -59,10 +92,38 @@ class ConfigDouble final : public nvinfer1::IBuilderConfig,
   void setMemoryPoolLimit(nvinfer1::MemoryPoolType, std::size_t bytes) noexcept override {
     summary["workspace"] = bytes;
   }
+  int32_t addOptimizationProfile(nvinfer1::IOptimizationProfile const* profile) noexcept override {
+    if (refused(logger_, "addOptimizationProfile")) return -1;
+    batches = static_cast<const ProfileDouble*>(profile);
+    return 0;
+  }
+#if NV_TENSORRT_MAJOR >= 11
+  bool setMaxAuxStreams(int32_t streams) noexcept override {
+    summary["aux_streams"] = streams;
+    return true;
+  }
+#else
+  void setMaxAuxStreams(int32_t streams) noexcept override {
+    summary["aux_streams"] = streams;
+  }
+#endif
+#if NV_TENSORRT_MAJOR < 11
+  bool setCalibrationProfile(nvinfer1::IOptimizationProfile const* profile) noexcept override {
+    calibration = static_cast<const ProfileDouble*>(profile);
+    return true;
+  }
+#endif
+#if NV_TENSORRT_MAJOR < 10
+  void setPreviewFeature(nvinfer1::PreviewFeature feature, bool on) noexcept override {
+    if (feature == nvinfer1::PreviewFeature::kPROFILE_SHARING_0806) shares_profiles = on;
+  }
+#endif
   void setDefaultDeviceType(nvinfer1::DeviceType type) noexcept override {
     summary["dla"] = type == nvinfer1::DeviceType::kDLA;
   }
-  void setDLACore(int32_t core) noexcept override { summary["dla_core"] = core; }
+  void setDLACore(int32_t core) noexcept override {
+    summary["dla_core"] = core;
+  }
   nvinfer1::ITimingCache* createTimingCache(void const* blob,
                                             std::size_t size) const noexcept override {
     if (refused(logger_, "createTimingCache")) return nullptr;
@@ -95,7 +156,9 @@ class ConfigDouble final : public nvinfer1::IBuilderConfig,
     timing_cache = const_cast<TimingCacheDouble*>(&its);
     return true;
   }
-  nvinfer1::ITimingCache const* getTimingCache() const noexcept override { return timing_cache; }
+  nvinfer1::ITimingCache const* getTimingCache() const noexcept override {
+    return timing_cache;
+  }
 #if NV_TENSORRT_MAJOR < 11
   void setInt8Calibrator(nvinfer1::IInt8Calibrator* calibrator) noexcept override {
     its_calibrator = calibrator;
@@ -116,6 +179,9 @@ class ConfigDouble final : public nvinfer1::IBuilderConfig,
   std::map<int, bool> flags;
   nlohmann::json summary = nlohmann::json::object();
   TimingCacheDouble* timing_cache = nullptr;
+  const ProfileDouble* batches = nullptr;
+  const ProfileDouble* calibration = nullptr;
+  bool shares_profiles = NV_TENSORRT_MAJOR >= 10;
 
  private:
   nvinfer1::ILogger* logger_;
@@ -131,6 +197,9 @@ nlohmann::json described(const NetworkDouble& network, const ConfigDouble& confi
 #if NV_TENSORRT_MAJOR < 11
   summary["fp16"] = config.has(BuilderFlag::kFP16);
   summary["int8"] = config.has(BuilderFlag::kINT8);
+#if NV_TENSORRT_MAJOR >= 10
+  summary["bf16"] = config.has(BuilderFlag::kBF16);
+#endif
   summary["obey"] = config.has(BuilderFlag::kOBEY_PRECISION_CONSTRAINTS);
 #endif
   summary["precisions"] = nlohmann::json::object();
@@ -138,7 +207,24 @@ nlohmann::json described(const NetworkDouble& network, const ConfigDouble& confi
     if (layer->precision >= 0) summary["precisions"][layer->getName()] = layer->precision;
   }
   summary["gpu"] = gpu_name();
+  if (config.batches != nullptr) {
+    const auto& batches = config.batches->batches;
+    summary["batches"] = {batches[0], batches[2]};
+    summary["tuned"] = batches[1];
+  }
   return summary;
+}
+
+/// What TensorRT says of the shapes of the input; empty where they fit together.
+std::string problem_of_shapes(const NetworkDouble& network, const ConfigDouble& config) {
+  const nvinfer1::ITensor& input = *network.getInput(0);
+  const bool open = input.getDimensions().d[0] < 0;
+  if (!open) return config.batches == nullptr ? "" : "a profile of a network without open shapes";
+  if (config.batches == nullptr || !config.batches->is_of(input)) {
+    return "Network has dynamic or shape inputs, but no optimization profile has been defined.";
+  }
+  if (!config.shares_profiles) complain("contexts of this plan cannot run side by side");
+  return {};
 }
 
 /// By TensorRT's own calibrator, where one is set: from its cache if that is of this version, else
@@ -152,6 +238,12 @@ std::optional<int> calibrate([[maybe_unused]] const NetworkDouble& network,
     return 0;
   }
   if (NV_TENSORRT_MAJOR >= 10 && network.flags != 0) complain("a calibrator of a typed network");
+  const bool varies = config.batches != nullptr;
+  const std::int64_t batch = varies ? -1 : network.getInput(0)->getDimensions().d[0];
+  if (varies != (config.calibration != nullptr) ||
+      calibrator->getBatchSize() != (varies ? config.calibration->batches[1] : batch)) {
+    complain("calibration batches of another size than said");
+  }
   if (!config.has(BuilderFlag::kINT8)) complain("a calibrator without int8");
   const std::string header = fmt::format("TRT-{}-EntropyCalibration2", library_version());
   std::size_t length = 0;
@@ -200,6 +292,10 @@ class BuilderDouble final : public nvinfer1::IBuilder, public nvinfer1::apiv::Bu
     if (alive("network") > 0) complain("the builder is destroyed before its network");
     if (alive("config") > 0) complain("the builder is destroyed before its settings");
   }
+  nvinfer1::IOptimizationProfile* createOptimizationProfile() noexcept override {
+    if (refused(logger_, "createOptimizationProfile")) return nullptr;
+    return profiles_.emplace_back(std::make_unique<ProfileDouble>()).get();
+  }
   int32_t getNbDLACores() const noexcept override { return dla_cores(); }
   nvinfer1::IBuilderConfig* createBuilderConfig() noexcept override {
     return refused(logger_, "createBuilderConfig") ? nullptr : new ConfigDouble(logger_);
@@ -221,6 +317,10 @@ class BuilderDouble final : public nvinfer1::IBuilder, public nvinfer1::apiv::Bu
     if (refused(logger_, "buildSerializedNetwork")) return nullptr;
     if (its_network.onnx == nullptr) complain("nothing was parsed");
     if (alive("parser") == 0) complain("the parser, whose weights the network reads, is gone");
+    if (const std::string problem = problem_of_shapes(its_network, its_config); !problem.empty()) {
+      tell(logger_, problem);
+      return nullptr;
+    }
     if (!tell_progress(its_config)) {
       tell(logger_, "the build was cancelled by the progress monitor");
       return nullptr;
@@ -247,6 +347,7 @@ class BuilderDouble final : public nvinfer1::IBuilder, public nvinfer1::apiv::Bu
 
  private:
   nvinfer1::ILogger* logger_;
+  std::vector<std::unique_ptr<ProfileDouble>> profiles_;
   Alive alive_{"builder"};
 };
 

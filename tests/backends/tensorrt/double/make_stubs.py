@@ -11,7 +11,7 @@ import re
 import sys
 
 ENGINE_CLASSES = ["Builder", "BuilderConfig", "NetworkDefinition", "Tensor", "Layer", "HostMemory",
-                  "TimingCache", "Runtime", "CudaEngine", "ExecutionContext", "EngineInspector"]
+                  "TimingCache", "OptimizationProfile", "Runtime", "CudaEngine", "ExecutionContext", "EngineInspector"]
 PARSER_CLASSES = ["IParser", "IParserError"]
 
 

@@ -84,17 +84,17 @@ class TypeRules {
  private:
   std::string check_qdq(const onnx::NodeProto& node, int& type) {
     const bool quantizes = node.op_type() == "QuantizeLinear";
-    if (node.input_size() != 3 || type_of(node, 2) != onnx::TensorProto::INT8) {
-      return "a zero point of int8 is needed";
-    }
-    if (!quantizes && type_of(node, 0) != onnx::TensorProto::INT8) return "its input is no int8";
+    const int stored = node.input_size() == 3 ? type_of(node, 2) : 0;
+    const bool float8 = kTyped && stored == onnx::TensorProto::FLOAT8E4M3FN;
+    if (stored != onnx::TensorProto::INT8 && !float8) return "a zero point of 8 bits is needed";
+    if (!quantizes && type_of(node, 0) != stored) return "its input is of another type than it";
     if (!quantizes && !kTyped && constants_.count(node.input(0)) > 0) {
       return "weights must come in floating point";
     }
     if (quantizes && type_of(node, 0) != type_of(node, 1)) {
       return "scale and input are of different types";
     }
-    type = quantizes ? static_cast<int>(onnx::TensorProto::INT8) : type_of(node, 1);
+    type = quantizes ? stored : type_of(node, 1);
     return {};
   }
 
@@ -103,7 +103,10 @@ class TypeRules {
     for (int i = 0; i < node.input_size(); ++i) {
       if (node.op_type() == "Resize" && i == 2) continue;  // Scales.
       if (is_float(type_of(node, i))) floats.insert(type_of(node, i));
-      if (type_of(node, i) == onnx::TensorProto::INT8) return "int8 without DequantizeLinear";
+      const int read = type_of(node, i);
+      if (read == onnx::TensorProto::INT8 || read == onnx::TensorProto::FLOAT8E4M3FN) {
+        return "8 bits without DequantizeLinear";
+      }
     }
     if (!floats.empty()) type = *floats.begin();
     return floats.size() > 1 ? "its inputs are of different types" : "";
@@ -167,8 +170,8 @@ class ParserDouble final : public nvonnxparser::ParserStub {
   static nvinfer1::Dims dims_of(const onnx::ValueInfoProto& info) {
     nvinfer1::Dims dims{};
     for (const auto& extent : info.type().tensor_type().shape().dim()) {
-      dims.d[dims.nbDims++] =
-          static_cast<std::remove_reference_t<decltype(dims.d[0])>>(extent.dim_value());
+      dims.d[dims.nbDims++] = static_cast<std::remove_reference_t<decltype(dims.d[0])>>(
+          extent.has_dim_param() ? -1 : extent.dim_value());
     }
     return dims;
   }

@@ -1,22 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// The double of libnvinfer: what runs. An engine is computed by Hedge's reference executor, in a
-// host function of the stream, between copies from and to the addresses that were set: so it can be
-// captured, and runs on a real GPU's memory as well.
+// The double of libnvinfer: what runs, by one of the executors of executor.h.
 #include <cuda_runtime_api.h>
 #include <fmt/format.h>
 
 #include <cstdint>
 #include <cstdlib>
-#include <cstring>
 #include <map>
 #include <memory>
 #include <optional>
 
+#include "double/executor.h"
+#include "double/float8.h"
 #include "double/infer.h"
 #include "double/network.h"
 #include "double/plan_file.h"
 #include "graph/graph.h"
-#include "graph/reference_executor.h"
 #include "hedge/error.h"
 #include "onnx/import.h"
 
@@ -41,7 +39,6 @@ int dla_cores() {
 namespace {
 
 using hedge::Graph;
-using hedge::Tensor;
 
 nvinfer1::Dims dims_of(const hedge::Shape& shape) {
   nvinfer1::Dims dims{};
@@ -55,15 +52,16 @@ nvinfer1::Dims dims_of(const hedge::Shape& shape) {
 /// What engine and contexts share.
 struct Net {
   Graph graph;
-  nlohmann::json summary;
+  PlanFile plan;
   [[nodiscard]] std::string input() const { return graph.value(graph.inputs.at(0).value).name; }
   [[nodiscard]] std::string output(std::size_t i) const {
     return graph.value(graph.outputs.at(i)).name;
   }
   /// Of plans whose batch varies, made by the tests: its least and most.
   [[nodiscard]] std::optional<std::pair<int, int>> batches() const {
-    if (!summary.contains("batches")) return std::nullopt;
-    return std::pair<int, int>(summary["batches"][0], summary["batches"][1]);
+    if (!plan.summary.contains("batches")) return std::nullopt;
+    const nlohmann::json& range = plan.summary["batches"];
+    return std::pair<int, int>(range[0], range[1]);
   }
   /// With -1 for a batch that varies.
   [[nodiscard]] nvinfer1::Dims shape(const std::string& name) const {
@@ -117,11 +115,17 @@ class ContextDouble final : public nvinfer1::IExecutionContext,
       complain(std::string("an address that is not aligned: ") + name);
     }
     if (enqueued_) complain("an address is set after the first enqueue");
-    addresses_[name] = data;
+    addresses_[name] = static_cast<std::byte*>(data);
     return true;
   }
   bool setNvtxVerbosity(nvinfer1::ProfilingVerbosity) noexcept override {
     return !fails("setNvtxVerbosity");
+  }
+  void setAuxStreams(cudaStream_t* streams, int32_t count) noexcept override {
+    aux_streams_.assign(streams, streams + count);
+  }
+  void setPersistentCacheLimit(std::size_t bytes) noexcept override {
+    (void)fails("setPersistentCacheLimit " + std::to_string(bytes));  // Noted.
   }
   void setProfiler(nvinfer1::IProfiler* profiler) noexcept override { profiler_ = profiler; }
   bool enqueueV3(cudaStream_t stream) noexcept override {
@@ -131,67 +135,47 @@ class ContextDouble final : public nvinfer1::IExecutionContext,
       complain("enqueueV3 with tensors without addresses");
       return false;
     }
+    if (std::ssize(aux_streams_) != net_->plan.summary.value("aux_streams", 0)) {
+      complain("TensorRT makes auxiliary streams of its own");
+    }
+    for (cudaStream_t aux : aux_streams_) {
+      if (aux == nullptr || aux == stream) complain("an auxiliary stream that is none");
+    }
     enqueued_ = true;
-    if (input_.empty()) make_room();
-    cudaError_t status = cudaMemcpyAsync(input_.get(), addresses_.at(net_->input()), input_.bytes,
-                                         cudaMemcpyDefault, stream);
-    if (status == cudaSuccess) status = cudaLaunchHostFunc(stream, run, this);
-    for (std::size_t i = 0; status == cudaSuccess && i < outputs_.size(); ++i) {
-      status = cudaMemcpyAsync(addresses_.at(net_->output(i)), outputs_[i].get(), outputs_[i].bytes,
-                               cudaMemcpyDefault, stream);
+    try {
+      if (!executor_ || stream != stream_) make_executor(stream);
+      const cudaError_t status = enqueue();
+      if (status == cudaSuccess) return true;
+      tell(logger_, fmt::format("Cuda Runtime ({})", cudaGetErrorString(status)));
+    } catch (const std::exception& error) {
+      tell(logger_, error.what());
     }
-    if (status == cudaSuccess) {
-      tell_times(stream);
-      return true;
-    }
-    tell(logger_, fmt::format("Cuda Runtime ({})", cudaGetErrorString(status)));
     return false;
   }
 
  private:
-  /// Half a microsecond for the first node, one for the second and so on.
-  void tell_times(cudaStream_t stream) const {
-    if (profiler_ == nullptr) return;
-    cudaStreamCaptureStatus capturing = cudaStreamCaptureStatusNone;
-    (void)cudaStreamIsCapturing(stream, &capturing);
-    if (capturing != cudaStreamCaptureStatusNone) complain("a profiled inference is captured");
-    float milliseconds = 0;
-    for (const hedge::Node& node : graph_.nodes) {
-      profiler_->reportLayerTime(node.name.c_str(), milliseconds += 0.0005F);
+  /// The first enqueue loads what TensorRT loads late.
+  void make_executor(cudaStream_t stream) {
+    if (captures(stream)) complain("the first enqueueV3 of a context is captured");
+    stream_ = stream;
+    Place place{.stream = stream, .input = addresses_.at(net_->input())};
+    for (std::size_t i = 0; i < graph_.outputs.size(); ++i) {
+      place.outputs.push_back(addresses_.at(net_->output(i)));
     }
+    executor_ = computes_by_cuda() ? cuda_executor(graph_, net_->plan, place)
+                                   : reference_executor(graph_, place);
   }
 
-  struct Buffer {
-    std::shared_ptr<char> memory;
-    std::size_t bytes = 0;
-    [[nodiscard]] bool empty() const { return memory == nullptr; }
-    [[nodiscard]] char* get() const { return memory.get(); }
-  };
-
-  static Buffer buffer(const hedge::Shape& shape) {
-    Buffer made;
-    made.bytes = sizeof(float) * static_cast<std::size_t>(hedge::element_count(shape));
-    void* memory = nullptr;
-    (void)cudaHostAlloc(&memory, made.bytes, cudaHostAllocDefault);
-    made.memory = {static_cast<char*>(memory), [](char* p) { cudaFreeHost(p); }};
-    return made;
+  [[nodiscard]] cudaError_t enqueue() {
+    if (profiler_ == nullptr) return executor_->enqueue();
+    if (captures(stream_)) complain("a profiled inference is captured");
+    return executor_->enqueue_profiled(*profiler_);
   }
 
-  void make_room() {
-    input_ = buffer(graph_.input_type(0).shape);
-    for (const hedge::ValueId id : graph_.outputs) {
-      outputs_.push_back(buffer(graph_.value(id).type.shape));
-    }
-  }
-
-  static void CUDART_CB run(void* data) {
-    auto& self = *static_cast<ContextDouble*>(data);
-    Tensor input(hedge::DataType::kFloat32, self.graph_.input_type(0).shape);
-    std::memcpy(input.mutable_values<float>().data(), self.input_.get(), self.input_.bytes);
-    const auto results = hedge::execute(self.graph_, std::vector<Tensor>{input});
-    for (std::size_t i = 0; i < results.size(); ++i) {
-      std::memcpy(self.outputs_[i].get(), results[i].bytes().data(), self.outputs_[i].bytes);
-    }
+  static bool captures(cudaStream_t stream) {
+    cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+    (void)cudaStreamIsCapturing(stream, &status);
+    return status != cudaStreamCaptureStatusNone;
   }
 
   std::shared_ptr<const Net> net_;
@@ -200,9 +184,10 @@ class ContextDouble final : public nvinfer1::IExecutionContext,
   std::int64_t batch_ = 0;
   bool enqueued_ = false;
   nvinfer1::IProfiler* profiler_ = nullptr;
-  std::map<std::string, void*> addresses_;
-  Buffer input_;
-  std::vector<Buffer> outputs_;
+  std::vector<cudaStream_t> aux_streams_;
+  std::map<std::string, std::byte*> addresses_;
+  cudaStream_t stream_ = nullptr;
+  std::unique_ptr<Executor> executor_;
   Alive alive_{"context"};
 };
 
@@ -250,7 +235,7 @@ class EngineDouble final : public nvinfer1::ICudaEngine, public nvinfer1::apiv::
     return name == net_->input() ? nvinfer1::TensorIOMode::kINPUT : nvinfer1::TensorIOMode::kOUTPUT;
   }
   nvinfer1::DataType getTensorDataType(char const* name) const noexcept override {
-    const bool half = net_->summary.value("half_input", false) && name == net_->input();
+    const bool half = net_->plan.summary.value("half_input", false) && name == net_->input();
     return half ? nvinfer1::DataType::kHALF : nvinfer1::DataType::kFLOAT;
   }
   nvinfer1::TensorFormat getTensorFormat(char const*) const noexcept override {
@@ -262,6 +247,10 @@ class EngineDouble final : public nvinfer1::ICudaEngine, public nvinfer1::apiv::
   nvinfer1::Dims getTensorShape(char const* name) const noexcept override {
     return net_->shape(name);
   }
+  // As many as the plan was allowed.
+  int32_t getNbAuxStreams() const noexcept override {
+    return net_->plan.summary.value("aux_streams", 0);
+  }
   nvinfer1::IEngineInspector* createEngineInspector() const noexcept override {
     return refused(logger_, "createEngineInspector") ? nullptr : new InspectorDouble(*net_);
   }
@@ -271,7 +260,10 @@ class EngineDouble final : public nvinfer1::ICudaEngine, public nvinfer1::apiv::
     const auto range = net_->batches();
     if (profile != 0 || !range) complain("a profile that is not there");
     if (range) {
-      dims.d[0] = which == nvinfer1::OptProfileSelector::kMAX ? range->second : range->first;
+      const int tuned = net_->plan.summary.value("tuned", range->first);
+      dims.d[0] = which == nvinfer1::OptProfileSelector::kMAX   ? range->second
+                  : which == nvinfer1::OptProfileSelector::kOPT ? tuned
+                                                                : range->first;
     }
     return dims;
   }
@@ -332,7 +324,7 @@ class RuntimeDouble final : public nvinfer1::IRuntime, public nvinfer1::apiv::Ru
   nvinfer1::ICudaEngine* deserialize(void const* blob, std::size_t size) {
     if (refused(logger_, "deserializeCudaEngine")) return nullptr;
     std::string reason;
-    const auto plan = read_plan(blob, size, reason);
+    auto plan = read_plan(blob, size, reason);
     if (plan && plan->summary.value("plugin", std::string()) != "") {
       reason = fmt::format("IPluginRegistry::getCreator: Cannot find plugin: {}, version: 1",
                            plan->summary["plugin"].get<std::string>());
@@ -343,8 +335,9 @@ class RuntimeDouble final : public nvinfer1::IRuntime, public nvinfer1::apiv::Ru
     }
     try {
       auto net = std::make_shared<Net>();
+      plan->onnx = without_float8(plan->onnx);
       net->graph = hedge::import_onnx(std::as_bytes(std::span(plan->onnx)), {});
-      net->summary = plan->summary;
+      net->plan = std::move(*plan);
       return new EngineDouble(std::move(net), logger_);
     } catch (const hedge::Error& error) {
       tell(logger_, error.what());
