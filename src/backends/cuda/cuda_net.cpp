@@ -154,12 +154,6 @@ std::string CudaNet::uncaptured(cudaError_t status) {
       cudaGetErrorString(status), steps_.size());
 }
 
-void CudaNet::check_done() {
-  if (host_failure_->empty()) [[likely]]
-    return;
-  throw runtime_failure(std::exchange(*host_failure_, {}));
-}
-
 MemoryUse CudaNet::memory() const {
   return {.engine_bytes = loaded_->plan->weights.size(), .arena_bytes = loaded_->plan->arena_bytes};
 }

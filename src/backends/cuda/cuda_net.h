@@ -37,8 +37,8 @@ class CudaNet final : public gpu::Net {
   [[nodiscard]] bool tells() const override;
   [[nodiscard]] bool lets_successor_begin(bool behind_kernel) const override;
   void check(cudaError_t status, std::string_view what) override { gpu::check(status, what); }
-  /// Throws what a step on the host has thrown.
-  void check_done() override;
+  /// What a step on the host has thrown.
+  [[nodiscard]] std::string* failure() override { return host_failure_.get(); }
   [[nodiscard]] std::string uncaptured(cudaError_t status) override;
 
   [[nodiscard]] std::vector<LayerProfiler::Layer> layers() override;

@@ -34,6 +34,7 @@ Context::Context(const ExecutionSettings& settings, std::unique_ptr<Net> net,
     : settings_(settings),
       stream_(new_stream()),
       net_(std::move(net)),
+      failure_(net_->failure()),
       warnings_(std::move(warnings)) {}
 
 /// Delegates, so that the destructor runs where this throws.
@@ -159,10 +160,16 @@ void Context::launch() {
     net_->check(status, "an inference");
 }
 
+void Context::throw_failure() {
+  if (failure_ == nullptr || failure_->empty()) [[likely]]
+    return;
+  throw runtime_failure(std::exchange(*failure_, {}));
+}
+
 void Context::infer() {
   launch();
   waiter_->wait_for_inference(stream_.get());
-  net_->check_done();
+  throw_failure();
 }
 
 void Context::copy_in() {
@@ -227,7 +234,7 @@ void Context::infer_profiled(std::span<std::int64_t> layer_ns) {
       profile_graph_ ? cudaGraphLaunch(profile_graph_.get(), stream_.get()) : enqueue_profiled(),
       "a profiled inference");
   waiter_->wait_for_stream(stream_.get());
-  net_->check_done();
+  throw_failure();
   net_->add_layer_times(layer_ns);
 }
 
@@ -251,7 +258,7 @@ TimeSplitter::Split Context::infer_split() {
   split.wall_ns = SteadyClock::now_ns() - begin;
   split_->launch();
   waiter_->wait_for_stream(stream_.get());
-  net_->check_done();
+  throw_failure();
   const auto parts = split_->times_ns();
   split.copy_in_ns = parts[0];
   split.preprocess_ns = parts[1];

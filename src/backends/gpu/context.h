@@ -86,11 +86,14 @@ class Context : public ExecutionContext,
   void prepare();
   [[nodiscard]] TimeSplit make_split();
   void launch();
+  /// What the net could not throw from within.
+  void throw_failure();
   void leave_everything();
 
   ExecutionSettings settings_;
   Stream stream_;
   std::unique_ptr<Net> net_;
+  std::string* failure_ = nullptr;  ///< The net's.
   std::optional<PixelStage> pixels_;
   Border input_;  ///< With pixels_ the images.
   std::vector<Border> outputs_;

@@ -42,8 +42,9 @@ class Net {
 
   /// Throws runtime_failure, with what the backend knows besides, unless the status is a success.
   virtual void check(cudaError_t status, std::string_view what) = 0;
-  /// Once an inference is done: throws what it could not say from within.
-  virtual void check_done() {}
+  /// Where an inference says what went wrong on the host, for the context to throw once it is done.
+  /// Null: nothing can.
+  [[nodiscard]] virtual std::string* failure() { return nullptr; }
   /// Why a capture has failed, and what is done instead, for people.
   [[nodiscard]] virtual std::string uncaptured(cudaError_t status) = 0;
 
