@@ -7,8 +7,6 @@
 #include <exception>
 #include <utility>
 
-#include "hedge/error.h"
-
 namespace hedge::cuda {
 namespace {
 

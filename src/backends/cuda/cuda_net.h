@@ -38,7 +38,7 @@ class CudaNet final : public gpu::Net {
   [[nodiscard]] bool lets_successor_begin(bool behind_kernel) const override;
   void check(cudaError_t status, std::string_view what) override { gpu::check(status, what); }
   /// What a step on the host has thrown.
-  [[nodiscard]] std::string* failure() override { return host_failure_.get(); }
+  [[nodiscard]] std::string* host_failure() override { return host_failure_.get(); }
   [[nodiscard]] std::string uncaptured(cudaError_t status) override;
 
   [[nodiscard]] std::vector<LayerProfiler::Layer> layers() override;

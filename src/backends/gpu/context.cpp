@@ -34,7 +34,7 @@ Context::Context(const ExecutionSettings& settings, std::unique_ptr<Net> net,
     : settings_(settings),
       stream_(new_stream()),
       net_(std::move(net)),
-      failure_(net_->failure()),
+      failure_(net_->host_failure()),
       warnings_(std::move(warnings)) {}
 
 /// Delegates, so that the destructor runs where this throws.

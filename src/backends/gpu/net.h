@@ -44,7 +44,7 @@ class Net {
   virtual void check(cudaError_t status, std::string_view what) = 0;
   /// Where an inference says what went wrong on the host, for the context to throw once it is done.
   /// Null: nothing can.
-  [[nodiscard]] virtual std::string* failure() { return nullptr; }
+  [[nodiscard]] virtual std::string* host_failure() { return nullptr; }
   /// Why a capture has failed, and what is done instead, for people.
   [[nodiscard]] virtual std::string uncaptured(cudaError_t status) = 0;
 
