@@ -53,6 +53,7 @@ nvinfer1::Dims dims_of(const hedge::Shape& shape) {
 struct Net {
   Graph graph;
   PlanFile plan;
+  bool float8 = false;  ///< Its roundings need floats of 32 bits, which kernels of 16 do not have.
   [[nodiscard]] std::string input() const { return graph.value(graph.inputs.at(0).value).name; }
   [[nodiscard]] std::string output(std::size_t i) const {
     return graph.value(graph.outputs.at(i)).name;
@@ -162,8 +163,9 @@ class ContextDouble final : public nvinfer1::IExecutionContext,
     for (std::size_t i = 0; i < graph_.outputs.size(); ++i) {
       place.outputs.push_back(addresses_.at(net_->output(i)));
     }
-    executor_ = computes_by_cuda() ? cuda_executor(graph_, net_->plan, place)
-                                   : reference_executor(graph_, place);
+    const bool by_cuda = computes_by_cuda() && !net_->float8;
+    executor_ =
+        by_cuda ? cuda_executor(graph_, net_->plan, place) : reference_executor(graph_, place);
   }
 
   [[nodiscard]] cudaError_t enqueue() {
@@ -335,7 +337,9 @@ class RuntimeDouble final : public nvinfer1::IRuntime, public nvinfer1::apiv::Ru
     }
     try {
       auto net = std::make_shared<Net>();
-      plan->onnx = without_float8(plan->onnx);
+      std::string onnx = without_float8(plan->onnx);
+      net->float8 = onnx != plan->onnx;
+      plan->onnx = std::move(onnx);
       net->graph = hedge::import_onnx(std::as_bytes(std::span(plan->onnx)), {});
       net->plan = std::move(*plan);
       return new EngineDouble(std::move(net), logger_);
