@@ -82,6 +82,8 @@ def orin():
     board = Board().jetson()
     board.write("etc/nv_tegra_release", "# R36 (release), REVISION: 4.3, GCID: 1, BOARD: generic, EABI: aarch64\n")
     board.write("proc/device-tree/model", "NVIDIA Jetson Orin Nano Developer Kit\0")
+    board.write("proc/driver/nvidia/version", "NVRM version: NVIDIA UNIX Open Kernel Module for aarch64  540.4.0  Release Build\n"
+                "GCC version:  collect2: error: ld returned 1 exit status\n")
     board.program("tegrastats", TEGRASTATS)
     return board
 
@@ -142,8 +144,8 @@ class Acceptance(ProgramTest):
 
         # The board, and its power modes: set, looked at, given back.
         facts = steps["board"]["figures"]["facts"]
-        self.assertEqual((facts["model"], facts["jetson_linux"], facts["jetpack"]),
-                         ("NVIDIA Jetson Orin Nano Developer Kit", "36.4.3", "6.2"))
+        self.assertEqual((facts["model"], facts["jetson_linux"], facts["jetpack"], facts["driver"]),
+                         ("NVIDIA Jetson Orin Nano Developer Kit", "36.4.3", "6.2", "540.4.0"))
         self.assertEqual([rail["label"] for rail in facts["rails"]], [label for label, _ in RAILS])
         self.assertEqual(steps["mode/25W"]["verdict"], "skip")
         self.assertIn("there are 15W, 7W, MAXN", steps["mode/25W"]["reason"])
@@ -191,8 +193,6 @@ class Acceptance(ProgramTest):
         self.assertEqual(self.records()["energy/7W/null/resnet8_shapes/fp32"], energy)
         self.assertIn("2 steps, some 1 min; 10 are kept", again.stdout)
         self.assertIn("accuracy of resnet8_shapes fp32, null ... fail", again.stdout)
-        other = self.accept("--energy-time=2", *short[1:], status=2)
-        self.refused(other, "holds a report of other energy_time", "--fresh")
 
     def test_accuracy_is_held_against_what_is_known(self):
         name = "cpu/resnet8_shapes/fp32"
@@ -201,6 +201,28 @@ class Acceptance(ProgramTest):
         self.assertEqual(record["verdict"], "pass")
         self.assertEqual(record["figures"]["correct"], 8949)
         self.assertEqual(self.board.calls(), [])
+
+    def test_what_is_another_board_or_another_question_leaves_a_report_alone(self):
+        self.accept("--modes=none", "--only=board")
+
+        def files():
+            return {path: (os.stat(path).st_mtime_ns, os.stat(path).st_ino)
+                    for path in glob.glob(os.path.join(self.out, "**"), recursive=True) if os.path.isfile(path)}
+        before = files()
+        self.assertIn(os.path.join(self.out, "logs", "board.log"), before)
+        self.assertIn(os.path.join(self.out, "results", "board-backends.json"), before)
+        for arguments, word in ((["--energy-time=2"], "energy_time"), (["--dataset=shapes"], "dataset")):
+            done = self.accept("--modes=none", "--only=board", *arguments, status=2)
+            self.refused(done, f"holds a report of other {word};", "--fresh")
+        for name, text, word in (("etc/nv_tegra_release", "# R36 (release), REVISION: 4.4, GCID: 1\n", "JetPack"),
+                                 ("proc/driver/nvidia/version",
+                                  "NVRM version: NVIDIA UNIX x86_64 Kernel Module  550.54.15  Tue Mar\n", "driver")):
+            kept = self.board.read(name)
+            self.board.write(name, text)
+            self.refused(self.accept("--modes=none", "--only=board", status=2), f"holds a report of other {word};")
+            self.board.write(name, kept)
+        self.assertEqual(files(), before)
+        self.accept("--modes=none", "--only=board")
 
     @unittest.skipUnless(glob.glob(EMULATED), "the cuda backend on an emulated GPU is not built")
     def test_a_gpu(self):
