@@ -330,6 +330,14 @@ class Acceptance(ProgramTest):
             self.accept("--modes=none", "--only=build,tegrastats", "--energy-time=0.5", "--idle-time=0.2", status=1, factor=1.2)
         self.assertRegex(self.records()["tegrastats/as-is"]["reason"], r"VDD_IN: Hedge (6.0|5.9)\d W, tegrastats 7.\d+ W")
 
+    def test_tegrastats_that_tells_of_other_rails(self):
+        self.board.program("tegrastats", TEGRASTATS.replace("VDD_", "VIN_"))
+        with Rails(self.board):
+            self.accept("--modes=none", "--only=build,tegrastats", "--energy-time=0.5", "--idle-time=0.2", status=1)
+        reason = self.records()["tegrastats/as-is"]["reason"]
+        self.assertIn("told none of the rails VDD_CPU_GPU_CV, VDD_IN, VDD_SOC while the load ran", reason)
+        self.assertRegex(reason, r"\([1-9]\d* lines with power\)")
+
     def test_bad_usage(self):
         for arguments, words in ((["--backend=abacus"], ["--backend=abacus", "not installed"]),
                                  (["--only=energie"], ["no step 'energie'", "energy, latency"])):
