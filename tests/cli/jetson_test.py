@@ -9,18 +9,19 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-import threading
 import time
+import types
 import unittest
+import unittest.mock
 
 from onnx_writer import field, node, onnx_model
 from power_test import CPU0, Board
-from support import BUILD, SOURCE, ProgramTest, read_json
+from support import BUILD, SOURCE, Background, ProgramTest, read_json
 
 sys.path.insert(0, os.path.join(SOURCE, "tools"))
 sys.dont_write_bytecode = True
 from acceptance import board as board_facts  # noqa: E402
-from acceptance import commands, power_mode, steps_energy, steps_engines, tegrastats, verdicts  # noqa: E402
+from acceptance import commands, power_mode, steps_board, steps_energy, steps_engines, tegrastats, verdicts  # noqa: E402
 from acceptance import options as acceptance_options  # noqa: E402
 from acceptance import plan as acceptance_plan  # noqa: E402
 from acceptance import session as acceptance_session  # noqa: E402
@@ -44,7 +45,7 @@ while True:
 """
 
 
-class Rails:
+class Rails(Background):
     """An INA3221 whose currents go to and fro by one per cent, a new value every 4 ms."""
 
     def __init__(self, board, currents=RAILS):
@@ -57,16 +58,9 @@ class Rails:
             board.write(f"{HWMON}in{channel}_input", "5000\n")
             board.write(f"{HWMON}shunt{channel}_resistor", "5000\n")
             self.files.append(os.open(board.write(f"{HWMON}curr{channel}_input", f"{milliamperes:<8}\n"), os.O_WRONLY))
-        self.stopped = threading.Event()
-
-    def __enter__(self):
-        self.thread = threading.Thread(target=self.run)
-        self.thread.start()
-        return self
 
     def __exit__(self, *_):
-        self.stopped.set()
-        self.thread.join()
+        super().__exit__()
         for file in self.files:
             os.close(file)
 
@@ -383,6 +377,16 @@ class Acceptance(ProgramTest):
         self.assertIsNone(board_facts.jetson_linux(None))
         self.assertEqual([board_facts.jetpack_of(linux) for linux in ("36.4.3", "36.3.0", "35.4.1", None)],
                          ["6.2", "6.0", "5", None])
+
+    def test_without_ctest(self):
+        self.board.write("CTestTestfile.cmake", "")
+        running = types.SimpleNamespace(options=types.SimpleNamespace(build=self.board.root))
+        session = acceptance_session.Session(acceptance_options.parse([f"--build={BUILD}", f"--out={self.out}"]))
+        steps = {step.name: step for step in steps_board.board_steps(session)}
+        with unittest.mock.patch.dict(os.environ, PATH=self.board.programs):
+            for name in ("unit-tests/tensorrt", "unit-tests/others"):
+                with self.assertRaisesRegex(verdicts.Skipped, "no ctest on PATH"):
+                    steps[name].action(running)
 
     def test_a_program_that_does_not_end(self):
         """Is asked to, and killed where it does not listen; what it said is kept."""

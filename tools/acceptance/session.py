@@ -10,13 +10,11 @@ import traceback
 
 from . import board, report
 from .commands import CommandFailed, Interrupted, Stop, run
-from .models import Model
+from .models import GPU_BACKENDS, Model
 from .plan import all_steps, chosen, first_steps, split_modes
 from .power_mode import PowerModes, Sudo
 from .steps import Running
 from .verdicts import DOUBTFUL, FAIL, GOOD, INTERRUPTED, PASS, SKIP, Failed, Skipped
-
-GPU_BACKENDS = ("tensorrt", "cuda")
 
 
 class UsageError(Exception):
