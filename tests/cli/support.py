@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import threading
 import unittest
 
 BUILD = os.environ["HEDGE_BUILD"]
@@ -60,6 +61,19 @@ def build_demo(root, *flags):
         done = call(*arguments)
         assert done.returncode == 0, done.stderr
     return data, engine
+
+
+class Background:
+    """Within `with`, run() of a class made of it runs in a thread, which is to end when `stopped` is set."""
+    def __enter__(self):
+        self.stopped = threading.Event()
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopped.set()
+        self.thread.join()
 
 
 class ProgramTest(unittest.TestCase):
