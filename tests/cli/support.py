@@ -12,7 +12,8 @@ import unittest
 
 BUILD = os.environ["HEDGE_BUILD"]
 SOURCE = os.environ["HEDGE_SOURCE"]
-SHARED = os.path.join(SOURCE, "..", "shared")
+# Further models and images, which need not be there.
+SHARED = os.environ.get("HEDGE_SHARED") or os.path.join(SOURCE, "..", "shared")
 DEMO = os.path.join(SOURCE, "models", "resnet8_shapes.onnx")
 STRONG = os.path.join(SOURCE, "models", "resnet20w_shapes.onnx")
 FLAG = re.compile(r"(?<![\w-])--[A-Za-z][\w-]*")
