@@ -324,14 +324,15 @@ def compare_quantised(path, options):
 
 
 def quantiser_cases():
-    resnet8 = os.path.join(SOURCE, "..", "shared", "models", "resnet8_cifar.onnx")
+    shared = os.environ.get("HEDGE_SHARED") or os.path.join(SOURCE, "..", "shared")
+    resnet8 = os.path.join(shared, "models", "resnet8_cifar.onnx")
     for net in ("resnet18", "mobilenet_v2", "resnet8_cifar"):
         for way in ("tensor s8/s8", "tensor u8/u8", "channel s8/s8", "channel u8/s8"):
             def check(path, options, net=net, way=way):
                 source = path + ".float"
                 if net == "resnet8_cifar":
                     if not os.path.exists(resnet8):
-                        return "skipped: no ../shared/models/resnet8_cifar.onnx"
+                        return f"skipped: no {resnet8} (HEDGE_SHARED)"
                     with open(resnet8, "rb") as file, open(source, "wb") as copy:
                         copy.write(file.read())
                 else:

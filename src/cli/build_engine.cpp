@@ -35,22 +35,20 @@ namespace {
 
 constexpr const char* kExamples =
     "Examples:\n"
-    "  build_engine --onnx=resnet8_cifar.onnx                     writes "
-    "resnet8_cifar_fp32.engine\n"
+    "  build_engine --onnx=resnet8_cifar.onnx                     "
+    "writes resnet8_cifar_fp16.engine for a GPU, without one resnet8_cifar_fp32.engine\n"
     "  build_engine --onnx=net.onnx --dataset=cifar --preprocess=scale=1/255,mean=0.5,std=0.25\n"
-    "  build_engine --onnx=resnet8_cifar.onnx --precision=int8    calibrates on CIFAR-10's "
-    "training "
-    "images\n"
-    "  build_engine --onnx=resnet8_cifar.onnx --best             int8, fp16, bf16 or fp32 for each "
-    "layer, as measured\n"
+    "  build_engine --onnx=resnet8_cifar.onnx --precision=int8    "
+    "calibrates on CIFAR-10's training images\n"
+    "  build_engine --onnx=resnet8_cifar.onnx --best              "
+    "int8, fp16, bf16 or fp32 for each layer, as measured\n"
     "  build_engine --onnx=resnet8_cifar.onnx --int8 --calib_method=minmax --keep=last:fp32 "
     "--report\n"
     "\n"
     "The name of the ONNX file, model_dataset.onnx, gives dataset and preprocessing unless flags "
     "do.\n"
     "--saveEngine, --fp16, --int8, --best, --skipInference and --builderOptimizationLevel are "
-    "those\n"
-    "of trtexec.\n";
+    "those of trtexec.\n";
 
 struct Options {
   std::string onnx;

@@ -9,6 +9,7 @@
 #include "backends/kernel_text.h"
 #include "builder/builder.h"
 #include "support/engines.h"
+#include "support/shared_folder.h"
 
 namespace hedge {
 namespace {
@@ -36,8 +37,8 @@ TEST(Kernels, OfTheBundledModelsAreFast) {
 }
 
 TEST(Kernels, OfTheSharedModelsAreFast) {
-  const std::filesystem::path folder(HEDGE_SOURCE_DIR "/../shared/models");
-  if (!std::filesystem::exists(folder)) GTEST_SKIP() << "no shared models here";
+  const std::filesystem::path folder = test::shared_folder() / "models";
+  if (!std::filesystem::exists(folder)) GTEST_SKIP() << folder << " is not there (HEDGE_SHARED)";
   for (const char* name :
        {"resnet8_cifar", "resnet56_cifar", "EE_resnet8", "mobilenet_v2", "squeezenet1_1"}) {
     SCOPED_TRACE(name);

@@ -13,13 +13,13 @@ import threading
 import time
 import unittest
 
-from support import BUILD, DEMO, SANITIZED, ProgramTest, build_demo
+from support import BUILD, DEMO, SANITIZED, Background, ProgramTest, build_demo
 
 RAPL = "sys/class/powercap/intel-rapl:0"
 RANGE_UJ = 262143328850
 
 
-class Counter:
+class Counter(Background):
     """A RAPL counter that runs at `watts` in the background, from `start_uj` on."""
 
     def __init__(self, root, watts, start_uj=0):
@@ -31,16 +31,6 @@ class Counter:
                 file.write(text)
         self.watts = watts
         self.start_uj = start_uj
-        self.stopped = threading.Event()
-
-    def __enter__(self):
-        self.thread = threading.Thread(target=self.run)
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stopped.set()
-        self.thread.join()
 
     def run(self):
         file = os.open(os.path.join(self.folder, "energy_uj"), os.O_WRONLY)

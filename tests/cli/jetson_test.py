@@ -9,18 +9,19 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-import threading
 import time
+import types
 import unittest
+import unittest.mock
 
 from onnx_writer import field, node, onnx_model
 from power_test import CPU0, Board
-from support import BUILD, SOURCE, ProgramTest, read_json
+from support import BUILD, SOURCE, Background, ProgramTest, read_json
 
 sys.path.insert(0, os.path.join(SOURCE, "tools"))
 sys.dont_write_bytecode = True
 from acceptance import board as board_facts  # noqa: E402
-from acceptance import commands, power_mode, steps_energy, steps_engines, tegrastats, verdicts  # noqa: E402
+from acceptance import commands, power_mode, steps_board, steps_energy, steps_engines, tegrastats, verdicts  # noqa: E402
 from acceptance import options as acceptance_options  # noqa: E402
 from acceptance import plan as acceptance_plan  # noqa: E402
 from acceptance import session as acceptance_session  # noqa: E402
@@ -44,7 +45,7 @@ while True:
 """
 
 
-class Rails:
+class Rails(Background):
     """An INA3221 whose currents go to and fro by one per cent, a new value every 4 ms."""
 
     def __init__(self, board, currents=RAILS):
@@ -57,16 +58,9 @@ class Rails:
             board.write(f"{HWMON}in{channel}_input", "5000\n")
             board.write(f"{HWMON}shunt{channel}_resistor", "5000\n")
             self.files.append(os.open(board.write(f"{HWMON}curr{channel}_input", f"{milliamperes:<8}\n"), os.O_WRONLY))
-        self.stopped = threading.Event()
-
-    def __enter__(self):
-        self.thread = threading.Thread(target=self.run)
-        self.thread.start()
-        return self
 
     def __exit__(self, *_):
-        self.stopped.set()
-        self.thread.join()
+        super().__exit__()
         for file in self.files:
             os.close(file)
 
@@ -82,6 +76,8 @@ def orin():
     board = Board().jetson()
     board.write("etc/nv_tegra_release", "# R36 (release), REVISION: 4.3, GCID: 1, BOARD: generic, EABI: aarch64\n")
     board.write("proc/device-tree/model", "NVIDIA Jetson Orin Nano Developer Kit\0")
+    board.write("proc/driver/nvidia/version", "NVRM version: NVIDIA UNIX Open Kernel Module for aarch64  540.4.0  Release Build\n"
+                "GCC version:  collect2: error: ld returned 1 exit status\n")
     board.program("tegrastats", TEGRASTATS)
     return board
 
@@ -142,8 +138,8 @@ class Acceptance(ProgramTest):
 
         # The board, and its power modes: set, looked at, given back.
         facts = steps["board"]["figures"]["facts"]
-        self.assertEqual((facts["model"], facts["jetson_linux"], facts["jetpack"]),
-                         ("NVIDIA Jetson Orin Nano Developer Kit", "36.4.3", "6.2"))
+        self.assertEqual((facts["model"], facts["jetson_linux"], facts["jetpack"], facts["driver"]),
+                         ("NVIDIA Jetson Orin Nano Developer Kit", "36.4.3", "6.2", "540.4.0"))
         self.assertEqual([rail["label"] for rail in facts["rails"]], [label for label, _ in RAILS])
         self.assertEqual(steps["mode/25W"]["verdict"], "skip")
         self.assertIn("there are 15W, 7W, MAXN", steps["mode/25W"]["reason"])
@@ -191,8 +187,6 @@ class Acceptance(ProgramTest):
         self.assertEqual(self.records()["energy/7W/null/resnet8_shapes/fp32"], energy)
         self.assertIn("2 steps, some 1 min; 10 are kept", again.stdout)
         self.assertIn("accuracy of resnet8_shapes fp32, null ... fail", again.stdout)
-        other = self.accept("--energy-time=2", *short[1:], status=2)
-        self.refused(other, "holds a report of other energy_time", "--fresh")
 
     def test_accuracy_is_held_against_what_is_known(self):
         name = "cpu/resnet8_shapes/fp32"
@@ -201,6 +195,28 @@ class Acceptance(ProgramTest):
         self.assertEqual(record["verdict"], "pass")
         self.assertEqual(record["figures"]["correct"], 8949)
         self.assertEqual(self.board.calls(), [])
+
+    def test_what_is_another_board_or_another_question_leaves_a_report_alone(self):
+        self.accept("--modes=none", "--only=board")
+
+        def files():
+            return {path: (os.stat(path).st_mtime_ns, os.stat(path).st_ino)
+                    for path in glob.glob(os.path.join(self.out, "**"), recursive=True) if os.path.isfile(path)}
+        before = files()
+        self.assertIn(os.path.join(self.out, "logs", "board.log"), before)
+        self.assertIn(os.path.join(self.out, "results", "board-backends.json"), before)
+        for arguments, word in ((["--energy-time=2"], "energy_time"), (["--dataset=shapes"], "dataset")):
+            done = self.accept("--modes=none", "--only=board", *arguments, status=2)
+            self.refused(done, f"holds a report of other {word};", "--fresh")
+        for name, text, word in (("etc/nv_tegra_release", "# R36 (release), REVISION: 4.4, GCID: 1\n", "JetPack"),
+                                 ("proc/driver/nvidia/version",
+                                  "NVRM version: NVIDIA UNIX x86_64 Kernel Module  550.54.15  Tue Mar\n", "driver")):
+            kept = self.board.read(name)
+            self.board.write(name, text)
+            self.refused(self.accept("--modes=none", "--only=board", status=2), f"holds a report of other {word};")
+            self.board.write(name, kept)
+        self.assertEqual(files(), before)
+        self.accept("--modes=none", "--only=board")
 
     @unittest.skipUnless(glob.glob(EMULATED), "the cuda backend on an emulated GPU is not built")
     def test_a_gpu(self):
@@ -308,6 +324,14 @@ class Acceptance(ProgramTest):
             self.accept("--modes=none", "--only=build,tegrastats", "--energy-time=0.5", "--idle-time=0.2", status=1, factor=1.2)
         self.assertRegex(self.records()["tegrastats/as-is"]["reason"], r"VDD_IN: Hedge (6.0|5.9)\d W, tegrastats 7.\d+ W")
 
+    def test_tegrastats_that_tells_of_other_rails(self):
+        self.board.program("tegrastats", TEGRASTATS.replace("VDD_", "VIN_"))
+        with Rails(self.board):
+            self.accept("--modes=none", "--only=build,tegrastats", "--energy-time=0.5", "--idle-time=0.2", status=1)
+        reason = self.records()["tegrastats/as-is"]["reason"]
+        self.assertIn("told none of the rails VDD_CPU_GPU_CV, VDD_IN, VDD_SOC while the load ran", reason)
+        self.assertRegex(reason, r"\([1-9]\d* lines with power\)")
+
     def test_bad_usage(self):
         for arguments, words in ((["--backend=abacus"], ["--backend=abacus", "not installed"]),
                                  (["--only=energie"], ["no step 'energie'", "energy, latency"])):
@@ -353,6 +377,16 @@ class Acceptance(ProgramTest):
         self.assertIsNone(board_facts.jetson_linux(None))
         self.assertEqual([board_facts.jetpack_of(linux) for linux in ("36.4.3", "36.3.0", "35.4.1", None)],
                          ["6.2", "6.0", "5", None])
+
+    def test_without_ctest(self):
+        self.board.write("CTestTestfile.cmake", "")
+        running = types.SimpleNamespace(options=types.SimpleNamespace(build=self.board.root))
+        session = acceptance_session.Session(acceptance_options.parse([f"--build={BUILD}", f"--out={self.out}"]))
+        steps = {step.name: step for step in steps_board.board_steps(session)}
+        with unittest.mock.patch.dict(os.environ, PATH=self.board.programs):
+            for name in ("unit-tests/tensorrt", "unit-tests/others"):
+                with self.assertRaisesRegex(verdicts.Skipped, "no ctest on PATH"):
+                    steps[name].action(running)
 
     def test_a_program_that_does_not_end(self):
         """Is asked to, and killed where it does not listen; what it said is kept."""

@@ -7,11 +7,13 @@ import re
 import shutil
 import subprocess
 import tempfile
+import threading
 import unittest
 
 BUILD = os.environ["HEDGE_BUILD"]
 SOURCE = os.environ["HEDGE_SOURCE"]
-SHARED = os.path.join(SOURCE, "..", "shared")
+# Further models and images, which need not be there.
+SHARED = os.environ.get("HEDGE_SHARED") or os.path.join(SOURCE, "..", "shared")
 DEMO = os.path.join(SOURCE, "models", "resnet8_shapes.onnx")
 STRONG = os.path.join(SOURCE, "models", "resnet20w_shapes.onnx")
 FLAG = re.compile(r"(?<![\w-])--[A-Za-z][\w-]*")
@@ -60,6 +62,19 @@ def build_demo(root, *flags):
         done = call(*arguments)
         assert done.returncode == 0, done.stderr
     return data, engine
+
+
+class Background:
+    """Within `with`, run() of a class made of it runs in a thread, which is to end when `stopped` is set."""
+    def __enter__(self):
+        self.stopped = threading.Event()
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopped.set()
+        self.thread.join()
 
 
 class ProgramTest(unittest.TestCase):

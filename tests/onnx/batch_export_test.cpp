@@ -7,6 +7,7 @@
 #include "graph/passes/passes.h"
 #include "graph/reference_executor.h"
 #include "onnx/export.h"
+#include "onnx/exported.h"
 #include "onnx/format.pb.h"
 #include "onnx/import.h"
 #include "quant/qdq.h"
@@ -17,16 +18,8 @@
 namespace hedge {
 namespace {
 
-onnx::ModelProto parse(const std::string& bytes) {
-  onnx::ModelProto model;
-  EXPECT_TRUE(model.ParseFromString(bytes));
-  return model;
-}
-
-Graph plain(Graph graph) {
-  optimize(graph);
-  return to_qdq(graph);
-}
+using test::parse;
+using test::plain;
 
 TEST(BatchExport, NetsRunWithEachBatchThatTheirGraphCanHave) {
   for (const auto& [name, make] : test::small_nets()) {

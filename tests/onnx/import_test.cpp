@@ -18,6 +18,7 @@
 #include "onnx/format.pb.h"
 #include "onnx/model_builder.h"
 #include "support/graph_builder.h"
+#include "support/shared_folder.h"
 
 namespace hedge {
 namespace {
@@ -28,7 +29,7 @@ using namespace test;
 
 std::filesystem::path model_file(const std::string& name) {
   const std::filesystem::path source = HEDGE_SOURCE_DIR;
-  for (const auto& folder : {source / "models", source / ".." / "shared" / "models"}) {
+  for (const auto& folder : {source / "models", shared_folder() / "models"}) {
     if (std::filesystem::exists(folder / name)) return folder / name;
   }
   return {};

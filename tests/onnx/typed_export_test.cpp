@@ -10,6 +10,7 @@
 #include "graph/passes/passes.h"
 #include "graph/reference_executor.h"
 #include "onnx/export.h"
+#include "onnx/exported.h"
 #include "onnx/format.pb.h"
 #include "onnx/import.h"
 #include "quant/qdq.h"
@@ -21,11 +22,8 @@
 namespace hedge {
 namespace {
 
-onnx::ModelProto parse(const std::string& bytes) {
-  onnx::ModelProto model;
-  EXPECT_TRUE(model.ParseFromString(bytes));
-  return model;
-}
+using test::parse;
+using test::plain;
 
 std::vector<Tensor> run(const std::string& bytes, const Tensor& input) {
   return execute(import_onnx(std::as_bytes(std::span(bytes)), {}), std::vector<Tensor>{input});
@@ -42,11 +40,6 @@ std::map<int, int> float_types(const onnx::ModelProto& model) {
     }
   }
   return types;
-}
-
-Graph plain(Graph graph) {
-  optimize(graph);
-  return to_qdq(graph);
 }
 
 TEST(TypedExport, NetsComputeTheSameInEveryForm) {

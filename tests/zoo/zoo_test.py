@@ -15,7 +15,7 @@ import time
 
 BUILD = os.environ["HEDGE_BUILD"]
 SOURCE = os.environ["HEDGE_SOURCE"]
-SHARED = os.path.join(SOURCE, "..", "shared", "models")
+SHARED = os.path.join(os.environ.get("HEDGE_SHARED") or os.path.join(SOURCE, "..", "shared"), "models")
 TOLERANCE = 1e-4
 IMAGES = 2
 # All of its layers have fast kernels; the small nets' are tested in tests/backends.

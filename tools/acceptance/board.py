@@ -63,6 +63,12 @@ def nvcc_version():
     return match.group(1) if match else None
 
 
+def driver():
+    """NVIDIA's, as 540.4.0; None where the kernel has none."""
+    match = re.search(r"^NVRM version:.*?\s(\d+\.\d+(?:\.\d+)?)\s", read("/proc/driver/nvidia/version") or "", re.M)
+    return match.group(1) if match else None
+
+
 def memory_mb():
     found = {}
     for key, name in (("MemTotal", "memory_mb"), ("SwapTotal", "swap_mb")):
@@ -112,6 +118,7 @@ def facts():
         "jetpack": jetpack_of(linux),
         "kernel": os.uname().release,
         "architecture": os.uname().machine,
+        "driver": driver(),
         "nvcc": nvcc_version(),
         "trtexec": shutil.which("trtexec") or (TRTEXEC if os.path.exists(TRTEXEC) else None),
         "packages": packages(),

@@ -3,7 +3,6 @@
 import os
 
 from .expected import SHAPES, sha256, test_set
-from .options import SOURCE
 
 DATASETS = ("cifar", "shapes", "imagenet")
 
@@ -16,10 +15,11 @@ FLAGS = {
 }
 VARIANTS = {"tensorrt": ("fp32", "fp32-full", "fp16", "int8"), "cuda": ("fp32", "fp32-full", "fp16", "int8"),
             "cpu": ("fp32", "int8"), "null": ("fp32",)}
+GPU_BACKENDS = ("tensorrt", "cuda")  # the one to be preferred first
 
 
 def is_gpu(backend):
-    return backend in ("tensorrt", "cuda")
+    return backend in GPU_BACKENDS
 
 
 class Model:
@@ -41,7 +41,3 @@ class Model:
         stem = self.name if not self.flags else f"{self.name}_{self.dataset}"
         precision = "fp32" if variant == "fp32-full" else variant
         return os.path.join(work, f"{backend}-{variant}", f"{stem}_{precision}.engine")
-
-
-def bundled(name):
-    return os.path.join(SOURCE, "models", f"{name}.onnx")

@@ -102,10 +102,14 @@ def _find_build(parser):
     return sys.exit(2)
 
 
+def bundled(name):
+    return os.path.join(SOURCE, "models", f"{name}.onnx")
+
+
 def _find_models(parser, options):
     if options.models is None:
         names = ["resnet8_shapes"] if options.quick else ["resnet8_shapes", "resnet20w_shapes", "EE_resnet20w_shapes"]
-        return [os.path.join(SOURCE, "models", f"{name}.onnx") for name in names]
+        return [bundled(name) for name in names]
     found = sorted(glob.glob(os.path.join(options.models, "*.onnx")))
     if not found:
         parser.error(f"--models={options.models}: no *.onnx in that folder")

@@ -68,9 +68,9 @@ def chosen(steps, options):
     """By --only and --skip; the board is always looked at, and what was set is always checked."""
     if not options.only and not options.skip:
         return steps
-    known = [word for word in options.only + options.skip if not any(matches(step, [word]) for step in steps)]
-    if known:
+    unknown = [word for word in options.only + options.skip if not any(matches(step, [word]) for step in steps)]
+    if unknown:
         kinds = sorted({step.kind for step in steps})
-        raise ValueError(f"no step '{known[0]}'; there are {', '.join(kinds)}, and by full name those of --list")
+        raise ValueError(f"no step '{unknown[0]}'; there are {', '.join(kinds)}, and by full name those of --list")
     return [step for step in steps if step.cheap or
             ((not options.only or matches(step, options.only)) and not matches(step, options.skip))]

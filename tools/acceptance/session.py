@@ -8,15 +8,13 @@ import tempfile
 import time
 import traceback
 
-from . import report
-from .commands import CommandFailed, Interrupted, Stop
-from .models import Model
+from . import board, report
+from .commands import CommandFailed, Interrupted, Stop, run
+from .models import GPU_BACKENDS, Model
 from .plan import all_steps, chosen, first_steps, split_modes
 from .power_mode import PowerModes, Sudo
 from .steps import Running
 from .verdicts import DOUBTFUL, FAIL, GOOD, INTERRUPTED, PASS, SKIP, Failed, Skipped
-
-GPU_BACKENDS = ("tensorrt", "cuda")
 
 
 class UsageError(Exception):
@@ -59,8 +57,10 @@ class Session:
     def fingerprint(self):
         options = self.options
         return {"quick": options.quick, "backends": self.backends, "modes": options.modes, "data": options.data,
-                "energy_time": options.energy_time, "idle_time": options.idle_time,
-                "models": {model.name: model.sha256 for model in self.models}, "build": identity_of(options.build)}
+                "dataset": options.dataset, "energy_time": options.energy_time, "idle_time": options.idle_time,
+                "models": {model.name: model.sha256 for model in self.models}, "build": identity_of(options.build),
+                # By the version of Jetson Linux in it, which is the finer one.
+                "JetPack": board.jetson_linux(board.read("/etc/nv_tegra_release")), "driver": board.driver()}
 
     def take_up(self):
         path = os.path.join(self.options.out, "report.json")
@@ -80,20 +80,31 @@ class Session:
 
     # ---- the steps
 
-    def prepare(self):
-        """Looks at the board, and makes the plan."""
-        first = first_steps(self)[0]
-        record = self.run_step(first)
-        if record["verdict"] != PASS:
-            raise UsageError(f"the programs in {self.options.build} do not tell of this machine: {record.get('reason')}")
-        available = [backend["name"] for backend in self.board["backends"] if backend["available"]]
+    def find_backends(self):
+        """Those asked for, else the first there is. Leaves nothing in the folder of the report."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "backends.json")
+            done = run([os.path.join(self.options.build, "hedge-info"), f"--json={path}"], os.path.join(folder, "log"), 600,
+                       self.stop)
+            if done.status != 0 or not os.path.exists(path):
+                raise UsageError(f"the programs in {self.options.build} do not tell of this machine: {done.reason()}")
+            with open(path) as text:
+                found = json.load(text)["backends"]
+        available = [backend["name"] for backend in found if backend["available"]]
         wanted = self.options.backends or [next((name for name in (*GPU_BACKENDS, "cpu") if name in available), "cpu")]
         for name in wanted:
             if name not in available:
-                reason = next((backend["what"] for backend in self.board["backends"] if backend["name"] == name),
-                              "not installed")
+                reason = next((backend["what"] for backend in found if backend["name"] == name), "not installed")
                 raise UsageError(f"--backend={name}: {reason}")
-        self.backends = wanted
+        return wanted
+
+    def prepare(self):
+        """Compares with the report that is there before a file of it is touched; looks at the board, and makes the plan."""
+        self.backends = self.find_backends()
+        self.take_up()
+        record = self.run_step(first_steps(self)[0])
+        if record["verdict"] != PASS:
+            raise UsageError(f"the programs in {self.options.build} do not tell of this machine: {record.get('reason')}")
         has_modes = bool(self.board.get("power", {}).get("power_modes"))
         if self.options.modes and has_modes and not self.options.list:
             self.sudo.obtain(may_ask=True)
@@ -102,7 +113,6 @@ class Session:
             self.steps = chosen(all_steps(self, usable, refused), self.options)
         except ValueError as error:
             raise UsageError(str(error)) from error
-        self.take_up()
         # Of what is not asked for this time, what is known stays.
         for name, step in self.previous.items():
             if name not in self.records:

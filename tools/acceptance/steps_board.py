@@ -2,6 +2,7 @@
 """The board itself, the unit tests on it, and the data."""
 import os
 import re
+import shutil
 
 from . import board
 from .commands import CommandFailed
@@ -75,9 +76,12 @@ def _ctest(arguments, limit_s):
     def action(running):
         if not os.path.exists(os.path.join(running.options.build, "CTestTestfile.cmake")):
             raise Skipped("the unit tests are not built: cmake -DHEDGE_TESTS=ON")
+        program = shutil.which("ctest")
+        if program is None:
+            raise Skipped("no ctest on PATH; it comes with cmake")
         jobs = max(1, (os.cpu_count() or 2) // 2)
-        done = running.call("/usr/bin/ctest", "--test-dir", running.options.build, f"-j{jobs}", "--output-on-failure",
-                            *arguments, limit_s=limit_s, allow=(0, 8))
+        done = running.call(program, "--test-dir", running.options.build, f"-j{jobs}", "--output-on-failure", *arguments,
+                            limit_s=limit_s, allow=(0, 8))
         match = re.search(r"(\d+)% tests passed, (\d+) tests failed out of (\d+)", done.output)
         if not match or match.group(3) == "0":
             raise Skipped("no such tests are built")

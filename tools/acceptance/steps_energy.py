@@ -157,10 +157,10 @@ def _beside_tegrastats(backend, model, variant):
         theirs = samples.between(*figures["load"]) if figures.get("load") else {}
         compared = {name: {"hedge_watts": watts, "tegrastats_watts": theirs[name][0], "tegrastats_samples": theirs[name][1]}
                     for name, watts in figures["rail_watts"].items() if name in theirs}
-        figures = {"rails": compared, "seconds": figures["seconds"]}
         if not compared:
-            raise Failed(f"tegrastats told none of the rails {', '.join(figures['rails']) or 'that were read'} while the "
+            raise Failed(f"tegrastats told none of the rails {', '.join(figures['rail_watts']) or 'that were read'} while the "
                          f"load ran ({len(samples.samples)} lines with power)", figures)
+        figures = {"rails": compared, "seconds": figures["seconds"]}
         apart = [f"{name}: Hedge {rail['hedge_watts']:.2f} W, tegrastats {rail['tegrastats_watts']:.2f} W"
                  for name, rail in compared.items()
                  if abs(rail["hedge_watts"] - rail["tegrastats_watts"]) > max(AGREE * rail["hedge_watts"], 2 * STEP_W)]

@@ -4,7 +4,8 @@ import os
 
 from . import expected
 from .commands import CommandFailed
-from .models import VARIANTS, bundled
+from .models import VARIANTS
+from .options import bundled
 from .steps import Step
 from .steps_engines import build_name
 from .verdicts import Failed, Outcome, Skipped, validity_of

@@ -67,7 +67,7 @@ TEST_F(TensorRtCalibrator, WhatTheImagesThrowEndsTheBuildAndNothingIsKept) {
   EXPECT_FALSE(std::filesystem::exists(folder_.path() / "native.cache"));
 }
 
-TEST_F(TensorRtCalibrator, NoImagesAreTensorRtsErrorAndCancellingIsOurs) {
+TEST_F(TensorRtCalibrator, NoImagesAreTensorRtsError) {
   EXPECT_TRUE(contains(error_of([&] { (void)container(test::small_net(), native(0)); }),
                        "no scaling factors"));
 }

@@ -98,7 +98,7 @@ TEST_F(TensorRtPrecision, WhatIsNotInFloat8HasThePrecisionOfTheRest) {
   const std::string first = quantizable_layers(graph).front();
   build.float8->layers.erase(first);
   const auto half = model_of(container(graph, build));
-  EXPECT_EQ(tensors(half, onnx::TensorProto::FLOAT16, false) > 0, true);
+  EXPECT_GT(tensors(half, onnx::TensorProto::FLOAT16, false), 0);
   EXPECT_EQ(tensors(half, onnx::TensorProto::FLOAT, false), 0);
   build.fallback = "fp32";
   const auto full = model_of(container(graph, build));
