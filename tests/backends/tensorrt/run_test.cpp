@@ -54,8 +54,7 @@ TEST_F(TensorRtRun, Int8NetsComputeWhatTheirGraphSays) {
     auto build = options("int8");
     build.fallback = "fp32";
     const auto context = make_engine(container(graph, build))->create_context({});
-    // On a GPU sums in another order end in a neighbour of some integers.
-    expect_right(graph, to_qdq(graph), *context, test::kOnGpu ? 0.03 : 1e-5);
+    expect_right(graph, to_qdq(graph), *context, int8_tolerance());
     // Scales in half precision move values over the borders between two integers.
     const auto half = make_engine(container(graph, options("int8")))->create_context({});
     expect_right(graph, to_qdq(graph), *half, 0.15);
@@ -88,10 +87,10 @@ TEST_F(TensorRtRun, LargeInputsAreCopiedAsPartOfTheGraph) {
 TEST_F(TensorRtRun, EnqueuesTwiceThenReplaysWithoutAllocation) {
   const Graph graph = test::small_net();
   const auto engine = this->engine(graph, "fp32");
-  const auto first = engine->create_context({});
+  const auto first = engine->create_context(kMapped);
   EXPECT_EQ(count("enqueueV3"), 2);
   EXPECT_EQ(count("setTensorAddress"), 2);
-  const auto second = engine->create_context({});
+  const auto second = engine->create_context(kMapped);
   EXPECT_EQ(count("deserializeCudaEngine"), 2);  // The builder looks at what it made, too.
   const auto made = hedge_double::calls().size();
   for (int i = 0; i < 3; ++i) {
@@ -108,7 +107,7 @@ TEST_F(TensorRtRun, EnqueuesTwiceThenReplaysWithoutAllocation) {
 
 TEST_F(TensorRtRun, TellsTheTimeOfEachLayerBesideTheCapturedGraph) {
   const Graph graph = test::small_net();
-  const auto context = engine(graph, "fp32")->create_context({});
+  const auto context = engine(graph, "fp32")->create_context(kMapped);
   auto& profiler = dynamic_cast<LayerProfiler&>(*context);
   const auto layers = profiler.layers();
   const bool by_cuda = hedge_double::computes_by_cuda();  // Which fuses layers, and times them.
@@ -148,7 +147,7 @@ TEST_F(TensorRtRun, ContextsInThreadsDoNotDisturbOneAnother) {
 TEST_F(TensorRtRun, FallsBackWhereTheCaptureFails) {
   const Graph graph = test::small_net();
   const auto engine = this->engine(graph, "fp32");
-  const auto kept = engine->create_context({});
+  const auto kept = engine->create_context(kMapped);
   const std::vector<std::pair<std::string, int>> failures{{"cudaStreamBeginCapture", 1},
                                                           {"cudaStreamEndCapture", 1},
                                                           {"cudaGraphInstantiateWithFlags", 1},
@@ -157,13 +156,13 @@ TEST_F(TensorRtRun, FallsBackWhereTheCaptureFails) {
     if (test::kOnGpu && call.starts_with("cuda")) continue;
     SCOPED_TRACE(call);
     hedge_double::fail(call, nth);
-    const auto context = engine->create_context({});
+    const auto context = engine->create_context(kMapped);
     ASSERT_EQ(context->warnings().size(), 1U);
     EXPECT_TRUE(contains(context->warnings()[0], "not captured as a CUDA graph"));
     expect_right(graph, to_qdq(graph), *context, fp32_tolerance());
   }
   hedge_double::fail("enqueueV3", 2);
-  EXPECT_TRUE(contains(engine->create_context({})->warnings().at(0),
+  EXPECT_TRUE(contains(engine->create_context(kMapped)->warnings().at(0),
                        "injected failure of enqueueV3"));  // TensorRT's own words.
 }
 
@@ -178,7 +177,7 @@ TEST_F(TensorRtRun, EachFailureOfACallIsOneLineAndLeavesNothing) {
     if (test::kOnGpu && call.starts_with("cuda")) continue;
     SCOPED_TRACE(call);
     hedge_double::fail(call);
-    const std::string error = error_of([&] { (void)make_engine(built)->create_context({}); });
+    const std::string error = error_of([&] { (void)make_engine(built)->create_context(kMapped); });
     EXPECT_TRUE(contains(error, call.starts_with("cuda") ? "CUDA" : "injected failure of " + call));
     EXPECT_EQ(hedge_double::all_alive(), 0);
   }
@@ -193,7 +192,7 @@ TEST_F(TensorRtRun, WhicheverCallFailsNothingIsWrongOrLeft) {
   const Graph graph = test::optimized(g.finish({pooled}));
   const auto input = test::noise(3 * 8 * 8, 3);
   const auto whole = [&] {
-    const auto context = engine(graph, "fp32")->create_context({});
+    const auto context = engine(graph, "fp32")->create_context(kMapped);
     auto& profiler = dynamic_cast<LayerProfiler&>(*context);
     std::vector<std::int64_t> times(profiler.layers().size(), 0);
     profiler.infer_profiled(times);
