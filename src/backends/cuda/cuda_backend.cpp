@@ -96,7 +96,7 @@ class CudaBackend final : public Backend {
  public:
   [[nodiscard]] std::string_view name() const override { return "cuda"; }
   [[nodiscard]] std::optional<std::string> unavailable_reason() const override {
-    return gpu::unavailable_reason(kLeastMajor);
+    return gpu::unavailable_reason();
   }
   [[nodiscard]] std::string description() const override {
     return gpu::description_of(gpu::device());

@@ -12,9 +12,6 @@
 
 namespace hedge::cuda {
 
-/// What our own kernels need: mma of TF32 and bfloat16 came with it.
-inline constexpr int kLeastMajor = 8;
-
 /// A plan with its weights on the GPU, shared by its contexts.
 struct LoadedPlan {
   std::shared_ptr<const Plan> plan;

@@ -73,7 +73,7 @@ std::string version_text(int version) {
   return fmt::format("{}.{}", version / 1000, version % 1000 / 10);
 }
 
-std::optional<std::string> unavailable_reason(int least_major) {
+std::optional<std::string> unavailable_reason() {
   int driver = 0;
   int runtime = 0;
   (void)cudaRuntimeGetVersion(&runtime);
@@ -99,9 +99,9 @@ std::optional<std::string> unavailable_reason(int least_major) {
   int minor = 0;
   (void)cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, 0);
   (void)cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, 0);
-  if (major < least_major) {
+  if (major < kLeastMajor) {
     return fmt::format("the GPU has compute capability {}.{}; {}.0 or later is needed", major,
-                       minor, least_major);
+                       minor, kLeastMajor);
   }
   return std::nullopt;
 }

@@ -14,9 +14,13 @@ namespace hedge::gpu {
 /// Throws runtime_failure with a line that says what failed and, where it is known, what to do.
 void check(cudaError_t status, std::string_view what);
 
+/// Compute capability that our own kernels need: mma of TF32 and bfloat16 came with it, and there
+/// are images of none for earlier GPUs.
+inline constexpr int kLeastMajor = 8;
+
 /// Why nothing can run here: no driver, one that is too old, no GPU, one whose compute capability
-/// is below `least_major`.0.
-[[nodiscard]] std::optional<std::string> unavailable_reason(int least_major);
+/// is below kLeastMajor.0.
+[[nodiscard]] std::optional<std::string> unavailable_reason();
 
 /// The GPU that is used: the first one that CUDA_VISIBLE_DEVICES leaves.
 struct Device {

@@ -22,8 +22,6 @@ namespace {
 
 using nlohmann::json;
 
-/// Older ones TensorRT itself refuses, each version in its own words.
-constexpr int kLeastComputeMajor = 5;
 constexpr const char* kOriginSection = "tensorrt";
 
 // Words of that section; outputs are numbered.
@@ -156,7 +154,7 @@ class TensorRtBackend final : public Backend, public ForeignEngineReader {
   [[nodiscard]] std::string_view name() const override { return "tensorrt"; }
   [[nodiscard]] std::optional<std::string> unavailable_reason() const override {
     if (auto reason = Libraries::unavailable_reason()) return reason;
-    return gpu::unavailable_reason(kLeastComputeMajor);
+    return gpu::unavailable_reason();
   }
   [[nodiscard]] std::string description() const override {
     return fmt::format("TensorRT {}, {}", version_text(Libraries::get().version()),

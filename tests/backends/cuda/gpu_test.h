@@ -12,7 +12,7 @@ namespace hedge::test {
 class GpuTest : public testing::Test {
  protected:
   void SetUp() override {
-    if (const auto reason = gpu::unavailable_reason(cuda::kLeastMajor)) GTEST_SKIP() << *reason;
+    if (const auto reason = gpu::unavailable_reason()) GTEST_SKIP() << *reason;
   }
 };
 

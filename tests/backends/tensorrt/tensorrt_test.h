@@ -53,7 +53,7 @@ class TensorRtTest : public testing::Test {
   }
 
   void SetUp() override {
-    if (const auto reason = gpu::unavailable_reason(8)) GTEST_SKIP() << *reason;
+    if (const auto reason = gpu::unavailable_reason()) GTEST_SKIP() << *reason;
   }
 
   static const Backend& backend() {

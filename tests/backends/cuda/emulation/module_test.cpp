@@ -15,7 +15,7 @@ const int module_path_is_set = setenv("HEDGE_MODULE_PATH", HEDGE_EMULATED_MODULE
 
 TEST(EmulatedGpu, IsTheOneThatIsUsed) {
   ASSERT_EQ(module_path_is_set, 0);
-  EXPECT_EQ(gpu::unavailable_reason(8), std::nullopt);
+  EXPECT_EQ(gpu::unavailable_reason(), std::nullopt);
   EXPECT_EQ(gpu::description_of(gpu::device()), "CUDA 13.0, emulated GPU (sm_90)");
 }
 
