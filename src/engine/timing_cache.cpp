@@ -3,8 +3,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <span>
+#include <utility>
 
 #include "base/file.h"
 #include "base/log.h"
@@ -22,7 +24,30 @@ std::string key_of(const std::string& depends_on) {
   return sha256_hex(std::as_bytes(std::span(depends_on)));
 }
 
+/// Of text none has a zero byte; of TensorRT's timing cache, which goes by this name as well, all
+/// have.
+bool is_binary(const std::filesystem::path& path) {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(path, error)) return false;
+  const auto file = MappedFile::open(path);
+  const auto start = file->bytes().first(std::min<std::size_t>(file->bytes().size(), 4096));
+  return std::ranges::find(start, std::byte{0}) != start.end();
+}
+
+std::filesystem::path file_for(std::filesystem::path stated) {
+  if (!is_binary(stated)) return stated;
+  log(LogLevel::kInfo,
+      fmt::format("{} is binary, as TensorRT's timings are; those of Hedge's own kernels are in "
+                  "{}.hedge",
+                  stated.string(), stated.string()));
+  return stated += ".hedge";
+}
+
 }  // namespace
+
+TimingCache::TimingCache(std::filesystem::path path) : path_(file_for(std::move(path))) {
+  (void)read();
+}
 
 std::map<std::string, TacticWords> TimingCache::read() const {
   if (path_.empty() || !std::filesystem::exists(path_)) return {};

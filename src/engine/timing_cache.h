@@ -16,8 +16,10 @@ using TacticWords = std::map<std::string, std::string>;
 /// SHA-256 of all that the choice depends on. One file serves all backends.
 class TimingCache {
  public:
-  /// Empty: nothing is found or kept. Throws bad_input on a file that is not a timing cache.
-  explicit TimingCache(std::filesystem::path path) : path_(std::move(path)) { (void)read(); }
+  /// Empty: nothing is found or kept. Where `path` is a binary file, such as TensorRT's timing
+  /// cache, ours is PATH.hedge beside it. Throws bad_input on another file that is not a timing
+  /// cache.
+  explicit TimingCache(std::filesystem::path path);
   [[nodiscard]] std::optional<TacticWords> find(const std::string& depends_on) const;
   /// Warns where the file cannot be written.
   void keep(const std::string& depends_on, const TacticWords& tactics) const;

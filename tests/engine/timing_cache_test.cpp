@@ -35,5 +35,16 @@ TEST(TimingCache, RefusesOtherFiles) {
   }
 }
 
+TEST(TimingCache, LeavesABinaryFileAlone) {
+  const test::TemporaryFolder folder;
+  const auto path = folder.path() / "timing.cache";
+  const std::string others("TRT\0\1", 5);
+  write_file(path, others);
+  TimingCache(path).keep("a CPU", {{"conv", "winograd"}});
+  EXPECT_TRUE(TimingCache(path).find("a CPU").has_value());
+  EXPECT_EQ(read_text_file(path), others);
+  EXPECT_TRUE(TimingCache(path.string() + ".hedge").find("a CPU").has_value());
+}
+
 }  // namespace
 }  // namespace hedge

@@ -8,9 +8,9 @@
 #include <set>
 
 #include "backends/gpu/device.h"
+#include "backends/tensorrt/builder_cache.h"
 #include "backends/tensorrt/calibrator.h"
 #include "backends/tensorrt/node_names.h"
-#include "backends/tensorrt/plan_cache.h"
 #include "backends/tensorrt/progress.h"
 #include "base/cancellation.h"
 #include "base/log.h"
@@ -257,7 +257,7 @@ class Build {
   std::unique_ptr<nvinfer1::INetworkDefinition> network_;
   std::unique_ptr<nvinfer1::IBuilderConfig> config_;
   std::unique_ptr<nvonnxparser::IParser> parser_;
-  PlanCache cache_;
+  BuilderCache cache_;
 };
 
 }  // namespace

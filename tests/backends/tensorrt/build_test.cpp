@@ -266,10 +266,25 @@ TEST_F(TensorRtBuild, TimingsThatDoNotFitAreBegunAnewWithAWarning) {
   write_file(build.timing_cache, "TRTCACHE 7000\nnet of an old build");
   EXPECT_EQ(plan_of(container(test::small_net(), build)).summary["timed_before"], 0);
   EXPECT_TRUE(logged("another GPU or by another TensorRT"));
-  write_file(build.timing_cache, "garbage");
-  (void)container(test::small_net(), build);
-  EXPECT_TRUE(logged("is no timing cache of this TensorRT"));
-  EXPECT_TRUE(contains(read_text_file(build.timing_cache), "TRTCACHE"));
+}
+
+TEST_F(TensorRtBuild, AFileThatIsNoTimingCacheIsNotReplaced) {
+  auto build = options("fp16");
+  build.timing_cache = folder_.path() / "timing.cache";
+  const auto refused = [&](const std::filesystem::path& file) {
+    write_file(file, "garbage");
+    EXPECT_TRUE(contains(error_of([&] { (void)container(test::small_net(), build); }),
+                         file.string() + " is no timing cache of this version"));
+    EXPECT_EQ(read_text_file(file), "garbage");
+    std::filesystem::remove(file);
+  };
+  refused(build.timing_cache);
+  refused(cache_file());
+  if (!kTellsProgress) return;
+  build.progress = [&](std::int64_t, std::int64_t) { write_file(cache_file(), "garbage"); };
+  (void)container(test::small_net(), build);  // Written meanwhile: costs no engine.
+  EXPECT_TRUE(logged("the timing cache is not kept"));
+  EXPECT_EQ(read_text_file(cache_file()), "garbage");
 }
 
 TEST_F(TensorRtBuild, ACacheThatCannotBeWrittenCostsNoEngine) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "backends/tensorrt/plan_cache.h"
+#include "backends/tensorrt/builder_cache.h"
 
 #include <fmt/format.h>
 
@@ -33,17 +33,16 @@ fs::path file_for(const fs::path& stated) {
   return own;
 }
 
+/// Nothing where there is no file or an empty one. Throws bad_input on what TensorRT refuses.
 std::unique_ptr<nvinfer1::ITimingCache> read(const nvinfer1::IBuilderConfig& config,
                                              const fs::path& file) {
   const auto present = open_existing(file);
   if (!present || present->bytes().empty()) return nullptr;
-  std::unique_ptr<nvinfer1::ITimingCache> cache(
-      config.createTimingCache(present->bytes().data(), present->bytes().size()));
-  if (!cache) {
-    log(LogLevel::kWarning, fmt::format("{}: is no timing cache of this TensorRT ({}): begins anew",
-                                        file.string(), logger().take_errors()));
+  if (auto* cache = config.createTimingCache(present->bytes().data(), present->bytes().size())) {
+    return std::unique_ptr<nvinfer1::ITimingCache>(cache);
   }
-  return cache;
+  throw refusal(fmt::format("{} is no timing cache of this version", file.string()),
+                "delete it or name another with --timing_cache");
 }
 
 std::unique_ptr<nvinfer1::ITimingCache> empty(const nvinfer1::IBuilderConfig& config) {
@@ -51,9 +50,20 @@ std::unique_ptr<nvinfer1::ITimingCache> empty(const nvinfer1::IBuilderConfig& co
       required(config.createTimingCache(nullptr, 0), "no timing cache can be had"));
 }
 
+void write(const nvinfer1::IBuilderConfig& config, const fs::path& file) {
+  const auto& timed = *required(config.getTimingCache(), "the builder gives no timings");
+  const auto all = empty(config);
+  require(all->combine(timed, true), "the builder's timings cannot be copied");
+  // Another build may have ended first. What does not fit together is what this one leaves out.
+  if (const auto others = read(config, file)) (void)all->combine(*others, false);
+  const std::unique_ptr<nvinfer1::IHostMemory> bytes(
+      required(all->serialize(), "the timings cannot be had"));
+  write_file(file, std::string_view(static_cast<const char*>(bytes->data()), bytes->size()));
+}
+
 }  // namespace
 
-PlanCache::PlanCache(const fs::path& file) : file_(file_for(file)) {
+BuilderCache::BuilderCache(const fs::path& file) : file_(file_for(file)) {
   if (!file_.empty() && file_ != file) {
     log(LogLevel::kInfo,
         fmt::format("TensorRT's timings are in {}; {} is for those of Hedge's own kernels",
@@ -61,7 +71,7 @@ PlanCache::PlanCache(const fs::path& file) : file_(file_for(file)) {
   }
 }
 
-void PlanCache::attach(nvinfer1::IBuilderConfig& config) {
+void BuilderCache::attach(nvinfer1::IBuilderConfig& config) {
   if (file_.empty()) return;
   cache_ = read(config, file_);
   if (cache_ && config.setTimingCache(*cache_, false)) return;
@@ -74,26 +84,10 @@ void PlanCache::attach(nvinfer1::IBuilderConfig& config) {
   require(config.setTimingCache(*cache_, false), "the timing cache is not taken");
 }
 
-void PlanCache::keep(nvinfer1::IBuilderConfig& config) const {
+void BuilderCache::keep(nvinfer1::IBuilderConfig& config) const {
   if (file_.empty()) return;
-  const nvinfer1::ITimingCache* timed = config.getTimingCache();
-  const auto all = empty(config);
-  if (timed == nullptr || !all->combine(*timed, true)) {
-    log(LogLevel::kWarning, fmt::format("{}: not written: {}", file_.string(),
-                                        failure("the builder gives no timings").what()));
-    return;
-  }
-  // Another build may have ended first. What does not fit together is what this one leaves out.
-  if (const auto others = read(config, file_)) (void)all->combine(*others, false);
-  (void)logger().take_errors();
-  const std::unique_ptr<nvinfer1::IHostMemory> bytes(all->serialize());
-  if (!bytes) {
-    log(LogLevel::kWarning, fmt::format("{}: not written: {}", file_.string(),
-                                        failure("the timings cannot be had").what()));
-    return;
-  }
   try {
-    write_file(file_, std::string_view(static_cast<const char*>(bytes->data()), bytes->size()));
+    write(config, file_);
   } catch (const Error& error) {
     log(LogLevel::kWarning, fmt::format("the timing cache is not kept: {}", error.what()));
   }
