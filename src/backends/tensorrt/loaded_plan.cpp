@@ -75,6 +75,7 @@ LoadedPlan::LoadedPlan(std::span<const std::byte> bytes, const PlanOrigin& origi
   if (origin.dla_core) runtime_->setDLACore(*origin.dla_core);
   engine_.reset(runtime_->deserializeCudaEngine(bytes.data(), bytes.size()));
   if (!engine_) throw refusal("the plan is not taken", origin_text(bytes, origin));
+  (void)logger().take_errors();
 }
 
 PlanBindings LoadedPlan::bindings() const {

@@ -37,14 +37,17 @@ class Logger final : public nvinfer1::ILogger {
 /// The same, where the caller can mend it.
 [[nodiscard]] Error refusal(std::string_view what, std::string_view advice = {});
 
-/// What a call gave, which throws failure() where that is null.
-template <class T>
-[[nodiscard]] T* required(T* made, std::string_view what, std::string_view advice = {}) {
-  if (made == nullptr) throw failure(what, advice);
-  return made;
-}
+/// Throws failure() unless a call has succeeded. What one logged that did is no reason of a later
+/// failure, and is forgotten.
 inline void require(bool done, std::string_view what, std::string_view advice = {}) {
   if (!done) throw failure(what, advice);
+  (void)logger().take_errors();
+}
+/// The same of what a call gave, unless that is null.
+template <class T>
+[[nodiscard]] T* required(T* made, std::string_view what, std::string_view advice = {}) {
+  require(made != nullptr, what, advice);
+  return made;
 }
 
 }  // namespace hedge::tensorrt
