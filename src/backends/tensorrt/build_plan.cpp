@@ -175,7 +175,10 @@ class Build {
       config_->setMemoryPoolLimit(nvinfer1::MemoryPoolType::kWORKSPACE, compiler.workspace_bytes);
     }
     if (compiler.sparsity != Sparsity::kDisable) config_->setFlag(BuilderFlag::kSPARSE_WEIGHTS);
-    if (compiler.aux_streams) config_->setMaxAuxStreams(*compiler.aux_streams);
+    if (compiler.aux_streams) {
+      require(set_aux_streams(*config_, *compiler.aux_streams),
+              fmt::format("--maxAuxStreams={} is not taken", *compiler.aux_streams));
+    }
     if (compiler.dla_core) use_dla(*compiler.dla_core, compiler.gpu_fallback);
     set_monitor(*config_, progress_);
   }
@@ -188,7 +191,7 @@ class Build {
     const auto set = [&](OptProfileSelector which, std::int64_t batch) {
       dims.d[0] = static_cast<std::remove_reference_t<decltype(dims.d[0])>>(batch);
       require(profile.setDimensions(network_->getInput(0)->getName(), which, dims),
-              fmt::format("batches of {}", batch));
+              fmt::format("batches of {} are not taken", batch));
     };
     set(OptProfileSelector::kMIN, batches.least);
     set(OptProfileSelector::kOPT, batches.tuned);
@@ -197,7 +200,8 @@ class Build {
   }
 
   void state_batches(const BatchRange& batches) {
-    require(config_->addOptimizationProfile(&profile(batches)) == 0, "the range of batches");
+    require(config_->addOptimizationProfile(&profile(batches)) == 0,
+            "the range of batches is not taken");
     share_profiles(*config_);
   }
 
@@ -208,7 +212,8 @@ class Build {
     set_calibrator(*config_, *calibrator_);
     if (!options_.batches) return;
     const BatchRange images{shape_[0], shape_[0], shape_[0]};
-    require(set_calibration_profile(*config_, profile(images)), "the calibration batches");
+    require(set_calibration_profile(*config_, profile(images)),
+            "the shape of the calibration batches is not taken");
   }
 
   void use_dla(int core, bool gpu_fallback) {
@@ -279,7 +284,7 @@ std::string float_precision(const BuildOptions& options) {
 void check_precision(const BuildOptions& options) {
   const auto refuse = [&](const std::string& precision, std::string_view why) {
     throw bad_input(fmt::format("precision {}: {}; use --precision=fp16, int8{}, tf32 or fp32",
-                                precision, why, kStronglyTyped ? ", bf16" : ""));
+                                precision, why, is_weakly_typed(options) ? "" : ", bf16"));
   };
   const auto check = [&](const std::string& precision) {
     if (precision == "bf16" && is_weakly_typed(options)) {

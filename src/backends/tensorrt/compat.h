@@ -138,6 +138,16 @@ inline void share_profiles(nvinfer1::IBuilderConfig& config) {
 #endif
 }
 
+/// Whether it is taken, which TensorRT tells from 11 on.
+inline bool set_aux_streams(nvinfer1::IBuilderConfig& config, int streams) {
+#if NV_TENSORRT_MAJOR >= 11
+  return config.setMaxAuxStreams(streams);
+#else
+  config.setMaxAuxStreams(streams);
+  return true;
+#endif
+}
+
 /// Of one context.
 inline std::size_t device_memory_bytes(const nvinfer1::ICudaEngine& engine) {
 #if NV_TENSORRT_MAJOR > 10 || (NV_TENSORRT_MAJOR == 10 && NV_TENSORRT_MINOR >= 1)

@@ -48,8 +48,8 @@ TensorRtNet::TensorRtNet(std::shared_ptr<const LoadedPlan> plan, const PlanBindi
       context_(plan_->new_context()) {
   // Marks for NVIDIA's profilers, as detailed as the plan, would cost time in enqueueV3.
   (void)context_->setNvtxVerbosity(nvinfer1::ProfilingVerbosity::kNONE);
-  require(context_->setInputShape(bindings_.input.c_str(), shape_), "the input's shape",
-          shape_advice(*plan_, bindings_));
+  require(context_->setInputShape(bindings_.input.c_str(), shape_),
+          "the input's shape is not taken", shape_advice(*plan_, bindings_));
 }
 
 std::size_t TensorRtNet::bytes_of(const std::string& tensor) const {
@@ -88,10 +88,11 @@ void TensorRtNet::prepare(nvinfer1::IExecutionContext& context) const {
     context.setAuxStreams(streams.data(), static_cast<std::int32_t>(streams.size()));
   }
   if (persistent_bytes_ > 0) context.setPersistentCacheLimit(persistent_bytes_);
-  require(context.setTensorAddress(bindings_.input.c_str(), input_), "the input's address");
+  require(context.setTensorAddress(bindings_.input.c_str(), input_),
+          "the input's address is not taken");
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
     require(context.setTensorAddress(bindings_.outputs[i].c_str(), outputs_[i]),
-            fmt::format("the address of output '{}'", bindings_.outputs[i]));
+            fmt::format("the address of output '{}' is not taken", bindings_.outputs[i]));
   }
 }
 
@@ -128,7 +129,8 @@ std::vector<LayerProfiler::Layer> TensorRtNet::layers() {
   if (!profiled_) {
     auto made = std::make_unique<ProfiledContext>();
     made->context = plan_->new_context();
-    require(made->context->setInputShape(bindings_.input.c_str(), shape_), "the input's shape");
+    require(made->context->setInputShape(bindings_.input.c_str(), shape_),
+            "the input's shape is not taken");
     prepare(*made->context);
     made->context->setProfiler(&made->times);
     profiled_ = std::move(made);

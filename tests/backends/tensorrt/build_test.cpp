@@ -14,6 +14,7 @@
 namespace hedge {
 namespace {
 
+using tensorrt::kHasCalibrator;
 using tensorrt::kStronglyTyped;
 using tensorrt::kTellsProgress;
 
@@ -119,6 +120,13 @@ TEST_F(TensorRtBuild, PrecisionsThatItCannotHaveAreRefused) {
   }
   if (!kStronglyTyped) {
     EXPECT_TRUE(contains(error_of([&] { (void)container(graph, options("bf16")); }), "bfloat16"));
+  }
+  if (kHasCalibrator) {
+    auto native = options("bf16");
+    native.native_calibration.emplace();
+    const std::string error = error_of([&] { (void)container(graph, native); });
+    EXPECT_TRUE(contains(error, "precision bf16"));
+    EXPECT_EQ(error.find(", bf16"), std::string::npos) << error;  // It is no way out.
   }
   EXPECT_EQ(hedge_double::count("createInferBuilder"), 0);
 }
