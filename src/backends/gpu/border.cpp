@@ -12,12 +12,6 @@
 namespace hedge::gpu {
 namespace {
 
-/// TensorRT may read and write whole granules.
-std::size_t room_for(std::size_t bytes) {
-  constexpr std::size_t kGranule = 256;
-  return (bytes + kGranule - 1) / kGranule * kGranule;
-}
-
 Memory managed_memory(std::size_t bytes, unsigned flags) {
   void* data = nullptr;
   check_allocation(cudaMallocManaged(&data, std::max<std::size_t>(bytes, 1), flags), bytes);

@@ -18,6 +18,13 @@ struct Border {
 };
 enum class Direction { kIn, kOut };
 
+/// Whole granules for so many bytes of an input or output, which TensorRT's kernels may read and
+/// write.
+[[nodiscard]] constexpr std::size_t room_for(std::size_t bytes) {
+  constexpr std::size_t kGranule = 256;
+  return (bytes + kGranule - 1) / kGranule * kGranule;
+}
+
 /// Zeroed. Not of kAuto. The stream is the one that the border's kernels run on. Throws bad_input
 /// where the GPU has no managed memory.
 [[nodiscard]] Border make_border(MemoryMode mode, Direction direction, std::size_t bytes,

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "backends/gpu/border.h"
 #include "hedge/error.h"
 
 namespace hedge::gpu {
@@ -46,7 +47,7 @@ PixelStage::PixelStage(const PixelSource& source, std::size_t input_elements)
   tables_ = device_memory(sizeof(tables));
   check(cudaMemcpy(tables_.get(), tables.data(), sizeof(tables), cudaMemcpyHostToDevice),
         "copying the tables of the preprocessing");
-  tensor_ = device_memory(input_elements * sizeof(float));
+  tensor_ = device_memory(room_for(input_elements * sizeof(float)));
 }
 
 cudaError_t PixelStage::enqueue(const std::byte* images, cudaStream_t stream) const {

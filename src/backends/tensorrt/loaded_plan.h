@@ -46,7 +46,8 @@ class LoadedPlan {
   [[nodiscard]] PlanBindings bindings() const;
   /// As the plan has them; an extent that varies is -1.
   [[nodiscard]] std::vector<std::int64_t> shape(const std::string& tensor) const;
-  /// With all that varies set to `batch`; nothing where the plan cannot have it.
+  /// With `batch` in front, and other extents that vary as the plan is tuned for; nothing where the
+  /// plan cannot have that batch.
   [[nodiscard]] std::optional<nvinfer1::Dims> input_shape(const std::string& input,
                                                           std::int64_t batch) const;
   /// With the batch that it is tuned for; all the same where nothing varies.

@@ -43,7 +43,7 @@ class TensorRtNet final : public gpu::Net {
 
  private:
   [[nodiscard]] std::size_t bytes_of(const std::string& tensor) const;
-  /// Gives a context shape and addresses.
+  /// Gives a context, whose input has its shape, streams, cache and addresses.
   void prepare(nvinfer1::IExecutionContext& context) const;
   [[nodiscard]] cudaError_t enqueue(nvinfer1::IExecutionContext& context) const;
 
