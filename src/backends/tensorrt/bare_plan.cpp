@@ -13,6 +13,8 @@
 #include "backends/tensorrt/loaded_plan.h"
 #include "backends/tensorrt/tensorrt_net.h"
 #include "base/log.h"
+#include "base/tensor.h"
+#include "base/text.h"
 
 namespace hedge::tensorrt {
 namespace {
@@ -24,6 +26,35 @@ Binding binding(const LoadedPlan& plan, const std::string& tensor, std::int64_t 
   Binding result{.name = tensor, .shape = plan.shape(tensor)};
   if (!result.shape.empty() && result.shape.front() < 0) result.shape.front() = batch;
   return result;
+}
+
+/// As the builder demands of an ONNX file: floats with four axes in, the batch first; scores out,
+/// batch x classes.
+void require_classifier(const LoadedPlan& plan, const EngineInfo& info) {
+  const Binding& input = info.inputs.at(0);
+  const bool nothing = std::ranges::any_of(input.shape, [](auto extent) { return extent < 1; });
+  if (input.shape.size() != 4 || nothing) {
+    throw bad_input(fmt::format(
+        "the plan's input is '{}' ({}); an image classifier takes four axes, batch first",
+        printable(input.name), to_string(input.shape)));
+  }
+  for (const Binding& output : info.outputs) {
+    // What other outputs are, such as those of early exits, is not looked at.
+    const bool scores = &output == &info.outputs.front();
+    const Shape& shape = output.shape;
+    const bool open = std::ranges::any_of(shape, [](auto extent) { return extent < 1; });
+    const bool same_batch =
+        !shape.empty() && plan.shape(output.name).front() == plan.shape(input.name).front();
+    const bool flat =
+        shape.size() >= 2 && std::all_of(shape.begin() + 2, shape.end(),
+                                         [](std::int64_t extent) { return extent == 1; });
+    if (open || (scores && (!same_batch || !flat))) {
+      throw bad_input(fmt::format(
+          "the plan's output is '{}' ({}); an image classifier gives batch x classes (here "
+          "{}xCLASSES)",
+          printable(output.name), to_string(shape), info.batch));
+    }
+  }
 }
 
 bool are_probabilities(std::span<const float> scores) {
@@ -66,6 +97,7 @@ EngineInfo describe_bare_plan(std::span<const std::byte> bytes) {
   for (const std::string& output : bindings.outputs) {
     info.outputs.push_back(binding(*plan, output, info.batch));
   }
+  require_classifier(*plan, info);
   info.target = gpu::description_of(gpu::device());
   info.builder_version = fmt::format("TensorRT {}", plan_version(bytes).value_or("unknown"));
   gpu::Context context(std::make_unique<TensorRtNet>(plan, bindings, info.batch), {}, {});

@@ -117,6 +117,33 @@ TEST_F(TensorRtPlan, WhatCannotRunSaysWhyInTensorRtsWords) {
   EXPECT_EQ(hedge_double::all_alive(), 0);
 }
 
+TEST_F(TensorRtPlan, ABarePlanOfSomethingElseIsRefusedBeforeItRuns) {
+  const auto refused = [&](const Shape& shape, auto&& scores_of) {
+    test::GraphBuilder g;
+    const ValueId image = g.input(shape);
+    const Graph graph = test::optimized(g.finish({scores_of(g, image)}));
+    const auto file = bare("net_cifar.engine", graph);
+    hedge_double::reset();
+    const std::string error = error_of([&] { (void)load_container(file); });
+    EXPECT_EQ(hedge_double::count("enqueueV3"), 0) << error;
+    return error;
+  };
+  EXPECT_TRUE(contains(refused({1, 8},
+                               [](test::GraphBuilder& g, ValueId image) {
+                                 return g.node("MatMul", {image, g.weights({8, 10})});
+                               }),
+                       "(1x8); an image classifier takes four axes"));
+  EXPECT_TRUE(contains(refused({1, 3, 8, 8}, [](test::GraphBuilder& g,
+                                                ValueId image) { return g.conv(image, 3, 8); }),
+                       "an image classifier gives batch x classes (here 1xCLASSES)"));
+  EXPECT_TRUE(contains(refused({3, 3, 8, 8},
+                               [](test::GraphBuilder& g, ValueId image) {
+                                 const ValueId pooled = g.node("GlobalAveragePool", {image});
+                                 return g.node("Flatten", {pooled}, {{"axis", std::int64_t{0}}});
+                               }),
+                       "(1x9); an image classifier gives batch x classes (here 3xCLASSES)"));
+}
+
 TEST_F(TensorRtPlan, FilesThatAreNoPlansStayForeign) {
   const auto file = folder_.path() / "net.engine";
   for (const std::string text : {"ftr", "ONNX", "x"}) {
