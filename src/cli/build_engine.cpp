@@ -90,6 +90,11 @@ void check_files(const Program& program, const Options& options,
 
 void check(const Program& program, const Options& options) {
   if (options.onnx.empty()) throw bad_input("no model given; state one with --onnx=FILE");
+  if (options.report && options.calibrator == "native") {
+    throw bad_input(
+        "--report with --calibrator=native: what the backend's own calibrator does to each layer, "
+        "nobody tells; leave out one of them");
+  }
   check_files(program, options, options.engine, options.calibration.cache);
 }
 
@@ -186,6 +191,19 @@ void require_plan(const Backend& backend) {
       backend.name()));
 }
 
+/// `calibrated`: here, for int8 or fp8.
+void warn_of_idle_calibration(const CLI::App& app, const Int8Options& int8, bool calibrated) {
+  if (!calibrated) {
+    warn_of_idle_flags(app, "--calib_", "int8 or fp8, calibrated here");
+    warn_of_idle_flags(app, "--calibrator", "int8, calibrated here");
+  } else if (int8.native) {
+    for (const char* flag : {"--calib_method", "--calib_percentile", "--calib_tensorrt",
+                             "--calib_batch_size", "--calib_threads"}) {
+      warn_of_idle_flags(app, flag, "--calibrator=hedge");
+    }
+  }
+}
+
 int build(Program& program, const Options& options) {
   check(program, options);
   const EngineBuildOptions stated = build_options(program, options);
@@ -205,8 +223,10 @@ int build(Program& program, const Options& options) {
         "--keep goes with --precision=int8, --precision=fp8 or --best, and a model in floating "
         "point");
   }
-  if (!calibrated) warn_of_idle_flags(program.app(), "--calib_", "int8 or fp8, calibrated here");
-  if (!chosen) warn_of_idle_flags(program.app(), "--best_", "--best");
+  warn_of_idle_calibration(program.app(), stated.int8, calibrated);
+  if (!chosen || stated.int8.native) {
+    warn_of_idle_flags(program.app(), "--best_", "--best with Hedge's calibration");
+  }
   if (!options.report) warn_of_idle_flags(program.app(), "--report_", "--report");
   const std::filesystem::path path = engine_path(options, model.info);
   check_files(program, options, path,

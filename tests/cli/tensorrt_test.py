@@ -164,6 +164,7 @@ class TensorRt(ProgramTest):
         native = ("--int8", "--calibrator=native", f"--data={self.data}", "--calib_num_images=30", "--engine=n.engine")
         self.refused(self.build(*native, "--backend=cpu"), "--calibrator=native", "backend cpu")
         self.refused(self.build("--int8", "--calibrator=other"), "hedge and native")
+        self.refused(self.build(*native, "--report"), "--report with --calibrator=native")
         result = self.build(*native)
         if "has no calibrator" in result.stderr:  # TensorRT 11.
             return
@@ -176,6 +177,23 @@ class TensorRt(ProgramTest):
         with open(cache, "wb") as file:
             file.write(b"of another version")
         self.refused(self.build(*native), "delete it to calibrate anew")
+
+    def test_flags_of_calibration_that_do_nothing_are_named(self):
+        idle = self.succeeded(self.build("--fp16", "--calibrator=native", "--engine=i.engine"))
+        self.assertIn("--calibrator without effect", idle.stderr)
+        quantized = self.path("resnet8q_shapes.onnx")
+        self.succeeded(call("hedge", "export-qdq", f"--onnx={DEMO}", f"--data={self.data}", "--calib_num_images=30",
+                            f"--out={quantized}", cwd=self.root))
+        came = self.succeeded(call("build_engine", f"--onnx={quantized}", "--backend=cpu", "--calibrator=native",
+                                   "--builderOptimizationLevel=0", "--engine=i.engine", cwd=self.root))
+        self.assertIn("--calibrator without effect", came.stderr)
+        result = self.build("--int8", "--calibrator=native", f"--data={self.data}", "--calib_num_images=30",
+                            "--calib_cache=idle.native.cache", "--calib_method=minmax", "--calib_percentile=99",
+                            "--calib_batch_size=8", "--calib_tensorrt=8.6.1", "--engine=i.engine")
+        for flag in ("--calib_method", "--calib_percentile", "--calib_batch_size", "--calib_tensorrt"):
+            self.assertIn(f"{flag} without effect: for --calibrator=hedge", result.stderr)
+        self.assertNotIn("--calib_num_images without", result.stderr)
+        self.assertNotIn("--calib_cache without", result.stderr)
 
     def test_extract_names_the_sections(self):
         cpu = self.path("cpu2.engine")
