@@ -103,7 +103,7 @@ int run(const Options& options) {
     kinds.insert(plan->convolutions.begin(), plan->convolutions.end());
   }
   if (options.plan) return 0;
-  if (const auto reason = gpu::unavailable_reason(kLeastMajor)) throw bad_input(*reason);
+  if (const auto reason = gpu::unavailable_reason()) throw bad_input(*reason);
   const std::string device = gpu::description_of(gpu::device());
   fmt::print("{}, {}; one of ten in a graph, the fastest of {} replays\n", device,
              options.precision, options.replays);

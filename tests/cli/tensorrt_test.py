@@ -74,7 +74,7 @@ class TensorRt(ProgramTest):
         self.assertFalse(os.path.exists(self.path("x.engine")))
         self.refused(self.build("--fp16", "--engine=x.engine", HEDGE_DOUBLE_FAIL="parse Conv"), "(Conv)", "resnet8_shapes.onnx")
         self.refused(call("inference", f"--model={self.engine}", f"--data={self.data}", HEDGE_DOUBLE_FAIL="deserializeCudaEngine"),
-                     "the plan is of TensorRT", "build it again here")
+                     "the plan is of the TensorRT that is here", "build it again")
         self.refused(call("inference", f"--model={self.engine}", f"--data={self.data}", "--batch=2"), "--engine_batch_size=2")
         captured = self.path("captured.json")
         self.succeeded(call("inference", f"--model={self.engine}", f"--data={self.data}", "--iterations=5", "--warmup=1",

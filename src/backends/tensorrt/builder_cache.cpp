@@ -24,22 +24,31 @@ bool is_hedges_own(std::span<const std::byte> bytes) {
   return !bytes.empty() && static_cast<char>(bytes.front()) == '{';
 }
 
+/// Of a file whose name is ours, what is in it is TensorRT's, of whatever version.
+constexpr const char* kOwnExtension = ".tensorrt";
+
 fs::path file_for(const fs::path& stated) {
   if (stated.empty()) return {};
   const auto present = open_existing(stated);
   if (present && !present->bytes().empty() && !is_hedges_own(present->bytes())) return stated;
   fs::path own = stated;
-  own += ".tensorrt";
+  own += kOwnExtension;
   return own;
 }
 
-/// Nothing where there is no file or an empty one. Throws bad_input on what TensorRT refuses.
+/// Nothing where there is no file or an empty one. On what TensorRT refuses, throws bad_input, or
+/// warns where the name is ours.
 std::unique_ptr<nvinfer1::ITimingCache> read(const nvinfer1::IBuilderConfig& config,
                                              const fs::path& file) {
   const auto present = open_existing(file);
   if (!present || present->bytes().empty()) return nullptr;
   if (auto* cache = config.createTimingCache(present->bytes().data(), present->bytes().size())) {
     return std::unique_ptr<nvinfer1::ITimingCache>(cache);
+  }
+  if (file.extension() == kOwnExtension) {
+    log(LogLevel::kWarning, fmt::format("{}: is no timing cache of this TensorRT ({}): begins anew",
+                                        file.string(), logger().take_errors()));
+    return nullptr;
   }
   throw refusal(fmt::format("{} is no timing cache of this version", file.string()),
                 "delete it or name another with --timing_cache");

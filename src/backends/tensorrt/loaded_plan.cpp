@@ -47,9 +47,16 @@ std::string origin_text(std::span<const std::byte> bytes, const PlanOrigin& orig
   const int library = Libraries::get().version();
   const std::string version =
       origin.version.empty() ? plan_version(bytes).value_or("unknown") : origin.version;
+  const std::string here = gpu::description_of(gpu::device());
+  if (version == version_text(library) && (origin.gpu.empty() || origin.gpu == here)) {
+    return fmt::format(
+        "the plan is of the TensorRT that is here, {}: it may be damaged or cut "
+        "short; build it again",
+        version);
+  }
   return fmt::format("the plan is of TensorRT {}{}, here are {} and {}: build it again here",
                      version, origin.gpu.empty() ? "" : " and " + origin.gpu, version_text(library),
-                     gpu::description_of(gpu::device()));
+                     here);
 }
 
 }  // namespace

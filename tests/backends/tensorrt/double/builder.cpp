@@ -37,9 +37,10 @@ class TimingCacheDouble final : public nvinfer1::ITimingCache,
     for (const std::string& entry : entries) text += "\n" + entry;
     return new HostMemoryDouble({text.begin(), text.end()});
   }
-  bool combine(nvinfer1::ITimingCache const& other, bool) noexcept override {
+  bool combine(nvinfer1::ITimingCache const& other, bool ignore_mismatch) noexcept override {
     if (refused(logger_, "combine")) return false;
     const auto& more = static_cast<const TimingCacheDouble&>(other).entries;
+    if (!ignore_mismatch && more.contains("another version")) return false;
     entries.insert(more.begin(), more.end());
     return true;
   }
