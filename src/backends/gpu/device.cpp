@@ -30,14 +30,19 @@ std::string advice_for(cudaError_t status) {
   }
 }
 
+std::string bytes_text(std::size_t bytes) {
+  const bool small = bytes < 1'000'000;
+  return fmt::format("{:.1f} {}", static_cast<double>(bytes) / (small ? 1e3 : 1e6),
+                     small ? "kB" : "MB");
+}
+
 Error out_of_memory(std::string_view what, std::size_t wanted, std::size_t free,
                     std::size_t total) {
-  const auto megabytes = [](std::size_t bytes) { return static_cast<double>(bytes) / 1e6; };
   (void)cudaGetLastError();
   return runtime_failure(fmt::format(
-      "CUDA: out of memory: {:.1f} MB of {} wanted, {:.1f} of {:.1f} MB are free; end other "
-      "programs, or take a smaller --batch",
-      megabytes(wanted), what, megabytes(free), megabytes(total)));
+      "CUDA: out of memory: {} of {} wanted, {} of {} are free; end other programs, or take a "
+      "smaller --batch",
+      bytes_text(wanted), what, bytes_text(free), bytes_text(total)));
 }
 
 }  // namespace
